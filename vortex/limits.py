@@ -1,0 +1,85 @@
+"""
+Limits: every bound that Vortex keeps, in one place.
+
+Sizes are in bytes, times in seconds. A breach costs the peer that made it an error
+(`vortex.errors.LimitExceeded`, which names the limit as it is named here) or its line; every other peer goes
+on undisturbed. Nothing in here enforces anything: whoever reads, inflates, decodes, queues or waits takes its
+bound from the `Limits` of its `Vortex`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+__all__ = ["Limits"]
+
+KIB = 1 << 10
+MIB = 1 << 20
+
+
+@dataclass(frozen=True)
+class Limits:
+    """
+    The bounds of one Vortex. Change what you need: ``Limits(maxFrame=1 << 20, wsIdle=30)``.
+
+    Raises:
+        ValueError: If a bound is not a number above 0. Only maxPeersPerAddress may be None: no bound.
+    """
+
+    # ---- one message
+    maxFrame: int = 32 * MIB
+    """Bytes in one message as it stands on the wire, framing taken off."""
+    maxInflated: int = 64 * MIB
+    """Bytes that one compressed payload may inflate to. Nothing past it is ever unpacked."""
+    maxDepth: int = 32
+    """Levels of lists and objects inside each other, in JSON and in values."""
+    maxNodes: int = 2_000_000
+    """Items, keys and values in one JSON text, counted before anything is allocated for them."""
+    maxString: int = 1 * MIB
+    """Bytes in one JSON string. A payload in its envelope is a body, no string: maxInflated holds for it."""
+    maxFiltItems: int = 64
+    """Keys in one filt."""
+
+    # ---- what is waiting to be sent to one peer
+    maxOutboxBytes: int = 8 * MIB
+    """Bytes waiting for one peer. One larger message still passes when nothing else waits."""
+    maxOutboxItems: int = 10_000
+    """Messages waiting for one peer."""
+
+    # ---- one HTTP request
+    maxBody: int = 32 * MIB
+    """Bytes in the body of one POST."""
+    headerTimeout: float = 10
+    """Seconds from the connection, or the end of the last request, until a request's head is complete."""
+    bodyGrace: float = 5
+    """Seconds that a body may take before bodyMinRate is asked of it."""
+    bodyMinRate: int = 1 * KIB
+    """Bytes per second that a body must come at, on average, once bodyGrace is over."""
+
+    # ---- one connection
+    handshakeTimeout: float = 10
+    """Seconds from the connection until a WebSocket's handshake is complete."""
+    writeStall: float = 20
+    """Seconds for which a peer may read nothing while something waits to be written to it."""
+    wsIdle: float = 75
+    """Seconds of silence after which a WebSocket peer is taken for dead."""
+    postLinger: float = 15
+    """Seconds for which a peer that uses POST is kept while it holds no request open."""
+
+    # ---- one node
+    maxPeers: int = 20_000
+    """Peers at the same time."""
+    maxPeersPerAddress: int | None = None
+    """Peers at the same time from one address; None: as many as maxPeers lets in (a proxy is one address)."""
+    maxWatchesPerPeer: int = 256
+    """Filts that are remembered of one peer, so as to tell it of changes."""
+    drainTimeout: float = 5
+    """Seconds that a shutdown waits for what is still to be sent."""
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if value is None and field.name == "maxPeersPerAddress":
+                continue
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
+                raise ValueError(f"the limit {field.name} needs a number above 0, got {value!r}")
