@@ -17,7 +17,7 @@ VENV ?= .venv
 PORT ?= 8080
 SECONDS ?= 600
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check -q
+PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip --disable-pip-version-check -q
 
 .PHONY: demo test unit integration check fix docs js bench soak
 
