@@ -1,0 +1,95 @@
+"""
+VortexPeer: one vortex at the other end of one link.
+
+A uuid or a name is what a peer calls itself, nothing more. Each connection is a
+peer of its own, compared by identity: what is sent to a peer goes over its link
+and over no other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Set as AbstractSet
+from typing import TYPE_CHECKING
+
+from twisted.internet.defer import Deferred
+
+from vortex.errors import NotConnected
+from vortex.protocol.envelope import Message
+
+if TYPE_CHECKING:
+    from vortex.node.vortex import Vortex
+    from vortex.protocol.payload import Payload
+    from vortex.transports.session_driver import SessionDriver
+
+__all__ = ["VortexPeer"]
+
+
+class VortexPeer:
+    """
+    Attributes:
+        uuid: What the peer calls itself; a label, not proven by anything.
+        name: Its free name; several peers may bear one.
+        identity: Who it was found to be; None for a peer that was not asked.
+        roles: What it may do; empty for a peer that was not asked.
+        isOnline: False once its link is gone. It does not come back: the same
+            program gets a new peer when it connects again.
+    """
+
+    __slots__ = ("__weakref__", "_link", "_vortex", "identity", "isOnline", "name", "roles", "uuid")
+
+    def __init__(self, vortex: Vortex, link: SessionDriver, uuid: str, name: str) -> None:
+        self.uuid = uuid
+        self.name = name
+        self.identity: str | None = None
+        self.roles: AbstractSet[str] = frozenset()
+        self.isOnline = True
+        self._vortex = vortex
+        self._link = link
+
+    def __repr__(self) -> str:
+        state = "" if self.isOnline else ", gone"
+        return f"<peer {self.name!r} {self.uuid} on {self.transport} from {self.address}{state}>"
+
+    @property
+    def transport(self) -> str:
+        """What carries it: "websocket", "post" or "memory"."""
+        return self._link.kind
+
+    @property
+    def address(self) -> str:
+        """Where it comes from: an IP address, or "memory"."""
+        return self._link.address
+
+    def send(self, payload: Payload, priority: int = 100) -> Deferred[int]:
+        """
+        Queue *payload* for this peer alone.
+
+        Args:
+            payload: What to send; it gets a messageId where its filt has none.
+            priority: Lower leaves first.
+
+        Returns:
+            A Deferred with 1 once it is queued; it fails with `NotConnected` if the
+            peer is gone, and with `EncodeError` if the payload cannot be encoded.
+        """
+        return self._vortex.sendTo((self,), payload, priority)
+
+    def sendMessage(self, message: Message, priority: int = 100) -> None:
+        """
+        Queue a message that may be shared with other peers.
+
+        Raises:
+            NotConnected: If the peer is gone.
+            EncodeError: If the message cannot be encoded; nothing was queued.
+        """
+        if not self.isOnline:
+            raise NotConnected(f"{self!r} is not connected any more")
+        self._link.send(message, priority=priority)
+
+    def whenDrained(self) -> Deferred[None]:
+        """Fires when nothing is queued for this peer any more, or when it is gone."""
+        return self._link.whenDrained()
+
+    def close(self, reason: str = "closed by this end") -> None:
+        """End the peer's link, after what was already written."""
+        self._vortex.closePeer(self, reason)

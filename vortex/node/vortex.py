@@ -1,0 +1,350 @@
+"""
+Vortex: one node; who is connected to it, and how to reach them.
+
+It owns its `PayloadIO`, its clock and its limits, and knows its peers by uuid and
+by name. What carries them is not its business: a resource or a link that is given
+this node tells it who comes and goes.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from itertools import count
+from typing import TYPE_CHECKING, Any, TypeVar
+from uuid import uuid4
+
+from twisted.internet.defer import Deferred, DeferredList, fail, maybeDeferred, succeed
+from twisted.internet.threads import deferToThreadPool
+from twisted.logger import Logger
+
+from vortex.errors import NotConnected, VortexError
+from vortex.limits import Limits
+from vortex.node.peer import VortexPeer
+from vortex.protocol.codes import CloseCode
+from vortex.protocol.envelope import Message
+from vortex.protocol.payload import Payload
+from vortex.routing.filt import MESSAGE_ID
+from vortex.routing.payload_io import PayloadIO
+from vortex.routing.payload_response import PayloadResponse
+from vortex.routing.ports import liveNodes
+from vortex.transports.timer_wheel import TimerWheel
+
+if TYPE_CHECKING:
+    from vortex.clocks import Clock
+    from vortex.transports.session_driver import SessionDriver
+
+__all__ = ["Vortex"]
+
+T = TypeVar("T")
+PeerCallback = Callable[[VortexPeer, bool], object]
+
+log = Logger()
+
+
+class Vortex:
+    """
+    One node.
+
+    Args:
+        name: What this node calls itself; peers may address all of a name.
+        uuid: Its uuid; made up when None.
+        anonymous: True lets in peers from other machines without asking who they
+            are. False serves programs on this machine only, and refuses a request
+            that came through a proxy.
+        limits: The bounds it holds its peers to.
+        reactor: Twisted's reactor, or a test's clock; None: the installed reactor,
+            taken when it is first needed.
+
+    Attributes:
+        payloadIO: Its endpoints.
+        counters: What happened how often: "malformed", "overflow", "slow", "unknownFields" …
+
+    A node is live from its making until `shutdown`; while it is the only one in
+    its process, endpoints and handlers find it by themselves.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        uuid: str | None = None,
+        anonymous: bool = False,
+        limits: Limits | None = None,
+        reactor: Any = None,
+    ) -> None:
+        self.name = name
+        self.uuid = uuid or str(uuid4())
+        self.anonymous = anonymous
+        self.limits = limits or Limits()
+        self.counters: Counter[str] = Counter()
+        self._reactor = reactor
+        self._wheel: TimerWheel | None = None
+        self._peers: dict[VortexPeer, None] = {}
+        self._byUuid: dict[str, dict[VortexPeer, None]] = {}
+        self._byName: dict[str, dict[VortexPeer, None]] = {}
+        self._perAddress: Counter[str] = Counter()
+        self._peerCallbacks: list[PeerCallback] = []
+        self._messageNumbers = count(1)
+        self._inThreads: dict[Deferred[Any], None] = {}
+        self._shutdown: Deferred[None] | None = None
+        self.payloadIO = PayloadIO(self)
+        liveNodes.add(self)
+
+    def __repr__(self) -> str:
+        return f"<Vortex {self.name!r} {self.uuid}, {len(self._peers)} peers>"
+
+    # ---- time and threads
+
+    @property
+    def clock(self) -> Clock:
+        """The reactor, or a test's clock."""
+        if self._reactor is None:
+            from twisted.internet import reactor
+
+            self._reactor = reactor
+        clock: Clock = self._reactor
+        return clock
+
+    @property
+    def wheel(self) -> TimerWheel:
+        """The one timer of all this node's links."""
+        if self._wheel is None:
+            self._wheel = TimerWheel(self.clock)
+        return self._wheel
+
+    def runInThread(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> Deferred[T]:
+        """
+        Call *function* in the reactor's thread pool; fires in the reactor's thread.
+
+        On a test's clock, which has no threads, it is called at once.
+        """
+        reactor: Any = self.clock
+        if not hasattr(reactor, "getThreadPool"):
+            return maybeDeferred(function, *args, **kwargs)
+        running = deferToThreadPool(reactor, reactor.getThreadPool(), function, *args, **kwargs)
+        done: Deferred[None] = Deferred()
+        self._inThreads[done] = None
+
+        def finished(result: Any) -> Any:
+            del self._inThreads[done]
+            done.callback(None)
+            return result
+
+        return running.addBoth(finished)
+
+    # ---- peers
+
+    @property
+    def peers(self) -> tuple[VortexPeer, ...]:
+        """Who is online, the one that has lived longest first."""
+        return tuple(self._peers)
+
+    def peersNamed(self, name: str) -> tuple[VortexPeer, ...]:
+        """Who is online under *name*, the one that has lived longest first."""
+        return tuple(self._byName.get(name, ()))
+
+    def peerWithUuid(self, uuid: str) -> VortexPeer | None:
+        """Who is online under *uuid*; of several, the one that has lived longest."""
+        return next(iter(self._byUuid.get(uuid, ())), None)
+
+    def onPeerChange(self, callback: PeerCallback) -> Callable[[], None]:
+        """
+        Call ``callback(peer, online)`` whenever a peer comes (True) or goes (False).
+
+        Returns:
+            A function that ends it.
+        """
+        self._peerCallbacks.append(callback)
+
+        def stop() -> None:
+            if callback in self._peerCallbacks:
+                self._peerCallbacks.remove(callback)
+
+        return stop
+
+    def refusal(self, address: str) -> str | None:
+        """Why no further peer from *address* is taken now; None when it is."""
+        if self._shutdown is not None:
+            return "this vortex is shutting down"
+        if len(self._peers) >= self.limits.maxPeers:
+            return f"this vortex has its {self.limits.maxPeers} peers (maxPeers)"
+        perAddress = self.limits.maxPeersPerAddress
+        if perAddress is not None and self._perAddress[address] >= perAddress:
+            return f"this vortex has {perAddress} peers from this address (maxPeersPerAddress)"
+        return None
+
+    def peerOpened(self, link: SessionDriver, uuid: str, name: str) -> VortexPeer:
+        """For links: someone has said who they are."""
+        peer = VortexPeer(self, link, uuid, name)
+        self._peers[peer] = None
+        self._byUuid.setdefault(uuid, {})[peer] = None
+        self._byName.setdefault(name, {})[peer] = None
+        self._perAddress[peer.address] += 1
+        self._tellPeerChange(peer, True)
+        return peer
+
+    def peerClosed(self, peer: VortexPeer, code: str, reason: str) -> None:
+        """For links: that peer will not be heard of again."""
+        peer.isOnline = False
+        self._peers.pop(peer, None)
+        for index, key in ((self._byUuid, peer.uuid), (self._byName, peer.name)):
+            group = index.get(key, {})
+            group.pop(peer, None)
+            if not group:
+                index.pop(key, None)
+        self._perAddress[peer.address] -= 1
+        if self._perAddress[peer.address] <= 0:
+            del self._perAddress[peer.address]
+        log.debug("{peer} is gone: {code}, {reason}", peer=peer, code=code, reason=reason)
+        self._tellPeerChange(peer, False)
+
+    def closePeer(self, peer: VortexPeer, reason: str) -> None:
+        """End *peer*'s link."""
+        peer._link.close(CloseCode.NORMAL.value, reason)
+
+    def _tellPeerChange(self, peer: VortexPeer, online: bool) -> None:
+        for callback in tuple(self._peerCallbacks):
+            try:
+                callback(peer, online)
+            except Exception:
+                log.failure("a callback of onPeerChange failed")
+
+    # ---- sending
+
+    def issueMessageId(self) -> str:
+        """A messageId that nobody else issues."""
+        return f"{self.uuid}:{next(self._messageNumbers)}"
+
+    def issued(self, messageId: str) -> bool:
+        """True for a messageId of ours: what comes in with it is an answer."""
+        return isinstance(messageId, str) and messageId.startswith(f"{self.uuid}:")
+
+    def send(
+        self, payload: Payload, *, toName: str | None = None, toUuid: str | None = None, priority: int = 100
+    ) -> Deferred[int]:
+        """
+        Send *payload*, unasked.
+
+        Args:
+            payload: What to send. It is encoded once, however many get it, and gets a
+                messageId where its filt has none.
+            toName: To all peers of that name.
+            toUuid: To the peer of that uuid; of several, the one that has lived
+                longest. With neither, to every peer.
+            priority: Lower leaves first.
+
+        Returns:
+            A Deferred that fires when it is queued, with the number of peers; it fails
+            with `EncodeError` if the payload cannot be encoded.
+        """
+        return self.sendTo(self._addressed(toName, toUuid), payload, priority, mayVanish=True)
+
+    def _addressed(self, toName: str | None, toUuid: str | None) -> Iterable[VortexPeer]:
+        if toName is not None and toUuid is not None:
+            raise ValueError("send to a name or to a uuid, not to both")
+        if toUuid is not None:
+            peer = self.peerWithUuid(toUuid)
+            return () if peer is None else (peer,)
+        return self.peers if toName is None else self.peersNamed(toName)
+
+    def sendTo(
+        self, peers: Iterable[VortexPeer], payload: Payload, priority: int = 100, *, mayVanish: bool = False
+    ) -> Deferred[int]:
+        """Send *payload* to just these peers; what `send` and `VortexPeer.send` come down to."""
+        filt = payload.filt
+        if MESSAGE_ID not in filt:
+            filt = {**filt, MESSAGE_ID: self.issueMessageId()}
+        message = Message(payload.withFilt(filt))
+        queued = 0
+        try:
+            for peer in peers:
+                try:
+                    peer.sendMessage(message, priority)
+                except NotConnected:
+                    if not mayVanish:
+                        raise
+                else:
+                    queued += 1
+        except VortexError:
+            return fail()
+        return succeed(queued)
+
+    def request(
+        self,
+        payload: Payload,
+        *,
+        toName: str | None = None,
+        toUuid: str | None = None,
+        timeout: float | None = 30,
+    ) -> Deferred[Payload]:
+        """
+        Send *payload* to one peer and wait for its answer.
+
+        Args:
+            payload: What to ask.
+            toName, toUuid: Whom; both may be left out when one peer is connected.
+            timeout: Seconds to wait; None: for ever.
+
+        Returns:
+            A Deferred with the answer. It fails with `RequestTimeout`, with
+            `ConnectionLost` as soon as the peer is gone, with `NotConnected` where
+            there is none or more than one to ask, and with `RemoteError` if the answer
+            is an error.
+        """
+        return PayloadResponse(payload, self, toName=toName, toUuid=toUuid, timeout=timeout)
+
+    # ---- the end
+
+    def drain(self, peer: VortexPeer | None = None) -> Deferred[None]:
+        """
+        Wait until all that is under way has been handed on.
+
+        Fires when no call is left in a thread and nothing is queued for *peer*, or for
+        any peer. It sets no time limit: a peer that does not read is cut after
+        `Limits.writeStall`.
+        """
+        if self._inThreads:
+            threads = DeferredList([_wait(done) for done in self._inThreads])
+            return threads.addCallback(lambda _: self.drain(peer))
+        peers = self.peers if peer is None else (peer,)
+        return DeferredList([p.whenDrained() for p in peers]).addCallback(lambda _: None)
+
+    def shutdown(self, timeout: float | None = None) -> Deferred[None]:
+        """
+        Take no more peers, hand on what is under way, and close every link.
+
+        Args:
+            timeout: Seconds to wait for what is under way; None: `Limits.drainTimeout`.
+
+        Returns:
+            A Deferred that fires when all links are closed. Calling it again returns
+            the same outcome.
+        """
+        done: Deferred[None] = Deferred()
+        if self._shutdown is not None:
+            self._shutdown.chainDeferred(done) if self._shutdown.called else self._shutdown.addCallback(
+                lambda _: done.callback(None)
+            )
+            return done
+        self._shutdown = Deferred()
+        liveNodes.discard(self)
+        waiting = self.drain()
+        waiting.addTimeout(self.limits.drainTimeout if timeout is None else timeout, self.clock)
+        waiting.addErrback(lambda _: log.warn("{vortex} shuts down with work left", vortex=self))
+        waiting.addCallback(lambda _: self._closeAll())
+        self._shutdown.addCallback(lambda _: done.callback(None))
+        return done
+
+    def _closeAll(self) -> None:
+        for peer in self.peers:
+            peer._link.close(CloseCode.SHUTDOWN.value, "this vortex is shutting down")
+        assert self._shutdown is not None
+        self._shutdown.callback(None)
+
+
+def _wait(done: Deferred[None]) -> Deferred[None]:
+    """A Deferred of one's own that fires with *done*."""
+    waiter: Deferred[None] = Deferred()
+    done.addCallback(lambda _: waiter.callback(None))
+    return waiter

@@ -1,0 +1,191 @@
+"""
+Held POST: an HTTP response that stays open as a `FrameTransport`, and whose it is.
+
+Every message a client sends is a new POST. It takes over from the one before,
+which is then finished; what waited in between waits in the session's outbox.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Iterable
+
+from twisted.internet.interfaces import IPushProducer
+from twisted.python.failure import Failure
+from twisted.web.http import HTTPChannel
+from twisted.web.server import Request
+from zope.interface import implementer
+
+from vortex.protocol.framing import Framing
+from vortex.protocol.vortexpy_session import VortexPySession
+from vortex.transports.direct_write import writeNow
+from vortex.transports.session_driver import SessionDriver
+from vortex.transports.transport import LinkHost
+
+__all__ = ["HeldPost", "PostPeers"]
+
+COOKIE = b"vortexPeer"
+SECRET = re.compile("[0-9a-f]{32}")
+
+
+@implementer(IPushProducer)
+class HeldPost:
+    """
+    One held response.
+
+    Args:
+        request: A POST whose headers have not been written yet.
+    """
+
+    def __init__(self, request: Request) -> None:
+        self.paused = False
+        self._request = request
+        self._driver: SessionDriver | None = None
+        self._done = False
+        request.setHeader(b"Content-Type", b"text/text")
+        request.setHeader(b"Cache-Control", b"no-store, no-transform")
+        request.setHeader(b"X-Accel-Buffering", b"no")
+        channel = request.channel
+        if isinstance(channel, HTTPChannel):
+            # A request pipelined behind a held one would wait for ever.
+            request.setHeader(b"Connection", b"close")
+            channel.persistent = 0
+        self._tcp = channel.transport if isinstance(channel, HTTPChannel) else None
+
+    def hold(self, driver: SessionDriver, frames: Iterable[bytes]) -> None:
+        """Carry *driver*'s session; *frames* came in with this request."""
+        self._driver = driver
+        self._request.notifyFinish().addErrback(self._lost)
+        self._request.registerProducer(self, True)
+        driver.attach(self, frames)
+
+    def _lost(self, failure: Failure) -> None:
+        self._done = True
+        if self._driver is not None:
+            self._driver.transportLost(self, failure.getErrorMessage())
+
+    # ---- FrameTransport
+
+    def writeFrame(self, frame: bytes) -> None:
+        if self._done:
+            return
+        if self._tcp is not None and self._request.startedWriting and self._request.chunked:
+            writeNow(self._tcp, b"%x\r\n%b\r\n" % (len(frame), frame))
+        else:
+            self._request.write(frame)
+
+    def close(self, code: str, reason: str) -> None:
+        if not self._done:
+            self._done = True
+            self._request.unregisterProducer()
+            self._request.finish()
+
+    def abort(self) -> None:
+        if not self._done:
+            self._done = True
+            self._request.unregisterProducer()
+            if self._tcp is not None:
+                self._tcp.abortConnection()
+            else:
+                self._request.loseConnection()
+
+    # ---- IPushProducer
+
+    def pauseProducing(self) -> None:
+        self.paused = True
+        if self._driver is not None:
+            self._driver.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        self.paused = False
+        if self._driver is not None:
+            self._driver.resumeProducing()
+
+    def stopProducing(self) -> None:
+        """The connection is gone; `notifyFinish` says so."""
+
+
+class _PostPeer:
+    """A peer that comes by POST, and what it must show to be taken for the same again."""
+
+    __slots__ = ("address", "driver", "proven", "secret")
+
+    def __init__(self, secret: str, address: str, proven: bool) -> None:
+        self.secret = secret
+        self.address = address
+        self.proven = proven
+        self.driver: SessionDriver
+
+
+class PostPeers:
+    """
+    Which session a POST continues.
+
+    A uuid is a label that anybody can say. So a POST continues a peer's session
+    only when it bears the cookie that the peer was given, or, as long as that
+    cookie has never come back, when it comes from the same address. Any other POST
+    with that uuid is a peer of its own.
+    """
+
+    def __init__(self, host: LinkHost) -> None:
+        self._host = host
+        self._peers: dict[str, list[_PostPeer]] = {}
+
+    def find(self, request: Request, uuid: str, address: str) -> SessionDriver | None:
+        """The session that *request* continues; None where it begins one."""
+        secret = _secret(request)
+        known = self._known(uuid, secret, address)
+        if known is None:
+            return None
+        if secret is not None:
+            # Two tabs of a browser may both have been given a cookie; the browser keeps one for both.
+            known.secret = secret
+            known.proven = True
+        return known.driver
+
+    def _known(self, uuid: str, secret: str | None, address: str) -> _PostPeer | None:
+        candidates = self._peers.get(uuid, [])
+        if secret is not None:
+            for peer in candidates:
+                if secrets.compare_digest(secret, peer.secret):
+                    return peer
+        return next((p for p in candidates if not p.proven and p.address == address), None)
+
+    def add(self, request: Request, uuid: str, name: str, address: str) -> SessionDriver:
+        """A new peer's session. It gets a cookie, unless it brought one: tabs of a browser share theirs."""
+        secret = _secret(request)
+        host = self._host
+        if secret is None:
+            peer = _PostPeer(secrets.token_hex(16), address, proven=False)
+            attributes = b"; HttpOnly; SameSite=Strict" + (b"; Secure" if request.isSecure() else b"")
+            request.cookies.append(COOKIE + b"=" + peer.secret.encode() + b"; Path=/" + attributes)
+        else:
+            peer = _PostPeer(secret, address, proven=True)
+        session = VortexPySession(
+            uuid=host.uuid,
+            name=host.name,
+            limits=host.limits,
+            framing=Framing.DOTS,
+            now=host.clock.seconds(),
+            linger=host.limits.postLinger,
+            identity=(uuid, name),
+        )
+        peer.driver = SessionDriver(
+            session, host, kind="post", address=address, onClosed=lambda: self._forget(uuid, peer)
+        )
+        self._peers.setdefault(uuid, []).append(peer)
+        return peer.driver
+
+    def _forget(self, uuid: str, peer: _PostPeer) -> None:
+        peers = self._peers.get(uuid)
+        if peers is not None and peer in peers:
+            peers.remove(peer)
+            if not peers:
+                del self._peers[uuid]
+
+
+def _secret(request: Request) -> str | None:
+    """The cookie that *request* bears, if it is one that we may have given."""
+    cookie = (request.getCookie(COOKIE) or b"").decode("ascii", "replace")
+    return cookie if SECRET.fullmatch(cookie) else None

@@ -1,0 +1,121 @@
+"""
+VortexSite: a `twisted.web` site that bounds what a request may cost before it is whole.
+
+twisted.web hands a request to its resource when the body is there, so a resource
+cannot refuse one that never ends. This site can: a slow header, a body that
+trickles and a body over the limit are answered and cut where they come in.
+"""
+
+from __future__ import annotations
+
+from twisted.internet.interfaces import IDelayedCall
+from twisted.python.failure import Failure
+from twisted.web.http import HTTPChannel
+from twisted.web.resource import IResource
+from twisted.web.server import Site
+
+from vortex.limits import Limits
+
+__all__ = ["VortexSite"]
+
+
+class _BoundedChannel(HTTPChannel):
+    """An HTTP/1.1 connection with a clock on the header and on the body."""
+
+    limits = Limits()
+    _deadline: IDelayedCall | None = None
+    _bodyBytes = 0
+    _bodySince = 0.0
+
+    def connectionMade(self) -> None:
+        super().connectionMade()
+        self._watch(self.limits.headerTimeout, self._headerLate)
+
+    def lineReceived(self, line: bytes) -> None:
+        if self._deadline is None:  # the next request on a connection that is kept
+            self._watch(self.limits.headerTimeout, self._headerLate)
+        super().lineReceived(line)
+
+    def allHeadersReceived(self) -> None:
+        self._unwatch()
+        super().allHeadersReceived()
+        if self.length != 0:
+            self._bodyBytes = 0
+            self._bodySince = self._seconds()
+            self._watch(self.limits.bodyGrace, self._bodyLate)
+            if self.length is not None and self.length > self.limits.maxBody:
+                self._refuse(b"413 Content Too Large")
+
+    def rawDataReceived(self, data: bytes) -> None:
+        if not self._handlingRequest:
+            self._bodyBytes += len(data)
+            if self._bodyBytes > self.limits.maxBody:
+                self._refuse(b"413 Content Too Large")
+                return
+        super().rawDataReceived(data)
+
+    def allContentReceived(self) -> None:
+        self._unwatch()
+        super().allContentReceived()
+
+    def connectionLost(self, reason: Failure) -> None:
+        self._unwatch()
+        super().connectionLost(reason)
+
+    def _headerLate(self) -> None:
+        self._deadline = None
+        if self.requests or self._receivedHeaderSize:
+            self._refuse(b"408 Request Timeout")
+        else:
+            self.loseConnection()
+
+    def _bodyLate(self) -> None:
+        """Cut a body that is slower than it may be; else look again when it would be."""
+        self._deadline = None
+        mayTake = self.limits.bodyGrace + self._bodyBytes / self.limits.bodyMinRate
+        left = self._bodySince + mayTake - self._seconds()
+        if left > 0:
+            self._watch(left, self._bodyLate)
+        else:
+            self._refuse(b"408 Request Timeout")
+
+    def _refuse(self, status: bytes) -> None:
+        self._unwatch()
+        self.transport.write(
+            b"HTTP/1.1 " + status + b"\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+        )
+        self.lineReceived = self.rawDataReceived = lambda data: None  # type: ignore[method-assign]
+        self.loseConnection()
+
+    def _seconds(self) -> float:
+        seconds: float = self.factory.reactor.seconds()
+        return seconds
+
+    def _watch(self, delay: float, late: object) -> None:
+        self._deadline = self.factory.reactor.callLater(delay, late)
+
+    def _unwatch(self) -> None:
+        if self._deadline is not None:
+            if self._deadline.active():
+                self._deadline.cancel()
+            self._deadline = None
+
+
+class VortexSite(Site):
+    """
+    A site with `Limits` on every request: header time, body rate, body size.
+
+    Args:
+        resource: The root resource.
+        limits: `headerTimeout`, `bodyGrace`, `bodyMinRate` and `maxBody` count here.
+    """
+
+    def __init__(self, resource: IResource, limits: Limits | None = None, **kwargs: object) -> None:
+        super().__init__(resource, **kwargs)
+        self._limits = limits or Limits()
+        self.protocol = self._makeChannel
+
+    def _makeChannel(self) -> _BoundedChannel:
+        channel = _BoundedChannel()
+        channel.limits = self._limits
+        return channel

@@ -1,0 +1,244 @@
+"""
+SessionDriver: the one place where a session meets a transport, a clock and a PayloadIO.
+
+It moves what the session has to say to the transport as long as that takes it,
+wakes the session when it wants waking, and turns its events into calls. All
+rules are the session's; all sockets are the transport's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import assert_never
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.logger import Logger
+
+from vortex.clocks import DelayedCall
+from vortex.errors import VortexError, errorText
+from vortex.protocol.codes import CloseCode
+from vortex.protocol.envelope import Form, Message
+from vortex.protocol.events import Closed, Event, Malformed, Opened, Received
+from vortex.protocol.payload import Payload
+from vortex.protocol.vortexpy_session import State, VortexPySession
+from vortex.routing.ports import Peer
+from vortex.transports.transport import FrameTransport, LinkHost
+
+__all__ = ["SessionDriver"]
+
+log = Logger()
+
+
+class SessionDriver:
+    """
+    Args:
+        session: What is driven.
+        host: The node that this link belongs to.
+        kind: "websocket", "post" or "memory"; what a peer's `transport` says.
+        address: The other end, for people to read.
+        onClosed: Called once when the session is over.
+    """
+
+    def __init__(
+        self,
+        session: VortexPySession,
+        host: LinkHost,
+        *,
+        kind: str,
+        address: str,
+        onClosed: Callable[[], None] | None = None,
+    ) -> None:
+        self.kind = kind
+        self.address = address
+        self.peer: Peer | None = None
+        self._session = session
+        self._host = host
+        self._onClosed = onClosed
+        self._transport: FrameTransport | None = None
+        self._timer: DelayedCall | None = None
+        self._stall: DelayedCall | None = None
+        self._pumping = False
+        self._drained: list[Deferred[None]] = []
+
+    @property
+    def closed(self) -> bool:
+        """True once the session is over."""
+        return self._session.state is State.CLOSED
+
+    @property
+    def queued(self) -> int:
+        """How many messages wait to be written."""
+        return self._session.queued
+
+    def whenDrained(self) -> Deferred[None]:
+        """Fires when nothing waits to be written any more, or when the session is over."""
+        if not self._session.queued:
+            return succeed(None)
+        waiter: Deferred[None] = Deferred()
+        self._drained.append(waiter)
+        return waiter
+
+    # ---- the transport's side
+
+    def attach(
+        self, transport: FrameTransport, frames: Iterable[bytes] = (), *, form: Form | None = None
+    ) -> None:
+        """
+        Carry the session on *transport* from now on.
+
+        Args:
+            frames: What came in with it. They are read before the hello is written,
+                which is then in the peer's own era, and acted on after it.
+            form: The form to begin with, where nothing has come in yet.
+
+        An older one is closed after the hello is on the new one and before
+        anything else is: so the other end is never without a line, and reads
+        what was written to the old one up to its end.
+        """
+        old, self._transport = self._transport, transport
+        now = self._now()
+        for frame in frames:
+            self._session.receive(frame, now)
+        self._session.attached(now, form)
+        if old is not None:
+            for frame in self._session.helloToSend():
+                transport.writeFrame(frame)
+            self._clearStall()
+            old.close(CloseCode.SUPERSEDED.value, "a newer request carries this peer")
+        self._settle()
+
+    def transportLost(self, transport: FrameTransport, reason: str) -> None:
+        """*transport* is gone. One that was already superseded is of no interest."""
+        if transport is self._transport:
+            self._transport = None
+            self._clearStall()
+            self._session.transportLost(self._now(), reason)
+            self._settle()
+
+    def frameReceived(self, frame: bytes) -> None:
+        """One whole frame came in."""
+        self._session.receive(frame, self._now())
+        self._settle()
+
+    def pauseProducing(self) -> None:
+        """The transport's buffer is full: hold everything back, and wait only so long."""
+        if self._stall is None:
+            self._stall = self._host.wheel.callLater(self._host.limits.writeStall, self._stalled)
+
+    def resumeProducing(self) -> None:
+        """The transport takes bytes again."""
+        self._clearStall()
+        self._settle()
+
+    def _stalled(self) -> None:
+        self._stall = None
+        self._host.counters["slow"] += 1
+        self.close(CloseCode.SLOW.value, f"nothing was read for {self._host.limits.writeStall:g} s")
+
+    def _clearStall(self) -> None:
+        if self._stall is not None:
+            self._stall.cancel()
+            self._stall = None
+
+    # ---- the node's side
+
+    def send(self, message: Message, *, priority: int = 100) -> None:
+        """Queue *message*, and write it at once if the transport takes it."""
+        self._session.send(message, priority=priority)
+        self._settle()
+
+    def close(self, code: str, reason: str) -> None:
+        """End this link and its transport."""
+        self._session.close(CloseCode(code), reason)
+        self._settle()
+
+    # ---- between them
+
+    def _now(self) -> float:
+        return self._host.clock.seconds()
+
+    def _settle(self) -> None:
+        """Write what may be written, tell what has happened, and set the alarm."""
+        if self._pumping:  # an event's handler sent something: the loop below takes it along
+            return
+        self._pumping = True
+        try:
+            self._write()
+            while events := self._session.events():
+                for event in events:
+                    self._handle(event)
+                self._write()
+        finally:
+            self._pumping = False
+        if self._drained and not self._session.queued:
+            waiters, self._drained = self._drained, []
+            for waiter in waiters:
+                waiter.callback(None)
+        self._setAlarm()
+
+    def _write(self) -> None:
+        transport = self._transport
+        while transport is not None and not transport.paused:
+            frames = self._session.framesToSend()
+            if not frames:
+                break
+            for frame in frames:
+                transport.writeFrame(frame)
+
+    def _handle(self, event: Event) -> None:
+        match event:
+            case Received(envelope):
+                if self.peer is not None:
+                    self._host.payloadIO.route(envelope, self.peer)
+            case Opened(uuid, name):
+                self.peer = self._host.peerOpened(self, uuid, name)
+            case Malformed(error):
+                self._refuse(error)
+            case Closed(code, reason):
+                self._end(code, reason)
+            case _:
+                assert_never(event)
+
+    def _refuse(self, error: VortexError) -> None:
+        """Tell the peer what was wrong with its bytes. There was no filt to answer on, so it goes out bare."""
+        self._host.counters["malformed"] += 1
+        log.warn("{peer} sent what is no message: {error}", peer=self.peer or self.address, error=error)
+        self.send(Message(Payload(result=errorText(error)), isReply=True))
+
+    def _end(self, code: str, reason: str) -> None:
+        self._clearStall()
+        transport, self._transport = self._transport, None
+        if transport is not None:
+            if code == CloseCode.SLOW.value:
+                transport.abort()  # a peer that does not read would not read a farewell either
+            else:
+                transport.close(code, reason)
+        if code == CloseCode.SLOW.value:
+            self._host.counters["overflow"] += 1
+            log.warn("{peer} is cut: {reason}", peer=self.peer or self.address, reason=reason)
+        if self.peer is not None:
+            self._host.peerClosed(self.peer, code, reason)
+        if self._onClosed is not None:
+            self._onClosed()
+
+    def _setAlarm(self) -> None:
+        """
+        Have the wheel wake the session.
+
+        A deadline that has moved further away is left alone: the alarm then comes
+        early, finds nothing due and is set again. So a frame that comes in costs no
+        timer at all.
+        """
+        deadline = self._session.nextDeadline()
+        if self._timer is not None:
+            if deadline is not None and self._timer.getTime() <= deadline:
+                return
+            self._timer.cancel()
+            self._timer = None
+        if deadline is not None:
+            self._timer = self._host.wheel.callLater(max(0.0, deadline - self._now()), self._wake)
+
+    def _wake(self) -> None:
+        self._timer = None
+        self._session.tick(self._now())
+        self._settle()

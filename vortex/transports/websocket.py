@@ -1,0 +1,151 @@
+"""
+WebSocket: autobahn's server protocol as a `FrameTransport`. The only file that imports autobahn.
+
+autobahn does the handshake, reads frames and answers pings and closes. What we
+send are whole text frames that were built once for all who get them, so they go
+past its send path, straight to the connection; control frames go the same way
+and keep their place.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from autobahn.twisted.resource import WebSocketResource
+from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
+from autobahn.websocket.types import ConnectionDeny
+from twisted.internet.interfaces import IAddress
+from twisted.web.server import Request
+
+from vortex.protocol.codes import CloseCode
+from vortex.protocol.framing import Framing
+from vortex.protocol.vortexpy_session import VortexPySession
+from vortex.transports.direct_write import writeNow
+from vortex.transports.session_driver import SessionDriver
+from vortex.transports.transport import LinkHost
+
+__all__ = ["WebSocketUpgrader"]
+
+CLOSE_TIMEOUT = 2.0
+"""Seconds the other end has to answer a close frame before the connection is dropped."""
+
+
+class _Protocol(WebSocketServerProtocol):  # type: ignore[misc]  # autobahn is untyped
+    """One accepted WebSocket: a `FrameTransport`, and the producer of its own TCP connection."""
+
+    def __init__(self, host: LinkHost, identity: tuple[str, str], address: str) -> None:
+        super().__init__()
+        self._host = host
+        self._identity = identity
+        self._address = address
+        self._driver: SessionDriver | None = None
+        self.paused = False
+
+    # ---- autobahn's callbacks
+
+    def onConnect(self, request: Any) -> str | None:
+        if request.protocols and "base64" not in request.protocols:
+            raise ConnectionDeny(400, "expected no subprotocol, or base64")
+        return "base64" if request.protocols else None
+
+    def onOpen(self) -> None:
+        host = self._host
+        session = VortexPySession(
+            uuid=host.uuid,
+            name=host.name,
+            limits=host.limits,
+            framing=Framing.WEBSOCKET,
+            now=host.clock.seconds(),
+            idle=host.limits.wsIdle,
+            identity=self._identity,
+        )
+        self._driver = SessionDriver(session, host, kind="websocket", address=self._address)
+        self.transport.unregisterProducer()  # twisted.web's channel, which this connection has left
+        self.transport.registerProducer(self, True)
+        self._driver.attach(self)
+
+    def onMessage(self, payload: bytes, isBinary: bool) -> None:
+        if self._driver is None:
+            return
+        if isBinary:
+            self._driver.close(CloseCode.UNSUPPORTED.value, "expected a text frame, got a binary one")
+        else:
+            self._driver.frameReceived(payload)
+
+    def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
+        if self._driver is not None:
+            self._driver.transportLost(self, reason or f"the WebSocket was closed ({code})")
+
+    # ---- FrameTransport
+
+    def writeFrame(self, frame: bytes) -> None:
+        if self.state == self.STATE_OPEN:
+            writeNow(self.transport, frame)
+
+    def close(self, code: str, reason: str) -> None:
+        if self.state == self.STATE_OPEN:
+            number = CloseCode(code).number
+            if number == 1006:  # not a code that goes over the wire
+                self.abort()
+            else:
+                self.sendCloseFrame(code=number, reasonUtf8=reason.encode()[:123], isReply=False)
+
+    def abort(self) -> None:
+        self.dropConnection(abort=True)
+
+    # ---- IPushProducer
+
+    def pauseProducing(self) -> None:
+        self.paused = True
+        if self._driver is not None:
+            self._driver.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        self.paused = False
+        if self._driver is not None:
+            self._driver.resumeProducing()
+
+    def stopProducing(self) -> None:
+        """The connection is gone; `onClose` will say so."""
+
+
+class _OneProtocol:
+    """What autobahn's resource asks for a protocol: one that knows whose it is."""
+
+    def __init__(self, factory: WebSocketServerFactory, protocol: _Protocol) -> None:
+        self._factory = factory
+        self._protocol = protocol
+
+    def buildProtocol(self, _address: IAddress) -> _Protocol:
+        self._protocol.factory = self._factory
+        return self._protocol
+
+
+class WebSocketUpgrader:
+    """
+    Turns upgrade requests into links of *host*.
+
+    Who may come in was decided before; autobahn is told to let all origins pass
+    because `VortexResource` has looked at them already.
+    """
+
+    def __init__(self, host: LinkHost) -> None:
+        limits = host.limits
+        self._host = host
+        self._factory = WebSocketServerFactory(reactor=host.clock)
+        self._factory.setProtocolOptions(
+            maxFramePayloadSize=limits.maxFrame,
+            maxMessagePayloadSize=limits.maxFrame,
+            openHandshakeTimeout=limits.handshakeTimeout,
+            closeHandshakeTimeout=CLOSE_TIMEOUT,
+            utf8validateIncoming=False,  # the decoder judges the text, and reads Latin-1 from VortexJS
+            failByDrop=False,
+            tcpNoDelay=True,
+            allowedOrigins=["*"],
+            allowNullOrigin=True,
+        )
+
+    def upgrade(self, request: Request, identity: tuple[str, str], address: str) -> Any:
+        """Take over *request*'s connection; returns what a resource's `render` has to return."""
+        protocol = _Protocol(self._host, identity, address)
+        return WebSocketResource(_OneProtocol(self._factory, protocol)).render(request)
