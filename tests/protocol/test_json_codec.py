@@ -187,12 +187,28 @@ class TestStrings:
     def test_space_between_strings_is_no_string(self) -> None:
         assert loads(b'["a",' + b" " * 100 + b'"b"]', SMALL) == ["a", "b"]
 
-    def test_lets_as_many_bodies_through_as_the_caller_says(self) -> None:
-        text = b'["' + b"s" * 40 + b'","' + b"t" * 40 + b'"]'
+    def test_a_body_is_no_string(self) -> None:
+        long = "s" * 40
+        both = json.dumps({"data": long, "encodedPayload": {"_ft": "bytes", "_fd": long}, "x": 1}).encode()
 
-        assert loads(text, SMALL, bodies=2) == ["s" * 40, "t" * 40]
+        assert loads(both, SMALL, bodyKeys=("data", "encodedPayload"))["data"] == long
+        assert limitBreached(both, SMALL) == "maxString"
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            {"filt": "s" * 40},
+            {"filt": {"data": "s" * 40}, "data": "short"},
+            {"data": "s" * 40, "filt": "t" * 40},
+            {"data": ["s" * 40]},
+            ["s" * 40],
+            {"s" * 40: 1},
+        ],
+        ids=repr,
+    )
+    def test_everything_but_a_body_is_a_string(self, value: Any) -> None:
         with pytest.raises(LimitExceeded):
-            loads(text, SMALL, bodies=1)
+            loads(json.dumps(value), SMALL, bodyKeys=("data",))
 
     def test_a_string_of_ten_megabytes_breaches_the_default(self) -> None:
         assert limitBreached(b'["' + b"x" * 10_000_000 + b'"]', LIMITS) == "maxString"

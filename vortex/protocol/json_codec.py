@@ -12,6 +12,7 @@ What the values mean (tagged types, tuples) is `vortex.tuples.convert`'s.
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from typing import Any
 
 import orjson
@@ -31,15 +32,15 @@ _DIGITS = bytes(0x30 if 0x30 <= byte <= 0x39 else 0x20 for byte in range(256))
 _LONG_NUMBER = b"0" * 19  # the shortest integer that may not fit in 64 bits
 
 
-def loads(data: bytes | str, limits: Limits, *, bodies: int = 0) -> Any:
+def loads(data: bytes | str, limits: Limits, *, bodyKeys: Collection[str] = ()) -> Any:
     """
     Read one JSON text.
 
     Args:
         data: UTF-8, or Latin-1 where it is no UTF-8; or text.
         limits: maxDepth, maxNodes and maxString hold for it.
-        bodies: How many strings may be longer than maxString: the payloads in an envelope are bodies, for
-            which other limits hold. The caller checks that the long strings are just those.
+        bodyKeys: Keys of the outermost object whose value may be longer than maxString: a payload in its
+            envelope is a body, for which other limits hold.
 
     Returns:
         None, bool, int, float, str, list and dict, nested. Of a key that comes twice the last value counts.
@@ -52,14 +53,15 @@ def loads(data: bytes | str, limits: Limits, *, bodies: int = 0) -> Any:
     if len(text) > limits.maxNodes:
         _checkNodes(text, limits.maxNodes)
     if len(text) > limits.maxString:
-        _checkStrings(text, limits.maxString, bodies)
+        _checkStrings(text, limits.maxString, len(bodyKeys))
     try:
-        if _LONG_NUMBER in text.translate(_DIGITS):
-            return _loadsSlowly(data, text, limits)
-        value = orjson.loads(text)
+        isPlain = _LONG_NUMBER not in text.translate(_DIGITS)
+        value = orjson.loads(text) if isPlain else _loadsSlowly(data, text, limits)
     except orjson.JSONDecodeError:
-        return _loadsSlowly(data, text, limits)
+        value = _loadsSlowly(data, text, limits)
     _checkDepth(text, limits.maxDepth)
+    if bodyKeys and len(text) > limits.maxString:
+        _checkStrings(text, limits.maxString, sum(_isLong(value, key, limits.maxString) for key in bodyKeys))
     return value
 
 
@@ -88,19 +90,17 @@ def dumpsAscii(value: Any) -> bytes:
 # ---- the slow way, for what orjson does not do
 
 
-def _loadsSlowly(data: bytes | str, text: bytes, limits: Limits) -> Any:
+def _loadsSlowly(data: bytes | str, encoded: bytes, limits: Limits) -> Any:
     try:
-        decoded = data if isinstance(data, str) else data.decode("utf-8")
+        text = data if isinstance(data, str) else encoded.decode("utf-8")
     except UnicodeDecodeError:
-        decoded = text.decode("latin-1")
+        text = encoded.decode("latin-1")
     try:
-        value = json.loads(decoded, parse_int=_parseInt)
+        return json.loads(text, parse_int=_parseInt)
     except RecursionError as exc:
         raise _tooDeep(limits.maxDepth) from exc
     except ValueError as exc:
         raise DecodeError(f"expected JSON, and it is none: {exc}") from exc
-    _checkDepth(text, limits.maxDepth)
-    return value
 
 
 def _parseInt(digits: str) -> int:
@@ -114,6 +114,14 @@ def _dumpsSlowly(value: Any) -> bytes:
         return json.dumps(value, separators=(",", ":")).encode("ascii")
     except (TypeError, ValueError, RecursionError) as exc:
         raise EncodeError(f"this cannot be written as JSON: {exc}") from exc
+
+
+def _isLong(value: Any, key: str, most: int) -> bool:
+    """Whether *value* has a body at *key* that may have had over *most* bytes in the text, with escapes."""
+    body = value.get(key) if isinstance(value, dict) else None
+    if isinstance(body, dict):  # tagged as bytes
+        body = body.get("_fd")
+    return isinstance(body, str) and 6 * len(body) > most
 
 
 # ---- counting in the text. Nothing in here loops over bytes in Python.

@@ -1,0 +1,104 @@
+"""
+Body: the payload inside a message, still as it came, and how one is made.
+
+    base64( zlib( {"_ct": "rp", "_c": ..., "filt": {...}, "tuples": [...], "date": ...} ) )
+
+An envelope is routed with its body closed. Whoever wants the tuples opens it, and only
+then is it inflated, parsed and converted. The filt and the date in there repeat those
+of the envelope, for VortexJS, which looks nowhere else; we do not read them.
+"""
+
+from __future__ import annotations
+
+import binascii
+from typing import Any
+
+from vortex.errors import DecodeError
+from vortex.protocol.compression import deflate, inflate
+from vortex.protocol.json_codec import dumps, loads
+from vortex.tuples.convert import Reading, fromJsonable
+
+__all__ = ["PAYLOAD_CLASS", "Body", "countUnknown", "encodeBody", "payloadObject"]
+
+PAYLOAD_CLASS = "vortex.Payload.Payload"
+"""What Python peers call a payload; VortexJS sends none, and nobody asks for it."""
+
+_KEYS = frozenset(("filt", "tuples", "date"))
+
+
+class Body:
+    """
+    The payload of one message, not yet decoded.
+
+    Args:
+        data: What stood in the envelope: the encoded payload's text; or, as era 2 allows, a list, whose items
+            are the tuples; or any other jsonable value, then the only tuple. Of an era-0 message, its tuples.
+
+    Attributes:
+        text: The encoded payload, ASCII, or None if it came in another form. It can be sent on as it is.
+    """
+
+    __slots__ = ("_data", "text")
+
+    def __init__(self, data: Any) -> None:
+        self.text: str | None = data if isinstance(data, str) else None
+        self._data = data
+
+    def decodeTuples(self, reading: Reading) -> list[Any]:
+        """
+        Open the body.
+
+        Args:
+            reading: Whose limits hold, and which counts the fields that nobody knows.
+
+        Raises:
+            DecodeError: If it is not base64, zlib, JSON or a payload, or a tuple is not as its class says.
+            UnknownTupleType: If a tuple is of a type that is not registered here.
+            LimitExceeded: If it is too large or too deep.
+        """
+        if self.text is not None:
+            tuples = _openText(self.text, reading)
+        else:
+            tuples = self._data if isinstance(self._data, list) else [self._data]
+        try:
+            decoded: list[Any] = fromJsonable(tuples, reading)
+        except DecodeError as error:
+            raise error.at("tuples") from None
+        return decoded
+
+
+def payloadObject(filt: Any, tuples: Any, date: Any) -> dict[str, Any]:
+    """The ``rp`` object of a payload, from parts that are jsonable already."""
+    return {"_ct": "rp", "_c": PAYLOAD_CLASS, "filt": filt, "tuples": tuples, "date": date}
+
+
+def encodeBody(payload: dict[str, Any]) -> str:
+    """
+    Encode an ``rp`` object as the text that stands in an envelope.
+
+    Raises:
+        EncodeError: If something in it is no JSON.
+    """
+    return binascii.b2a_base64(deflate(dumps(payload)), newline=False).decode("ascii")
+
+
+def countUnknown(obj: dict[str, Any], known: frozenset[str]) -> int:
+    """How many keys of *obj* mean nothing to us. Those that begin with ``_`` never do, and do not count."""
+    return sum(not key.startswith("_") for key in obj.keys() - known)
+
+
+def _openText(text: str, reading: Reading) -> list[Any]:
+    try:
+        compressed = binascii.a2b_base64(text, strict_mode=True)
+    except ValueError as exc:
+        raise DecodeError(f"expected a payload in base64, and it is none: {exc}") from exc
+    payload = loads(inflate(compressed, limit=reading.limits.maxInflated), reading.limits)
+    if not isinstance(payload, dict) or payload.get("_ct") != "rp":
+        raise DecodeError("expected a payload, a JSON object with _ct = 'rp'")
+    reading.unknownFields += countUnknown(payload, _KEYS)
+    tuples = payload.get("tuples")
+    if tuples is None:
+        return []
+    if not isinstance(tuples, list):
+        raise DecodeError(f"expected a list, got a {type(tuples).__name__}", "tuples")
+    return tuples

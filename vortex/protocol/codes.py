@@ -1,0 +1,52 @@
+"""
+Close codes: why a link ended, as a word, a WebSocket number, and whether to come back.
+
+The word is stable and stands in logs and in `vortex.protocol.events.Closed`; the
+number is what a WebSocket close frame carries (RFC 6455 section 7.4).
+"""
+
+from __future__ import annotations
+
+import enum
+
+__all__ = ["CloseCode"]
+
+
+class CloseCode(enum.Enum):
+    """
+    Why a link ended.
+
+    Attributes:
+        value: The word.
+        number: The WebSocket close code.
+        retry: True when the same peer may well connect again at once.
+    """
+
+    NORMAL = "normal"
+    SHUTDOWN = "shutdown"
+    LOST = "lost"
+    SILENT = "silent"
+    SLOW = "slow"
+    SUPERSEDED = "superseded"
+    UNSUPPORTED = "unsupported"
+    LIMIT = "limit-exceeded"
+
+    @property
+    def number(self) -> int:
+        return _NUMBERS[self]
+
+    @property
+    def retry(self) -> bool:
+        return self not in (CloseCode.NORMAL, CloseCode.UNSUPPORTED, CloseCode.LIMIT)
+
+
+_NUMBERS = {
+    CloseCode.NORMAL: 1000,
+    CloseCode.SHUTDOWN: 1001,
+    CloseCode.LOST: 1006,
+    CloseCode.SILENT: 4001,
+    CloseCode.SLOW: 4002,
+    CloseCode.SUPERSEDED: 4003,
+    CloseCode.UNSUPPORTED: 1003,
+    CloseCode.LIMIT: 1009,
+}
