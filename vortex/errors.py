@@ -18,6 +18,7 @@ Errors: everything that Vortex raises on purpose, and the word for each that a p
     ├── ConstraintViolation    constraint-violation
     ├── StaleRecord            stale-record
     ├── NotWritable            not-writable
+    ├── DatabaseUnavailable    database-unavailable
     └── RemoteError            remote-error (or the code that the peer gave)
 
 A *code* is lower-case words joined by hyphens. Codes are part of the wire: documented, never reworded. The
@@ -36,6 +37,7 @@ __all__ = [
     "AccessDenied",
     "ConnectionLost",
     "ConstraintViolation",
+    "DatabaseUnavailable",
     "DecodeError",
     "DuplicateName",
     "EncodeError",
@@ -134,7 +136,7 @@ class _AtPath(VortexError):
         Say that the place is inside something, and return the same error.
 
         Args:
-            segment: The step down to it: ``".due"`` for a field, ``"[3]"`` for an item, or the outermost name.
+            segment: The step down to it: ``".due"`` for a field, ``"[3]"`` for an item, or a name.
         """
         self.path = segment + self.path
         self.args = (self.problem, self.path)
@@ -226,6 +228,12 @@ class NotWritable(VortexError):
     """The peer may not set that field."""
 
     code = "not-writable"
+
+
+class DatabaseUnavailable(VortexError):
+    """The database cannot be reached, or has no room or time for this: it may work later."""
+
+    code = "database-unavailable"
 
 
 class RemoteError(VortexError):

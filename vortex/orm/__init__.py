@@ -1,0 +1,1 @@
+"""Floor 5: SQLAlchemy and Vortex together. Nothing else in Vortex imports SQLAlchemy."""
