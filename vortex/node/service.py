@@ -34,7 +34,11 @@ class VortexService(Service):
 
 
 def vortexService(
-    vortex: Vortex, endpoint: str | IStreamServerEndpoint, *, path: str = "vortex", root: Resource | None = None
+    vortex: Vortex,
+    endpoint: str | IStreamServerEndpoint,
+    *,
+    path: str = "vortex",
+    root: Resource | None = None,
 ) -> MultiService:
     """
     A service that serves *vortex* by HTTP: held-open POST and WebSocket.
@@ -63,7 +67,11 @@ def vortexService(
 
 
 def vortexApplication(
-    vortex: Vortex, endpoint: str | IStreamServerEndpoint, *, path: str = "vortex", root: Resource | None = None
+    vortex: Vortex,
+    endpoint: str | IStreamServerEndpoint,
+    *,
+    path: str = "vortex",
+    root: Resource | None = None,
 ) -> IServiceCollection:
     """
     A whole application for ``twistd -ny``; arguments as `vortexService` has them.

@@ -114,6 +114,12 @@ class Payload:
         """How many keys and fields of it were dropped so far because nobody here knows them."""
         return 0 if self._reading is None else self._reading.unknownFields
 
+    def withFilt(self, filt: dict[Any, Any]) -> Payload:
+        """A payload that carries the same under another filt. A closed body is opened; errors as of `tuples`."""
+        payload = Payload(filt, self.tuples if self.hasBody else None, self.result)
+        payload.date = self.date
+        return payload
+
     # ---- the wire of VortexPY
 
     def toVortexMsg(self, era: int = 2) -> bytes:

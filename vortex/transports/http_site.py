@@ -81,9 +81,7 @@ class _BoundedChannel(HTTPChannel):
 
     def _refuse(self, status: bytes) -> None:
         self._unwatch()
-        self.transport.write(
-            b"HTTP/1.1 " + status + b"\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
-        )
+        self.transport.write(b"HTTP/1.1 " + status + b"\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
         self.lineReceived = self.rawDataReceived = lambda data: None  # type: ignore[method-assign]
         self.loseConnection()
 

@@ -89,7 +89,9 @@ class TimerWheel:
         """The time, in seconds, on the clock underneath."""
         return self._clock.seconds()
 
-    def callLater(self, delay: float, callable: Callable[..., object], *args: Any, **kwargs: Any) -> DelayedCall:
+    def callLater(
+        self, delay: float, callable: Callable[..., object], *args: Any, **kwargs: Any
+    ) -> DelayedCall:
         """Call *callable* in *delay* seconds, or up to one slot later."""
         call = _Call(self, self._clock.seconds() + delay, callable, args, kwargs)
         self._add(call)
