@@ -17,19 +17,23 @@ from vortex.tuples.convert import (
 )
 from vortex.tuples.field import TupleField
 from vortex.tuples.registry import readFieldsWith, tupleTypeNamed, tupleTypes
+from vortex.tuples.schema import FieldSchema, TupleSchema, describe
 from vortex.tuples.tuple import Tuple, addTupleType, fieldsOf, isMapped, presentFields
 
 __all__ = [
     "TAGGED",
     "TAGGED_ERA0",
     "Dialect",
+    "FieldSchema",
     "NonFinite",
     "Reading",
     "Tuple",
     "TupleField",
+    "TupleSchema",
     "WellKnownBinary",
     "addTupleType",
     "compiledSource",
+    "describe",
     "fieldsOf",
     "fromJsonable",
     "isMapped",
