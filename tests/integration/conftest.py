@@ -14,6 +14,9 @@ from typing import Any
 import pytest
 
 from tests.integration.children import PEERS, Child
+from tests.integration.postgresql import postgresqlUrl
+
+__all__ = ["PeerServer", "postgresqlUrl", "realPeers", "server"]
 
 
 class PeerServer:

@@ -8,14 +8,27 @@ agree with itself.
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
+import os
 import re
 import socket
 import time
 import zlib
 from typing import Any, Self
 
-__all__ = ["DATE", "HeldPostClient", "dechunk", "decode", "envelope", "era0", "person", "splitFrames"]
+__all__ = [
+    "DATE",
+    "HeldPost",
+    "HeldPostClient",
+    "WebSocketClient",
+    "dechunk",
+    "decode",
+    "envelope",
+    "era0",
+    "person",
+    "splitFrames",
+]
 
 DATE = {"_ft": "datetime", "_fd": "2026-01-02 03:04:05.000006+0000"}
 PATIENCE = 10.0
@@ -59,16 +72,17 @@ def splitFrames(body: bytes) -> list[bytes]:
 
 def decode(frame: bytes) -> dict[str, Any]:
     """
-    One message of any era as a dict: ``filt``, ``result``, ``tuples`` (None without a body) and ``era``.
+    One message of any era, base64 or raw JSON, as a dict.
 
-    An envelope's ``inner`` is its payload as it stands, and ``keys`` are the names under which it was there.
+    It has ``filt``, ``result``, ``tuples`` (None without a body) and ``era`` (0, or None for an envelope). An
+    envelope's ``inner`` is its payload as it stands; ``keys`` are the names under which it was there.
     """
-    text = base64.b64decode(frame, validate=True)
+    text = frame if frame[:1] == b"{" else base64.b64decode(frame, validate=True)
     if text[:1] == b"x":
         message = json.loads(zlib.decompress(text))
         assert message["_ct"] == "rp"
         return {**message, "era": 0}
-    message = json.loads(text.decode("ascii"))
+    message = json.loads(text)
     assert message["_ct"] == "rpe"
     keys = [key for key in ("data", "encodedPayload") if message.get(key) is not None]
     inner = None
@@ -91,6 +105,94 @@ def dechunk(raw: bytes) -> tuple[bytes, bool]:
             return body, False
         body += rest[:length]
         raw = rest[length + 2 :]
+
+
+class WebSocketClient:
+    """
+    A client of one WebSocket over a plain socket.
+
+    Args:
+        port: The server's, on 127.0.0.1.
+        uuid: The peer's uuid.
+        name: The peer's name.
+        path: Where the server has its vortex for WebSockets.
+
+    Attributes:
+        head: The server's answer to the upgrade.
+    """
+
+    def __init__(self, port: int, *, uuid: str, name: str = "by-hand", path: str = "/vortexws") -> None:
+        self._socket = socket.create_connection(("127.0.0.1", port), PATIENCE)
+        self._raw = b""
+        key = base64.b64encode(os.urandom(16)).decode()
+        lines = [
+            f"GET {path}?vortexUuid={uuid}&vortexName={name} HTTP/1.1",
+            f"Host: 127.0.0.1:{port}",
+            "Upgrade: websocket",
+            "Connection: Upgrade",
+            f"Sec-WebSocket-Key: {key}",
+            "Sec-WebSocket-Version: 13",
+        ]
+        self._socket.sendall("\r\n".join(lines).encode() + b"\r\n\r\n")
+        while b"\r\n\r\n" not in self._raw:
+            self._read()
+        head, _, self._raw = self._raw.partition(b"\r\n\r\n")
+        self.head = head.decode()
+        accepted = base64.b64encode(
+            hashlib.sha1(f"{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11".encode()).digest()
+        )
+        assert self.head.split()[1] == "101", self.head
+        assert accepted.decode() in self.head
+
+    def send(self, text: bytes, *, opcode: int = 1) -> None:
+        """Send one frame, masked as a client's frames are."""
+        mask = os.urandom(4)
+        size = len(text)
+        if size < 126:
+            length = bytes([0x80 | size])
+        elif size < 1 << 16:
+            length = b"\xfe" + size.to_bytes(2, "big")
+        else:
+            length = b"\xff" + size.to_bytes(8, "big")
+        body = bytes(byte ^ mask[at & 3] for at, byte in enumerate(text))
+        self._socket.sendall(bytes([0x80 | opcode]) + length + mask + body)
+
+    def frame(self) -> tuple[int, bytes]:
+        """The next frame: its opcode and what it holds."""
+        opcode, size = self._take(2)
+        assert opcode & 0x80, "a fragment"
+        assert size < 0x80, "a masked frame from a server"
+        if size >= 126:
+            size = int.from_bytes(self._take(2 if size == 126 else 8), "big")
+        return opcode & 0x0F, self._take(size)
+
+    def message(self) -> dict[str, Any]:
+        """The next message, decoded; beats are passed over."""
+        while True:
+            opcode, text = self.frame()
+            assert opcode == 1, f"opcode {opcode}: {text!r}"
+            if text != b".":
+                return decode(text)
+
+    def _take(self, count: int) -> bytes:
+        while len(self._raw) < count:
+            self._read()
+        taken, self._raw = self._raw[:count], self._raw[count:]
+        return taken
+
+    def _read(self) -> None:
+        data = self._socket.recv(65536)
+        assert data, "the connection was closed"
+        self._raw += data
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
 
 
 class HeldPostClient:
