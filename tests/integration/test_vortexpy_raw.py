@@ -19,6 +19,7 @@ from tests.integration.children import Child, peer
 from tests.integration.conftest import PeerServer
 from tests.integration.wire_by_hand import (
     HeldPostClient,
+    WebSocketClient,
     dechunk,
     decode,
     envelope,
@@ -194,3 +195,40 @@ class TestPushes:
 
         assert "__vortexUuid__" in second.message()["filt"]
         assert second.message()["filt"][MESSAGE_ID] == "m2"
+
+
+class TestWebSocket:
+    REQUEST = {"key": "peer.echo", MESSAGE_ID: "m1"}  # noqa: RUF012
+
+    @pytest.fixture(params=["/vortexws", "/vortex"])
+    def socket(self, server: PeerServer, request: pytest.FixtureRequest) -> Iterator[WebSocketClient]:
+        with WebSocketClient(server.port, uuid=UUID, path=request.param) as socket:
+            yield socket
+
+    def test_the_hello_comes_before_the_client_has_said_anything(self, socket: WebSocketClient) -> None:
+        assert socket.message()["filt"].keys() == {"__vortexUuid__", "__vortexName__"}
+
+    @pytest.mark.parametrize(("era", "key"), [(1, "encodedPayload"), (2, "data")])
+    def test_base64_is_answered_in_base64_without_a_dot(
+        self, socket: WebSocketClient, era: int, key: str
+    ) -> None:
+        socket.message()
+
+        socket.send(envelope(era, self.REQUEST, [person(name="Zoë")]))
+
+        _, text = socket.frame()
+        answer = decode(text)
+        assert b"." not in text
+        assert not text.startswith(b"{")
+        assert key in answer["keys"]
+        assert (answer["filt"], answer["result"]) == (self.REQUEST, True)
+        assert [each["name"] for each in answer["tuples"]] == ["Zoë"]
+
+    def test_raw_json_is_answered_in_raw_json(self, socket: WebSocketClient) -> None:
+        socket.message()
+
+        socket.send(base64.b64decode(envelope(2, self.REQUEST, [])[:-1]))
+
+        _, text = socket.frame()
+        assert text.startswith(b"{")
+        assert decode(text)["filt"] == self.REQUEST
