@@ -1,5 +1,5 @@
 """
-What holds for every test: none is left out in silence.
+What holds for every test: none is left out in silence, and unit tests open no socket.
 
 Under ``CI=true`` a skipped test, one that is expected to fail and a skipped module are failures, whatever
 their reason. Elsewhere pytest's own summary names them (``-ra``).
@@ -8,11 +8,15 @@ their reason. Elsewhere pytest's own summary names them (``-ra``).
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Generator
+from typing import NoReturn
 
 import pytest
 
-NO_TEST_IS_LEFT_OUT = "under CI every test runs and passes"
+pytest_plugins = ["pytester"]
+
+NONE_IS_LEFT_OUT = "under CI every test runs and passes"
 
 
 def isCi() -> bool:
@@ -28,7 +32,7 @@ def pytest_runtest_makereport(
     if isCi() and (report.skipped or expectedToFail):
         why = report.wasxfail if expectedToFail else report.longrepr
         report.outcome = "failed"
-        report.longrepr = f"{NO_TEST_IS_LEFT_OUT}; this one was left out: {why}"
+        report.longrepr = f"{NONE_IS_LEFT_OUT}; this one was left out: {why}"
         if expectedToFail:
             del report.wasxfail
     return report
@@ -41,5 +45,19 @@ def pytest_make_collect_report(
     report = yield
     if isCi() and report.outcome == "skipped":
         report.outcome = "failed"
-        report.longrepr = f"{NO_TEST_IS_LEFT_OUT}; a module was left out: {report.longrepr}"
+        report.longrepr = f"{NONE_IS_LEFT_OUT}; a module was left out: {report.longrepr}"
     return report
+
+
+@pytest.fixture(autouse=True)
+def _unitTestsOpenNoSocket(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if "integration" in request.path.parts:
+        return
+
+    def refuse(self: socket.socket, *where: object) -> NoReturn:
+        raise AssertionError(
+            f"a unit test opens a socket ({where}); such a test belongs in tests/integration"
+        )
+
+    for method in ("bind", "connect", "connect_ex", "listen"):
+        monkeypatch.setattr(socket.socket, method, refuse)
