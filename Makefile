@@ -19,6 +19,7 @@ SECONDS ?= 600
 BIN := $(VENV)/bin
 PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip --disable-pip-version-check -q
 
+.NOTPARALLEL:
 .PHONY: demo test unit integration check fix docs js bench soak
 
 demo: $(VENV)/.demo
@@ -37,6 +38,7 @@ unit: $(VENV)/.dev
 integration: $(VENV)/.dev
 	@command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 \
 		|| scripts/need-packages "a PostgreSQL server" postgresql
+	PYTHON=$(BIN)/python tests/peers/setup.sh
 	$(BIN)/python -m pytest tests/integration
 
 fix: $(VENV)/.dev
