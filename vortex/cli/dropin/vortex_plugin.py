@@ -10,5 +10,8 @@ from __future__ import annotations
 from twisted.application.service import ServiceMaker
 
 vortexServiceMaker = ServiceMaker(
-    "Vortex", "vortex.cli.twistd_service", "Serve an application's Vortex over held POST and WebSocket", "vortex"
+    "Vortex",
+    "vortex.cli.twistd_service",
+    "An application's Vortex, served over held POST and WebSocket",
+    "vortex",
 )
