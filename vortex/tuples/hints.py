@@ -77,7 +77,11 @@ def short(value: Any) -> str:
             return f"a {type(value).__name__} of {len(value)}"
         case dict():
             return f"a dict of {len(value)}"
-    return f"a {type(value).__qualname__}"
+    return _withArticle(type(value).__qualname__)
+
+
+def _withArticle(name: str) -> str:
+    return f"{'an' if name[:1] in 'aeiouAEIOU' else 'a'} {name}"
 
 
 def segment(key: Any) -> str:
@@ -316,7 +320,7 @@ def _instanceChecker(kind: type[Any]) -> Checker:
 
 def _tupleText(value: Any) -> str:
     tupleType = getattr(type(value), "__tupleType__", None)
-    return f"a {tupleType}" if isinstance(tupleType, str) else short(value)
+    return _withArticle(tupleType) if isinstance(tupleType, str) else short(value)
 
 
 def _subclassChecker(kind: type[Any], check: Checker) -> Checker:
