@@ -69,7 +69,7 @@ class PersonTuple(Tuple):
     __tupleType__ = "acme.PersonTuple"
     id: int
     name: str
-    height: float
+    height: Any
     born: Any
     tags: list[Any]
     extra: Any
@@ -87,7 +87,7 @@ class ThingRow(Tuple):
     __tupleType__ = "acme.ThingRow"
     id: int
     name: str
-    weight: float
+    weight: Any
     secret: str
 
 

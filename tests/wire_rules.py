@@ -1,9 +1,9 @@
 """
 The rules by which values are read on VortexPY's wire, written down a second time, slowly and on their own.
 
-`meaningOf` takes JSON as it was recorded and says what it stands for, in the notation of `tests.vector_files`.
-The vectors that have no ``decoded`` of their own are held against it. It reads what peers send; that which is to
-be refused is spelled out in the tests instead.
+`meaningOf` takes JSON as it was recorded and says what it stands for, in the notation of
+`tests.vector_files`. The vectors that have no ``decoded`` of their own are held against it.
+It reads what peers send; that which is to be refused is spelled out in the tests instead.
 """
 
 from __future__ import annotations
