@@ -196,7 +196,7 @@ class Vortex:
         self._perAddress[peer.address] -= 1
         if self._perAddress[peer.address] <= 0:
             del self._perAddress[peer.address]
-        log.debug("{peer} is gone: {code}, {reason}", peer=peer, code=code, reason=reason)
+        log.debug("{peer} is gone: {code}, {reason}", peer=repr(peer), code=code, reason=reason)
         self._tellPeerChange(peer, False)
 
     def closePeer(self, peer: VortexPeer, reason: str) -> None:
@@ -218,7 +218,7 @@ class Vortex:
 
     def issued(self, messageId: str) -> bool:
         """True for a messageId of ours: what comes in with it is an answer."""
-        return isinstance(messageId, str) and messageId.startswith(f"{self.uuid}:")
+        return messageId.startswith(f"{self.uuid}:")
 
     def send(
         self, payload: Payload, *, toName: str | None = None, toUuid: str | None = None, priority: int = 100
@@ -321,26 +321,22 @@ class Vortex:
             A Deferred that fires when all links are closed. Calling it again returns
             the same outcome.
         """
-        done: Deferred[None] = Deferred()
         if self._shutdown is not None:
-            self._shutdown.chainDeferred(done) if self._shutdown.called else self._shutdown.addCallback(
-                lambda _: done.callback(None)
-            )
-            return done
+            return _wait(self._shutdown)
         self._shutdown = Deferred()
         liveNodes.discard(self)
+        reactor: Any = self.clock
         waiting = self.drain()
-        waiting.addTimeout(self.limits.drainTimeout if timeout is None else timeout, self.clock)
+        waiting.addTimeout(self.limits.drainTimeout if timeout is None else timeout, reactor)
         waiting.addErrback(lambda _: log.warn("{vortex} shuts down with work left", vortex=self))
         waiting.addCallback(lambda _: self._closeAll())
-        self._shutdown.addCallback(lambda _: done.callback(None))
-        return done
+        return _wait(self._shutdown)
 
     def _closeAll(self) -> None:
         for peer in self.peers:
             peer._link.close(CloseCode.SHUTDOWN.value, "this vortex is shutting down")
-        assert self._shutdown is not None
-        self._shutdown.callback(None)
+        if self._shutdown is not None:
+            self._shutdown.callback(None)
 
 
 def _wait(done: Deferred[None]) -> Deferred[None]:

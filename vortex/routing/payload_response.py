@@ -1,0 +1,125 @@
+"""
+PayloadResponse: a payload that was sent, and the Deferred of its answer.
+
+The answer is the message that comes from the peer that was asked, with the
+messageId that went out, on a filt that contains the one that was sent. Nothing
+else ends the wait but time, the loss of that peer, or whoever cancels it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.defer import CancelledError, Deferred
+
+from vortex.errors import ConnectionLost, NotConnected, RequestTimeout, parseErrorText
+from vortex.protocol.envelope import Envelope, Message
+from vortex.protocol.payload import Payload
+from vortex.routing.filt import MESSAGE_ID, isSubset
+from vortex.routing.ports import Node, Peer, theNode
+
+if TYPE_CHECKING:
+    from vortex.clocks import DelayedCall
+
+__all__ = ["PayloadResponse"]
+
+
+class PayloadResponse(Deferred[Payload]):
+    """
+    Sends *payload* when it is made, and fires with the payload that answers it.
+
+    Args:
+        payload: What to ask. It is sent with a messageId of ours.
+        vortex: The node; None: the process's only one.
+        toName, toUuid: Whom to ask; neither: the only peer there is.
+        timeout: Seconds to wait for the answer; None: for ever.
+
+    Fails with:
+        NotConnected: There is nobody to ask, or more than one.
+        EncodeError: The payload cannot travel.
+        RequestTimeout: No answer came in time.
+        ConnectionLost: The peer went before it answered; what was asked for may have been done.
+        RemoteError: The answer is an error, with the peer's code and text.
+        CancelledError: It was cancelled; the peer is not told.
+    """
+
+    def __init__(
+        self,
+        payload: Payload,
+        vortex: Node | None = None,
+        *,
+        toName: str | None = None,
+        toUuid: str | None = None,
+        timeout: float | None = 30,
+    ) -> None:
+        super().__init__(_cancelled)
+        node = theNode(vortex)
+        self.peer: Peer | None = None
+        self._io = node.payloadIO
+        self._limits = node.limits
+        self._messageId = node.issueMessageId()
+        self._filt = {**payload.filt, MESSAGE_ID: self._messageId}
+        self._timeout: DelayedCall | None = None
+        try:
+            self.peer = _theOne(node.peers, toName, toUuid)
+            message = Message(payload.withFilt(self._filt))
+            self._io.expect(self._messageId, self)
+            self.peer.sendMessage(message)
+        except Exception as error:
+            self._end(error)
+            return
+        if timeout is not None and not self.called:
+            self._timeout = node.clock.callLater(timeout, self._timedOut, timeout)
+
+    def offer(self, envelope: Envelope, peer: Peer) -> None:
+        """For `PayloadIO`: this came with our messageId; take it if it is the answer."""
+        if peer is not self.peer or not isSubset(self._filt, envelope.filt):
+            return
+        if envelope.result is None or envelope.result is True:
+            self._end(Payload.fromEnvelope(envelope, self._limits))
+        else:
+            self._end(parseErrorText(str(envelope.result)))
+
+    def peerLost(self) -> None:
+        """For `PayloadIO`: the peer that was asked is gone."""
+        self._end(ConnectionLost(f"{self.peer!r} went before it answered {self._filt!r}"))
+
+    def _timedOut(self, seconds: float) -> None:
+        self._timeout = None
+        self._end(RequestTimeout(f"{self.peer!r} did not answer {self._filt!r} in {seconds:g} s"))
+
+    def _end(self, outcome: Payload | Exception) -> None:
+        self._io.unexpect(self._messageId)
+        if self._timeout is not None:
+            self._timeout.cancel()
+            self._timeout = None
+        if self.called:
+            return
+        if isinstance(outcome, Exception):
+            self.errback(outcome)
+        else:
+            self.callback(outcome)
+
+
+def _cancelled(response: Deferred[Any]) -> None:
+    if isinstance(response, PayloadResponse):
+        response._end(CancelledError())
+
+
+def _theOne(peers: Sequence[Peer], toName: str | None, toUuid: str | None) -> Peer:
+    if toName is not None and toUuid is not None:
+        raise ValueError("ask a name or a uuid, not both")
+    if toUuid is not None:
+        named, whom = [peer for peer in peers if peer.uuid == toUuid][:1], f"with uuid {toUuid!r}"
+    elif toName is not None:
+        named, whom = [peer for peer in peers if peer.name == toName], f"named {toName!r}"
+    else:
+        named, whom = list(peers), "at all"
+    if len(named) == 1:
+        return named[0]
+    if not named:
+        raise NotConnected(f"there is no peer {whom} to ask")
+    raise NotConnected(
+        f"there are {len(named)} peers {whom}: one can be asked at a time, name it with toUuid"
+    )
