@@ -28,14 +28,15 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Literal, cast
 
-from sqlalchemy import JSON, Column, DateTime, Enum, PickleType
-from sqlalchemy.orm import Mapper
+from sqlalchemy import JSON, Column, DateTime, Enum
+from sqlalchemy.orm import Mapper, configure_mappers
 from sqlalchemy.orm.attributes import manager_of_class
 from sqlalchemy.sql.elements import ClauseElement
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from vortex.errors import DecodeError
 from vortex.tuples.field import TupleField
+from vortex.tuples.hints import checker
 
 __all__ = ["mappedFields", "mappedMaker"]
 
@@ -61,6 +62,8 @@ def mappedFields(cls: type[Any]) -> dict[str, TupleField]:
 
 def mappedMaker(cls: type[Any]) -> Callable[[], Any]:
     """A function that makes an empty instance of *cls* as rows are made: without ``__init__``."""
+    # A constructor would do this; before it is done no attribute can be set.
+    configure_mappers()
     return manager_of_class(cls).new_instance
 
 
@@ -82,22 +85,42 @@ def _field(cls: type[Any], name: str, columns: list[Column[Any]], mapper: Mapper
     field.giveHint(_pythonType(column.type))
     if isinstance(column.type, DateTime):
         field.adapter = _toUtc if column.type.timezone else _toNaiveUtc
+    if field.key and field.decoder is None and field.hint is not str:
+        field.decoder = _keyDecoder(field.hint)
     return field
+
+
+def _keyDecoder(hint: Any) -> Callable[[Any], Any] | None:
+    """Of a new row, some peers send the key as an empty text."""
+    check = checker(hint)
+    if check is None:
+        return None
+    return lambda value: None if value == "" else check(value)
 
 
 def _pythonType(columnType: TypeEngine[Any]) -> Any:
     """What a value of the column is in Python, as an annotation would say it."""
-    if isinstance(columnType, (JSON, PickleType, TypeDecorator)):
-        # JSON says dict and holds anything; what a decorator makes of its type only the application knows.
+    if isinstance(columnType, JSON):  # it says dict, and holds anything
+        return Any
+    if isinstance(columnType, TypeDecorator) and not _saysType(type(columnType)):
+        # What it makes of the type it decorates only the application knows.
         return Any
     if isinstance(columnType, Enum):
         if columnType.enum_class is not None:
             return columnType.enum_class
         return Literal[tuple(columnType.enums)] if columnType.enums else str
     try:
-        return columnType.python_type
+        found = columnType.python_type
     except NotImplementedError:
         return Any
+    return Any if found is object else found
+
+
+def _saysType(decorator: type[Any]) -> bool:
+    """Whether a TypeDecorator says itself what its values are in Python."""
+    return any(
+        "python_type" in vars(cls) for cls in decorator.__mro__[: decorator.__mro__.index(TypeDecorator)]
+    )
 
 
 def _default(column: Column[Any]) -> Any:
