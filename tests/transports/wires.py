@@ -32,6 +32,7 @@ class Wire(StringTransport):
             hostAddress=IPv4Address("TCP", "127.0.0.1", 80), peerAddress=IPv4Address("TCP", address, 40000)
         )
         self.aborted = False
+        self.protocol: Any = None  # who has it: an upgrade hands it over
 
     def setTcpNoDelay(self, enabled: bool) -> None: ...
 
@@ -45,12 +46,11 @@ class Client:
 
     def __init__(self, site: VortexSite, address: str = "127.0.0.1") -> None:
         self.wire = Wire(address)
-        self.protocol = site.buildProtocol(self.wire.getPeer())
-        self.protocol.makeConnection(self.wire)
+        self.wire.protocol = site.buildProtocol(self.wire.getPeer())
+        self.wire.protocol.makeConnection(self.wire)
 
     def send(self, data: bytes) -> None:
-        # After an upgrade the connection belongs to another protocol.
-        getattr(self.wire, "protocol", self.protocol).dataReceived(data)
+        self.wire.protocol.dataReceived(data)
 
     @property
     def received(self) -> bytes:
@@ -68,7 +68,7 @@ class Client:
 
     def lose(self) -> None:
         """The connection breaks."""
-        getattr(self.wire, "protocol", self.protocol).connectionLost(Failure(ConnectionDone()))
+        self.wire.protocol.connectionLost(Failure(ConnectionDone()))
 
 
 class PostClient(Client):
@@ -194,7 +194,6 @@ class Server:
         root.putChild(b"vortex", resource)
         root.putChild(b"vortexws", resource)
         self.site = VortexSite(root, self.vortex.limits, reactor=clock)
-        self.site.startFactory()
 
     def post(self, body: bytes = b"", *, address: str = "127.0.0.1", **kwargs: Any) -> PostClient:
         client = PostClient(self.site, address)

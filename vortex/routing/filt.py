@@ -117,7 +117,7 @@ def isSubset(endpointFilt: Mapping[Any, Any], messageFilt: Mapping[Any, Any]) ->
 
 
 def whyNot(endpointFilt: Mapping[Any, Any], messageFilt: Mapping[Any, Any]) -> str:
-    """Which conditions of *endpointFilt* the message does not meet, for people to read; "" if it meets all."""
+    """Which conditions of *endpointFilt* the message does not meet, in words; "" if it meets all."""
     has = conditions(messageFilt)
     wanted = _named(endpointFilt)
     given = _named(messageFilt)
