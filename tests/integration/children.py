@@ -94,6 +94,14 @@ class Child:
             if wanted(line):
                 return line
 
+    def readyPort(self) -> int:
+        """The port of a server, which prints ``READY port``; one that does not is stopped."""
+        try:
+            return int(self.line(lambda line: line.startswith("READY ")).split()[1])
+        except BaseException:
+            self.stop()
+            raise
+
     def tell(self, line: str) -> None:
         assert self._process.stdin is not None
         self._process.stdin.write(f"{line}\n")

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import pytest
 from tests.integration.children import PEERS, Child
 from tests.integration.postgresql import postgresqlUrl
 
-__all__ = ["PeerServer", "postgresqlUrl", "realPeers", "server"]
+__all__ = ["PeerServer", "postgresqlUrl", "realPeers", "server", "serving"]
 
 
 class PeerServer:
@@ -32,7 +33,7 @@ class PeerServer:
         self._database = database
         self.mayLog: list[str] = []
         self.child = Child(sys.executable, "-W", "error", "-m", "tests.integration.peer_server", database)
-        self.port = int(self.child.line(lambda line: line.startswith("READY ")).split()[1])
+        self.port = self.child.readyPort()
 
     def rows(self) -> list[dict[str, Any]]:
         """The table as it stands in the file, read by sqlite3 and not by us."""
@@ -65,13 +66,20 @@ def realPeers() -> None:
     )
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[PeerServer]:
+@contextmanager
+def serving(folder: Path) -> Iterator[PeerServer]:
     """Our server on an empty database; it has to end in good order, and to have logged no mishap."""
-    running = PeerServer(tmp_path / "things.sqlite")
+    running = PeerServer(folder / "things.sqlite")
     try:
         yield running
     finally:
         status = running.child.stop()
     assert status == 0, str(running.child)
     assert running.mishaps() == [], str(running.child)
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[PeerServer]:
+    """Our server for one test."""
+    with serving(tmp_path) as running:
+        yield running

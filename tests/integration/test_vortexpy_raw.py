@@ -11,12 +11,12 @@ import json
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
 from tests.integration.children import Child, peer
-from tests.integration.conftest import PeerServer
+from tests.integration.conftest import PeerServer, serving
 from tests.integration.wire_by_hand import (
     HeldPostClient,
     WebSocketClient,
@@ -36,12 +36,12 @@ BODY_KEY = {"era1": "encodedPayload", "era2": "data"}
 class Recorder:
     """tests/peers/proxy_main.py between a client and our server, and what it has recorded once it ends."""
 
-    SECONDS = 9
+    SECONDS = 7
 
     def __init__(self, server: PeerServer, recording: Path) -> None:
         self._recording = recording
         self.child: Child = peer("proxy_main.py", 0, server.port, recording, self.SECONDS)
-        self.port = int(self.child.line(lambda line: line.startswith("READY ")).split()[1])
+        self.port = self.child.readyPort()
 
     def chunks(self) -> list[tuple[float, int, str, bytes]]:
         """Time, number of the connection, what (c2s, s2c, c2s-close, s2c-close), bytes; in order."""
@@ -49,12 +49,11 @@ class Recorder:
         recorded = json.loads(self._recording.read_text())["chunks"]
         return [(at, number, what, base64.b64decode(data)) for at, number, what, data in recorded]
 
+    def __enter__(self) -> Self:
+        return self
 
-@pytest.fixture
-def recorder(server: PeerServer, tmp_path: Path, realPeers: None) -> Iterator[Recorder]:
-    recorder = Recorder(server, tmp_path / "recording.json")
-    yield recorder
-    recorder.child.stop()
+    def __exit__(self, *exception: object) -> None:
+        self.child.stop()
 
 
 @pytest.fixture
@@ -63,15 +62,36 @@ def client(server: PeerServer) -> Iterator[HeldPostClient]:
         yield client
 
 
-@pytest.mark.parametrize("era", ["era1", "era2"])
+Responses = list[tuple[bytes, bytes, bool]]
+"""Of each POST, in order: the response's head, its body, and whether the server ended it."""
+
+
+@pytest.fixture(scope="module", params=BODY_KEY)
+def era(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def responses(era: str, realPeers: None, tmp_path_factory: pytest.TempPathFactory) -> Responses:
+    """What our server sent to the raw client of that era."""
+    folder = tmp_path_factory.mktemp(era)
+    with serving(folder) as server, Recorder(server, folder / "recording.json") as recorder:
+        with peer("raw_http_client.py", recorder.port, era, 5) as client:
+            client.finish()
+        coming = sorted(
+            (chunk for chunk in recorder.chunks() if chunk[2] == "s2c"), key=lambda chunk: chunk[1]
+        )
+    found = []
+    for _, chunks in groupby(coming, key=lambda chunk: chunk[1]):
+        head, _, rest = b"".join(data for *_, data in chunks).partition(b"\r\n\r\n")
+        found.append((head, *dechunk(rest)))
+    return found
+
+
 class TestRecordedPosts:
     """Four POSTs of one peer: empty, an echo, two echoes in one body, a blank row."""
 
-    def test_every_request_is_answered_in_its_era(self, recorder: Recorder, era: str) -> None:
-        with peer("raw_http_client.py", recorder.port, era, 6) as client:
-            client.finish()
-            responses = self._responses(recorder)
-
+    def test_every_request_is_answered_in_its_era(self, responses: Responses, era: str) -> None:
         assert [head.split()[1] for head, _, _ in responses] == [b"200"] * 4
         messages = [decode(frame) for _, body, _ in responses for frame in splitFrames(body)]
         answers = {each["filt"][MESSAGE_ID]: each for each in messages if MESSAGE_ID in each["filt"]}
@@ -89,27 +109,12 @@ class TestRecordedPosts:
                 assert BODY_KEY[era] in answers[name]["keys"]
 
     def test_each_response_opens_with_the_hello_and_ends_when_the_next_is_open(
-        self, recorder: Recorder, era: str
+        self, responses: Responses
     ) -> None:
-        with peer("raw_http_client.py", recorder.port, era, 6) as client:
-            client.finish()
-            responses = self._responses(recorder)
-
         hellos = [decode(splitFrames(body)[0])["filt"] for _, body, _ in responses]
         assert len({hello.get("__vortexUuid__") for hello in hellos}) == 1
         assert [hello.get("__vortexName__") for hello in hellos] == ["peer-server"] * 4
         assert [ended for _, _, ended in responses] == [True, True, True, False]
-
-    def _responses(self, recorder: Recorder) -> list[tuple[bytes, bytes, bool]]:
-        """Of each connection, in order: the response's head, its body, and whether the server ended it."""
-        coming = sorted(
-            (chunk for chunk in recorder.chunks() if chunk[2] == "s2c"), key=lambda chunk: chunk[1]
-        )
-        found = []
-        for _, chunks in groupby(coming, key=lambda chunk: chunk[1]):
-            head, _, rest = b"".join(data for *_, data in chunks).partition(b"\r\n\r\n")
-            found.append((head, *dechunk(rest)))
-        return found
 
     def _given(self, tuple_: dict[str, Any]) -> dict[str, Any]:
         """A tuple as it came back, less the fields that the sender left out and that we name as null."""
