@@ -1,9 +1,16 @@
-"""Vortex: live data between Twisted servers, browsers and each other."""
+"""
+Vortex: live data between Twisted servers, browsers and each other.
+
+The names below are the public ones, by floor. Importing them installs no reactor,
+and no SQLAlchemy: what needs it (`OrmCrudHandler`, `OrmCrudExtension`) is imported
+when it is first used.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from vortex.errors import (
     AccessDenied,
@@ -26,10 +33,32 @@ from vortex.errors import (
     UnknownTupleType,
     VortexError,
 )
+from vortex.handlers.model_handler import ModelHandler
 from vortex.limits import Limits
-from vortex.tuples import Tuple, TupleField, addTupleType, readFieldsWith, registerFieldType
+from vortex.node.peer import VortexPeer
+from vortex.node.service import vortexApplication, vortexService
+from vortex.node.vortex import Vortex
+from vortex.protocol.payload import Payload
+from vortex.routing.delivery import Delivery
+from vortex.routing.payload_endpoint import PayloadEndpoint
+from vortex.routing.payload_io import PayloadIO
+from vortex.routing.payload_response import PayloadResponse
+from vortex.transports.http import VortexResource
+from vortex.transports.http_site import VortexSite
+from vortex.transports.memory import MemoryLink, connectInMemory
+from vortex.tuples import (
+    Tuple,
+    TupleField,
+    TupleSchema,
+    addTupleType,
+    describe,
+    readFieldsWith,
+    registerFieldType,
+)
 
-__version__ = "0.1.0"
+if TYPE_CHECKING:
+    from vortex.orm.crud_extension import OrmCrudExtension
+    from vortex.orm.orm_crud_handler import OrmCrudHandler
 
 __all__ = [
     "AccessDenied",
@@ -37,13 +66,22 @@ __all__ = [
     "ConstraintViolation",
     "DatabaseUnavailable",
     "DecodeError",
+    "Delivery",
     "DuplicateName",
     "EncodeError",
     "LimitExceeded",
     "Limits",
+    "MemoryLink",
+    "ModelHandler",
     "NoVortex",
     "NotConnected",
     "NotWritable",
+    "OrmCrudExtension",
+    "OrmCrudHandler",
+    "Payload",
+    "PayloadEndpoint",
+    "PayloadIO",
+    "PayloadResponse",
     "QueueOverflow",
     "Rejected",
     "RemoteError",
@@ -51,16 +89,45 @@ __all__ = [
     "StaleRecord",
     "Tuple",
     "TupleField",
+    "TupleSchema",
     "UnknownRecord",
     "UnknownTupleType",
+    "Vortex",
     "VortexError",
-    "__version__",
+    "VortexPeer",
+    "VortexResource",
+    "VortexSite",
     "addTupleType",
+    "connectInMemory",
+    "describe",
     "registerFieldType",
+    "vortexApplication",
+    "vortexService",
 ]
 
+__version__ = "0.1.0"
 
-# SQLAlchemy is imported by whoever maps classes with it, never by us: these are called for such classes only.
+_ON_USE = {
+    "OrmCrudExtension": "vortex.orm.crud_extension",
+    "OrmCrudHandler": "vortex.orm.orm_crud_handler",
+}
+
+
+def __getattr__(name: str) -> Any:
+    module = _ON_USE.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        value = getattr(import_module(module), name)
+    except ModuleNotFoundError as error:
+        if error.name != "sqlalchemy":
+            raise
+        raise ImportError(f"{name} needs SQLAlchemy: pip install 'txvortex[orm]'") from error
+    globals()[name] = value
+    return value
+
+
+# SQLAlchemy is imported by whoever maps classes with it: these are called for such classes only.
 def _mappedFields(cls: type[Any]) -> dict[str, TupleField]:
     from vortex.orm.mapped_tuple import mappedFields
 
