@@ -46,6 +46,10 @@ class Limits:
     maxOutboxItems: int = 10_000
     """Messages waiting for one peer."""
 
+    # ---- what one peer asks for
+    maxWaitingRequests: int = 1_000
+    """Requests of one peer to one OrmCrudHandler that are not answered yet; the next one gets an error."""
+
     # ---- one HTTP request
     maxBody: int = 32 * MIB
     """Bytes in the body of one POST."""

@@ -14,6 +14,7 @@ import binascii
 from typing import Any
 
 from vortex.errors import DecodeError
+from vortex.limits import Limits
 from vortex.protocol.compression import deflate, inflate
 from vortex.protocol.json_codec import dumps, loads
 from vortex.tuples.convert import Reading, fromJsonable
@@ -56,15 +57,21 @@ class Body:
             UnknownTupleType: If a tuple is of a type that is not registered here.
             LimitExceeded: If it is too large or too deep.
         """
-        if self.text is not None:
-            tuples = _openText(self.text, reading)
-        else:
-            tuples = self._data if isinstance(self._data, list) else [self._data]
+        tuples = self._opened(reading)
         try:
             decoded: list[Any] = fromJsonable(tuples, reading)
         except DecodeError as error:
             raise error.at("tuples") from None
         return decoded
+
+    def holdsTuples(self, limits: Limits) -> bool:
+        """Whether any tuple is in it; none is converted. Raises as `decodeTuples`, but for the tuples."""
+        return bool(self._opened(Reading(limits)))
+
+    def _opened(self, reading: Reading) -> list[Any]:
+        if self.text is not None:
+            return _openText(self.text, reading)
+        return self._data if isinstance(self._data, list) else [self._data]
 
 
 def payloadObject(filt: Any, tuples: Any, date: Any) -> dict[str, Any]:

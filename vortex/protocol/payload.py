@@ -105,6 +105,20 @@ class Payload:
         return self._isGiven or self._body is not None or bool(self._tuples)
 
     @property
+    def hasTuples(self) -> bool:
+        """
+        Whether it carries any tuple. Of a payload that came in this is found out without converting one.
+
+        Raises:
+            DecodeError: If the body that came in is none.
+            LimitExceeded: If it is too large.
+        """
+        if self._body is None:
+            return bool(self._tuples)
+        limits = _DEFAULTS if self._reading is None else self._reading.limits
+        return self._body.holdsTuples(limits)
+
+    @property
     def encodedText(self) -> str | None:
         """The body as it came in, if it is still closed and came as a text: it can be sent on as it is."""
         return None if self._body is None else self._body.text

@@ -1,0 +1,173 @@
+"""
+ModelHandler: data that a program builds on request, and sends again when it has changed.
+
+    class Jobs(ModelHandler):
+        def buildModel(self, filt, delivery=None):
+            return [Job(id=1, title="Water the plants")]
+
+    jobs = Jobs({"key": "jobs"}, vortex)
+    ...
+    jobs.sendModelUpdate()
+
+Whoever has asked gets the updates, each for what it asked: `vortex.handlers.watchers` remembers that. A
+message is taken for a request unless it is a reply or a push, or carries tuples without a messageId: so
+two nodes with the same handler never answer each other for ever.
+
+Keep the handler: when nothing refers to it any more it is gone, and its endpoint with it.
+"""
+
+from __future__ import annotations
+
+import inspect
+from abc import ABC, abstractmethod
+from collections.abc import Hashable, Iterable, Mapping
+from functools import partial
+from typing import Any
+
+from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
+from twisted.logger import Logger
+
+from vortex.errors import VortexError
+from vortex.handlers.pushes import Pushes
+from vortex.handlers.turns import Turns
+from vortex.handlers.watchers import Watch, Watchers
+from vortex.protocol.envelope import Message
+from vortex.protocol.payload import Payload
+from vortex.routing.delivery import Delivery
+from vortex.routing.payload_endpoint import PayloadEndpoint
+from vortex.routing.ports import Node, Peer, theNode
+from vortex.tuples.tuple import Tuple
+
+__all__ = ["ModelHandler", "handlerFilt"]
+
+log = Logger()
+
+
+class ModelHandler(ABC):
+    """
+    Answers what matches a filt with the model that `buildModel` gives, and sends it again on
+    `sendModelUpdate`.
+
+    Args:
+        payloadFilter: The filt of the requests, with a ``key``; or just the key.
+        vortex: The node; None: the process's only one.
+
+    Raises:
+        NoVortex: If none is given, and there is no live node, or more than one.
+        TypeError: If `buildModel` does not take ``(filt, delivery)``.
+    """
+
+    def __init__(self, payloadFilter: Mapping[str, Any] | str, vortex: Node | None = None) -> None:
+        try:
+            inspect.signature(self.buildModel).bind({}, None)
+        except TypeError:
+            raise TypeError(
+                f"{type(self).__qualname__}.buildModel should take (self, filt, delivery=None), "
+                f"it takes {inspect.signature(self.buildModel)}"
+            ) from None
+        node = theNode(vortex)
+        self._filt = handlerFilt(payloadFilter)
+        self._watchers = Watchers(node)
+        self._turns = Turns()
+        self._pushes = Pushes(self._turns, _line)
+        self._endpoint = PayloadEndpoint(self._filt, self._onPayload, node)
+        self._endpoint.handlesReplies = False
+
+    @abstractmethod
+    def buildModel(self, filt: dict[str, Any], delivery: Delivery | None = None) -> Any:
+        """
+        Build what was asked for.
+
+        Args:
+            filt: What the peer asked with, without the messageId.
+            delivery: Who asks; None for an update, which is built once for all who asked with that filt.
+
+        Returns:
+            The tuples: a list, or a Payload (its result is part of an answer, its filt is not), or a
+                Deferred or
+            a coroutine of one. What it raises is answered.
+        """
+
+    def sendModelUpdate(
+        self, filt: Mapping[str, Any] | None = None, *, peer: Peer | None = None
+    ) -> Deferred[int]:
+        """
+        Build the model again, once for each distinct filt, and send it to those who have asked with that
+        filt.
+
+        Of updates of one filt that are asked for while one is being built, the next stands for all.
+
+        Args:
+            filt: Only to those whose filt contains this; None: to all who have asked.
+            peer: Only to this one. If it has not asked for such, it gets the model for the handler's own filt
+                and *filt*.
+
+        Returns:
+            A Deferred with how many messages were queued. A model that cannot be built is logged, and sent to
+            nobody.
+        """
+        watches = self._watchers.matching(filt, peer)
+        if peer is not None and not watches:
+            watches = [Watch({**self._filt, **(filt or {})})]
+        sent = [
+            self._turns.join(_building(watch, peer), partial(self._update, watch, peer)) for watch in watches
+        ]
+        return gatherResults(sent, consumeErrors=True).addCallback(sum)
+
+    def shutdown(self) -> None:
+        """Answer nothing and update nobody from now on."""
+        self._endpoint.shutdown()
+        self._watchers.close()
+
+    def _onPayload(self, payload: Payload, delivery: Delivery) -> Deferred[None] | None:
+        if delivery.isReply or (delivery.messageId is None and _carriesTuples(payload)):
+            return None
+        watch = self._watchers.remember(delivery.peer, delivery.filt)
+        return self._turns.run(_line(delivery.peer, watch.key), partial(self._answer, watch, delivery))
+
+    async def _answer(self, watch: Watch, delivery: Delivery) -> None:
+        model = await self._build(watch, delivery)
+        delivery.reply(model)
+
+    async def _update(self, watch: Watch, peer: Peer | None) -> int:
+        try:
+            model = await self._build(watch, None)
+        except Exception:
+            log.failure("the model for {filt} could not be built, nobody was updated", filt=watch.filt)
+            return 0
+        tuples = model.tuples if isinstance(model, Payload) else model
+        message = Message(Payload(dict(watch.filt), tuples), isReply=True)
+        return self._pushes.send(watch, message, watch.peers if peer is None else (peer,))
+
+    async def _build(self, watch: Watch, delivery: Delivery | None) -> Payload | list[Any]:
+        model = await maybeDeferred(self.buildModel, dict(watch.filt), delivery)
+        if isinstance(model, Payload):
+            return model
+        if model is None:
+            return []
+        if not isinstance(model, Iterable) or isinstance(model, (str, bytes, Mapping, Tuple)):
+            name = f"{type(self).__qualname__}.buildModel"
+            raise TypeError(f"{name} should return a list of tuples or a Payload, got {model!r}")
+        return list(model)
+
+
+def handlerFilt(payloadFilter: Mapping[str, Any] | str) -> dict[str, Any]:
+    """The filt that a handler was given; a text is its key."""
+    return {"key": payloadFilter} if isinstance(payloadFilter, str) else dict(payloadFilter)
+
+
+def _line(peer: Peer, watchKey: Hashable) -> Hashable:
+    """Answers to one peer about one filt wait for each other; others do not."""
+    return "peer", peer, watchKey
+
+
+def _building(watch: Watch, peer: Peer | None) -> Hashable:
+    """Updates of one filt are built one after another, so that the last one sent is the last one built."""
+    return "update", watch.key, peer
+
+
+def _carriesTuples(payload: Payload) -> bool:
+    try:
+        return payload.hasTuples
+    except VortexError:
+        return True  # whatever it is, it is there

@@ -1,0 +1,78 @@
+"""
+Pushes: an update on its way to everybody who asked for it.
+
+One message is shared by all its receivers, and so encoded once. To each it goes in that peer's turn:
+never before the answer to a request that was read earlier. While it waits there, a newer update of the
+same takes its place, so what waits for one peer is bounded by what it asked for.
+
+What the update holds, and who gets it, is the handler's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable
+
+from twisted.logger import Logger
+
+from vortex.errors import NotConnected
+from vortex.handlers.turns import Turns
+from vortex.handlers.watchers import Watch
+from vortex.protocol.envelope import Message
+from vortex.routing.ports import Peer
+
+__all__ = ["Pushes"]
+
+log = Logger()
+
+
+class Pushes:
+    """
+    Args:
+        turns: Where the handler's answers wait for their turn.
+        lineOf: The key under which the handler answers a peer's request for a `Watch` of that key: one line
+            for all of a peer's, or one for each.
+    """
+
+    def __init__(self, turns: Turns, lineOf: Callable[[Peer, Hashable], Hashable]) -> None:
+        self._turns = turns
+        self._lineOf = lineOf
+        self._latest: dict[Hashable, dict[Hashable, Message]] = {}
+
+    def send(self, watch: Watch, message: Message, peers: Iterable[Peer]) -> int:
+        """
+        Send *message*, the update of *watch*, to each of *peers*.
+
+        Returns:
+            How many get it: it was queued for them, or waits for an answer of theirs to go first.
+        """
+        return sum(self._sendTo(watch, message, peer) for peer in peers)
+
+    def _sendTo(self, watch: Watch, message: Message, peer: Peer) -> bool:
+        line = self._lineOf(peer, watch.key)
+        waiting = self._latest.setdefault(line, {})
+        waiting.pop(watch.key, None)
+        waiting[watch.key] = message
+        sent: list[bool] = []
+
+        def sendAll() -> None:
+            for key, latest in self._latest.pop(line).items():
+                isQueued = _queue(peer, latest)
+                if key == watch.key:
+                    sent.append(isQueued)
+
+        self._turns.join(line, sendAll)
+        return sent[0] if sent else peer.isOnline
+
+
+def _queue(peer: Peer, message: Message) -> bool:
+    """Whether *peer* takes *message*. One peer's trouble is not another's, so nothing is raised."""
+    if not peer.isOnline:
+        return False
+    try:
+        peer.sendMessage(message)
+    except NotConnected:
+        return False
+    except Exception:
+        log.failure("an update for {peer} could not be sent", peer=peer)
+        return False
+    return True

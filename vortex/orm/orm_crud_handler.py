@@ -1,0 +1,297 @@
+"""
+OrmCrudHandler: rows of a database that peers create, read, change and delete, each told of the others'
+changes.
+
+    jobs = OrmCrudHandler(sessionmaker(engine), Job, {"key": "jobs"}, vortex=vortex)
+
+What a message asks for, in this order of choice:
+
+    =======================  ================================================  ==========================
+    the message has          so it is                                          the answer: tuples, result
+    =======================  ================================================  ==========================
+    ``delete`` true          a delete of the tuples, or else of ``id``         [] or all that is left, True
+    tuples                   a save: those without a key are new               the rows as they are now, True
+    ``id``                   a load of that row                                the row or [], None
+    none, with retrieveAll   a load of all rows                                the rows, None
+    none                     a new row, to be filled in and saved              a blank with defaults, None
+    =======================  ================================================  ==========================
+
+Every message is one session and one transaction in a worker thread, committed before the answer; an
+error undoes all of it, and there is always exactly one answer. The requests of one peer are carried out
+in the order they came in; those of different peers at the same time, as far as the database lets them.
+
+After a commit everybody who has loaded such a row (or all rows) is sent what it is now, the writer after
+its own answer. That goes for all handlers of the node that have the same session factory, and for every
+row that the session has changed, be it by a hook. For changes that were made elsewhere there is
+`OrmCrudHandler.sendModelUpdate`.
+
+Keep the handler: when nothing refers to it any more it is gone, and its endpoint with it.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from contextlib import suppress
+from functools import partial
+from typing import Any, cast
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from vortex.errors import AccessDenied, DatabaseUnavailable, DecodeError, LimitExceeded, VortexError
+from vortex.handlers.model_handler import handlerFilt
+from vortex.handlers.pushes import Pushes
+from vortex.handlers.turns import Turns
+from vortex.handlers.watchers import Watch, Watchers
+from vortex.orm.changes import Change, Key
+from vortex.orm.crud_extension import OrmCrudExtension
+from vortex.orm.crud_work import CrudWork, Outcome
+from vortex.orm.work import SessionFactory
+from vortex.protocol.envelope import Message
+from vortex.protocol.payload import Payload
+from vortex.routing.delivery import Delivery
+from vortex.routing.payload_endpoint import PayloadEndpoint
+from vortex.routing.ports import Node, Peer, theNode
+from vortex.tuples.hints import short
+
+__all__ = ["OrmCrudHandler"]
+
+log = Logger()
+
+_ALL: Key = ()
+"""Where those are filed who have asked for all rows: no row has a key without values."""
+
+_UPDATE = "update"
+_DECODE_INLINE = 64 * 1024  # characters of an encoded body; a larger one is decoded in a thread
+
+
+class OrmCrudHandler:
+    """
+    Serves the rows of one or more mapped classes under one filt.
+
+    Args:
+        sessionFactory: A sessionmaker, a scoped_session, or any function that gives a Session. Handlers that
+            are given the same one tell each other what was committed.
+        Declarative: The mapped class, a `vortex.Tuple`; or a sequence of such. Saves and deletes may be of
+            all of them, loads are of the first.
+        payloadFilter: The filt of the requests, with a ``key``; or just the key.
+        retrieveAll: Whether a request for nothing in particular gets all rows, instead of a blank one.
+        vortex: The node; None: the process's only one.
+        writable: Names of the columns that a client may set. None: all but the primary key. Where the key is
+            named, a client may choose the keys of new rows.
+        access: Who may. A set of roles, of which a peer needs one; or ``access(peer, operation, filt)``
+            with the operation ``"read"`` or ``"write"``, which lets pass by returning exactly True.
+            None: everybody.
+
+    A composite key is a list in ``id``, in the order of the table's primary key. Where the class has a
+    ``version_id_col``, a tuple that bears another version than the row is stale.
+
+    Raises:
+        NoVortex: If no node is given, and there is no live one, or more than one.
+        TypeError: If a class is no Tuple, or not mapped.
+        ValueError: If *writable* names what is no column.
+    """
+
+    def __init__(
+        self,
+        sessionFactory: SessionFactory,
+        Declarative: type[Any] | Sequence[type[Any]],
+        payloadFilter: Mapping[str, Any] | str,
+        retrieveAll: bool = False,
+        vortex: Node | None = None,
+        *,
+        writable: Collection[str] | None = None,
+        access: AbstractSet[str] | Callable[[Peer, str, Mapping[str, Any]], bool] | None = None,
+    ) -> None:
+        classes = [Declarative] if isinstance(Declarative, type) else list(Declarative)
+        self._work = CrudWork(sessionFactory, classes, retrieveAll, writable)
+        self._sessionFactory = sessionFactory
+        self._node = theNode(vortex)
+        self._access = access
+        self._watchers = Watchers(self._node)
+        self._turns = Turns()
+        self._pushes = Pushes(self._turns, _line)
+        self._toUpdate: dict[Key, None] = {}
+        self._endpoint = _CrudEndpoint(handlerFilt(payloadFilter), self._onPayload, self._node)
+        self._endpoint.handlesReplies = False
+        self._endpoint.handler = weakref.ref(self)
+
+    def addExtension(self, TupleClass: type[Any], extension: OrmCrudExtension) -> None:
+        """
+        Call *extension*'s hooks for rows of *TupleClass*; those of the extensions that came before are
+        called first.
+
+        Raises:
+            TypeError: If *extension* is no instance of an `OrmCrudExtension`.
+            ValueError: If no class served here is a *TupleClass*.
+        """
+        self._work.addExtension(TupleClass, extension)
+
+    def sendModelUpdate(self, objId: Any = None) -> Deferred[int]:
+        """
+        Tell those who have asked that a row was changed by someone else than this handler.
+
+        What they get is read again first, once for all that is asked for meanwhile. A peer that has
+        asked for all rows gets all rows.
+
+        Args:
+            objId: The row's key, a list where it is composite; None: all that was asked for.
+
+        Returns:
+            A Deferred with how many messages were queued.
+
+        Raises:
+            DecodeError: If *objId* is no key of such a row.
+        """
+        keys: list[Any]
+        if objId is None:
+            keys = list(self._watchers.filed())
+        else:
+            keys = [self._work.main.key(objId, "objId")]
+        self._toUpdate.update(dict.fromkeys(keys))
+        return self._turns.join(_UPDATE, self._update)
+
+    def shutdown(self) -> None:
+        """Answer nothing and update nobody from now on."""
+        self._endpoint.shutdown()
+        self._watchers.close()
+
+    # ---- requests
+
+    def _onPayload(self, payload: Payload, delivery: Delivery) -> Deferred[None] | None:
+        if delivery.isReply:
+            return None
+        line = _line(delivery.peer)
+        most = self._node.limits.maxWaitingRequests
+        if self._turns.waiting(line) >= most:
+            raise LimitExceeded(
+                "maxWaitingRequests", f"{most} requests of this peer wait for the database already"
+            )
+        return self._turns.run(line, partial(self._answer, payload, delivery))
+
+    async def _answer(self, payload: Payload, delivery: Delivery) -> None:
+        try:
+            outcome, result = await self._carryOut(payload, delivery)
+        except DatabaseUnavailable:
+            log.failure("{peer}'s request could not be carried out", peer=delivery.peer)
+            raise
+        try:
+            if outcome.failure is not None:
+                raise outcome.failure
+            delivery.reply(outcome.tuples, result)
+        finally:
+            if outcome.changes:
+                for handler in self._concerned():
+                    handler._noteChanges(outcome.changes)
+
+    async def _carryOut(self, payload: Payload, delivery: Delivery) -> tuple[Outcome, bool | None]:
+        """What came of the request, and the answer's result."""
+        filt = dict(delivery.filt)
+        work, inThread = self._work, self._node.runInThread
+        isDelete = _isDelete(filt)
+        if self._access is not None:
+            isWrite = isDelete or payload.hasTuples
+            if not self._mayDo(delivery.peer, "write" if isWrite else "read", filt):
+                raise AccessDenied(f"you may not {'change' if isWrite else 'see'} these records")
+        tuples = await self._tuplesOf(payload)
+        objId = filt.get("id")
+        if isDelete:
+            key = work.main.key(objId, "filt.id") if objId is not None else None
+            return await inThread(work.delete, tuples, key, filt), True
+        if tuples:
+            return await inThread(work.save, tuples, filt), True
+        if objId is not None:
+            key = work.main.key(objId, "filt.id")
+            # Before it is read: whatever is committed from now on is told.
+            self._watchers.remember(delivery.peer, filt, key)
+            return await inThread(work.load, key, filt), None
+        if work.retrieveAll:
+            self._watchers.remember(delivery.peer, filt, _ALL)
+            return await inThread(work.load, None, filt), None
+        return await inThread(work.blank, filt), None
+
+    async def _tuplesOf(self, payload: Payload) -> list[Any]:
+        if len(payload.encodedText or "") <= _DECODE_INLINE:
+            return payload.tuples
+        return await self._node.runInThread(lambda: payload.tuples)
+
+    # ---- updates
+
+    def _concerned(self) -> Iterator[OrmCrudHandler]:
+        """The handlers of this node that show what this one's sessions change."""
+        for endpoint in self._node.payloadIO.endpoints:
+            handler = endpoint.handler() if isinstance(endpoint, _CrudEndpoint) else None
+            if handler is not None and handler._sessionFactory == self._sessionFactory:
+                yield handler
+
+    def _noteChanges(self, changes: Sequence[Change]) -> None:
+        cls = self._work.main.cls
+        keys = [key for changed, key in changes if issubclass(changed, cls)]
+        if not keys or not any(self._watchers.about(key) for key in (*keys, _ALL)):
+            return
+        self._toUpdate.update(dict.fromkeys(keys))
+        self._turns.join(_UPDATE, self._update)
+
+    async def _update(self) -> int:
+        """Send what is to be updated; more may come meanwhile, which is for the next time."""
+        keys, self._toUpdate = self._toUpdate, {}
+        watches = {watch.key: watch for key in (*keys, _ALL) for watch in self._watchers.about(key)}
+        if not watches:
+            return 0
+        wanted = [(cast("Key", watch.about) or None, dict(watch.filt)) for watch in watches.values()]
+        try:
+            loaded = await self._node.runInThread(self._work.loadEach, wanted)
+        except Exception:
+            log.failure("what has changed could not be read again, nobody was told")
+            return 0
+        sent = 0
+        for watch, rows in zip(watches.values(), loaded, strict=True):
+            if rows is not None:
+                message = Message(Payload(dict(watch.filt), rows), isReply=True)
+                sent += self._pushes.send(watch, message, self._readers(watch))
+        return sent
+
+    # ---- access
+
+    def _readers(self, watch: Watch) -> list[Peer]:
+        """Who has asked, and may still see it."""
+        readers = []
+        for peer in watch.peers:
+            with suppress(VortexError):  # a refusal in words of its own, which nobody has asked for here
+                if self._mayDo(peer, "read", watch.filt):
+                    readers.append(peer)
+        return readers
+
+    def _mayDo(self, peer: Peer, operation: str, filt: Mapping[str, Any]) -> bool:
+        access = self._access
+        if access is None:
+            return True
+        if not callable(access):
+            return not access.isdisjoint(peer.roles)
+        try:
+            return access(peer, operation, filt) is True
+        except VortexError:
+            raise
+        except Exception:
+            log.failure("access of {peer} could not be asked, so it is denied", peer=peer)
+            return False
+
+
+class _CrudEndpoint(PayloadEndpoint):
+    """An endpoint by which the handlers of a node find each other."""
+
+    handler: Callable[[], OrmCrudHandler | None]
+
+
+def _line(peer: Peer, _watchKey: Hashable = None) -> Hashable:
+    """One line per peer: what it asks for is carried out in order."""
+    return "peer", peer
+
+
+def _isDelete(filt: Mapping[str, Any]) -> bool:
+    delete = filt.get("delete")
+    if delete is None or isinstance(delete, bool):
+        return bool(delete)
+    raise DecodeError(f"expected true or false, got {short(delete)}", "filt.delete")
