@@ -61,7 +61,7 @@ class Body:
         try:
             decoded: list[Any] = fromJsonable(tuples, reading)
         except DecodeError as error:
-            raise error.at("tuples") from None
+            raise error.at(".tuples") from None
         return decoded
 
     def holdsTuples(self, limits: Limits) -> bool:
@@ -107,5 +107,5 @@ def _openText(text: str, reading: Reading) -> list[Any]:
     if tuples is None:
         return []
     if not isinstance(tuples, list):
-        raise DecodeError(f"expected a list, got a {type(tuples).__name__}", "tuples")
+        raise DecodeError(f"expected a list, got a {type(tuples).__name__}", ".tuples")
     return tuples

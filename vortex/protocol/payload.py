@@ -20,7 +20,7 @@ from vortex.tuples.convert import Dialect, Reading, fromJsonable, registerCompos
 
 __all__ = ["Payload"]
 
-_FORMS = {0: Form.ERA0, 1: Form.ERA1, 2: Form.UNIVERSAL}
+_ERAS = {0: Form.ERA0, 1: Form.ERA1, 2: Form.UNIVERSAL}
 _DEFAULTS = Limits()
 
 
@@ -141,15 +141,15 @@ class Payload:
         This payload as one message for a VortexPY peer, without the dot that ends it in a stream.
 
         Args:
-            era: 2 or 1: the form that both of them read. 0: VortexPY 0.1 to 0.10.
+            era: 2: the form that eras 1 and 2 both read. 1: VortexPY 0.11 to 2.4. 0: VortexPY 0.1 to 0.10.
 
         Raises:
             EncodeError: If something in it cannot travel; the error says where.
             ValueError: If there is no such era.
         """
-        if era not in _FORMS:
+        if era not in _ERAS:
             raise ValueError(f"VortexPY's wire has the eras 0, 1 and 2, got {era!r}")
-        return Message(self).encoded(_FORMS[era])
+        return Message(self).encoded(_ERAS[era])
 
     @classmethod
     def fromVortexMsg(cls, data: bytes, *, limits: Limits = _DEFAULTS) -> Payload:

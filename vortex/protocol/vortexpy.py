@@ -139,7 +139,7 @@ def _readEra0(text: bytes, limits: Limits) -> Envelope:
     reading.unknownFields += countUnknown(obj, _ERA0_KEYS)
     tuples = obj.get("tuples")
     if not isinstance(tuples, list | None):
-        raise DecodeError(f"expected a list, got a {type(tuples).__name__}", "tuples")
+        raise DecodeError(f"expected a list, got a {type(tuples).__name__}", ".tuples")
     return Envelope(
         _readFilt(obj, "filt", reading),
         result=_readPart(obj, "result", reading),
@@ -159,27 +159,26 @@ def _readPart(obj: dict[str, Any], key: str, reading: Reading) -> Any:
     try:
         return fromJsonable(obj.get(key), reading)
     except DecodeError as error:
-        raise error.at(key) from None
+        raise error.at(f".{key}") from None
 
 
 def _readFilt(obj: dict[str, Any], key: str, reading: Reading) -> dict[Any, Any]:
-    value = obj.get(key)
-    if isinstance(value, dict) and len(value) > reading.limits.maxFiltItems:
-        raise LimitExceeded(
-            "maxFiltItems", f"a filt of {len(value)} keys came, {reading.limits.maxFiltItems} are accepted"
-        )
     filt = _readPart(obj, key, reading)
     if filt is None:
         return {}
     if not isinstance(filt, dict):
-        raise DecodeError(f"expected an object, got a {type(filt).__name__}", key)
+        raise DecodeError(f"expected an object, got a {type(filt).__name__}", f".{key}")
+    if len(filt) > reading.limits.maxFiltItems:
+        raise LimitExceeded(
+            "maxFiltItems", f"a filt of {len(filt)} keys came, {reading.limits.maxFiltItems} are accepted"
+        )
     return filt
 
 
 def _readDate(obj: dict[str, Any], reading: Reading) -> datetime | None:
     date = _readPart(obj, "date", reading)
     if not isinstance(date, datetime | None):
-        raise DecodeError(f"expected a date and a time, got {_shown(date)}", "date")
+        raise DecodeError(f"expected a date and a time, got {_shown(date)}", ".date")
     return date
 
 
