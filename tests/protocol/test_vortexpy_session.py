@@ -19,7 +19,7 @@ JUNK = [b"{", b"hello", b"\xff\xfe", b"{}", b"eyJ9", b"[" * 100_000, b"{" * 5000
 
 
 def makeSession(**kwargs: Any) -> VortexPySession:
-    kwargs = {
+    arguments: dict[str, Any] = {
         "uuid": "our-uuid",
         "name": "our-name",
         "limits": Limits(),
@@ -27,7 +27,7 @@ def makeSession(**kwargs: Any) -> VortexPySession:
         "now": 0.0,
         "identity": IDENTITY,
     } | kwargs
-    return VortexPySession(**kwargs)
+    return VortexPySession(**arguments)
 
 
 def message(number: int = 1) -> Message:

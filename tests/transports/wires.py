@@ -54,7 +54,8 @@ class Client:
 
     @property
     def received(self) -> bytes:
-        return self.wire.value()
+        received: bytes = self.wire.value()
+        return received
 
     def take(self) -> bytes:
         """What came back since the last call."""
@@ -65,6 +66,11 @@ class Client:
     @property
     def closed(self) -> bool:
         return bool(self.wire.disconnecting or self.wire.disconnected)
+
+    def stall(self, stalled: bool = True) -> None:
+        """The other end stops reading, as its transport tells the producer; or reads again."""
+        producer: Any = self.wire.producer
+        (producer.pauseProducing if stalled else producer.resumeProducing)()
 
     def lose(self) -> None:
         """The connection breaks."""
