@@ -50,7 +50,7 @@ class TestWebSocketClient:
             (_, broken, refused) = [
                 json.loads(line)["result" if '"result"' in line else "value"] for line in client.lines
             ]
-        assert re.fullmatch(r"internal: [0-9a-zA-Z-]+", broken)
+        assert re.fullmatch(r"internal: [0-9a-f]{8}", broken)
         assert re.match(r"[a-z]+(-[a-z]+)*: .*acme\.PersonTuple", refused)
         assert not re.search(r"deliberate|File|\.py|SELECT|INSERT", broken + refused)
 

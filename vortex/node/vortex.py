@@ -305,10 +305,11 @@ class Vortex:
         `Limits.writeStall`.
         """
         if self._inThreads:
-            threads = DeferredList([_wait(done) for done in self._inThreads])
+            threads = DeferredList([_wait(done) for done in self._inThreads], consumeErrors=True)
             return threads.addCallback(lambda _: self.drain(peer))
         peers = self.peers if peer is None else (peer,)
-        return DeferredList([p.whenDrained() for p in peers]).addCallback(lambda _: None)
+        drained = [p.whenDrained() for p in peers]
+        return DeferredList(drained, consumeErrors=True).addCallback(lambda _: None)
 
     def shutdown(self, timeout: float | None = None) -> Deferred[None]:
         """
@@ -326,7 +327,7 @@ class Vortex:
         self._shutdown = Deferred()
         liveNodes.discard(self)
         reactor: Any = self.clock
-        waiting = self.drain()
+        waiting = _wait(self.drain())
         waiting.addTimeout(self.limits.drainTimeout if timeout is None else timeout, reactor)
         waiting.addErrback(lambda _: log.warn("{vortex} shuts down with work left", vortex=self))
         waiting.addCallback(lambda _: self._closeAll())
