@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.wire_rules import inflatedJson, messageJson
-from vortex.errors import DecodeError, EncodeError
+from vortex.errors import DecodeError, EncodeError, UnknownTupleType
 from vortex.limits import Limits
 from vortex.protocol.compression import deflate, inflate
 from vortex.protocol.envelope import Envelope, Form, Message
@@ -90,6 +90,28 @@ class TestOpening:
         assert payload.tuples == ["a"]
         assert payload.tuples is payload.tuples
         assert len(opened) == 1
+
+    def test_says_whether_there_are_tuples_without_opening_twice(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        opened = []
+
+        def inflateAndCount(data: bytes, *, limit: int) -> bytes:
+            opened.append(data)
+            return inflate(data, limit=limit)
+
+        monkeypatch.setattr("vortex.protocol.body.inflate", inflateAndCount)
+        payload = Payload.fromVortexMsg(received({"_ct": "rt", "_c": "no.such"}))
+
+        assert payload.hasTuples
+        with pytest.raises(UnknownTupleType):
+            assert payload.tuples
+        assert len(opened) == 1
+        assert not Payload.fromVortexMsg(received()).hasTuples
+        assert not Payload.fromVortexMsg(received(data=None)).hasTuples
+        assert Payload({}, [0]).hasTuples
+        with pytest.raises(DecodeError):
+            assert Payload.fromVortexMsg(received(data="garbage")).hasTuples
 
     def test_of_a_bad_body_fails_each_time_with_the_same_error(self) -> None:
         payload = Payload.fromVortexMsg(received({"_ft": "int", "_fd": "x"}))
@@ -241,6 +263,20 @@ class TestMessage:
         for form in Form:
             with pytest.raises(EncodeError, match=f" - at {place}$"):
                 Message(payload).encoded(form)
+
+    def test_can_have_another_filt(self) -> None:
+        payload = Payload.fromVortexMsg(received("a", result="no"))
+
+        other = payload.withFilt({"key": "other"})
+
+        assert (other.filt, other.tuples, other.result, other.date) == (
+            {"key": "other"},
+            ["a"],
+            "no",
+            payload.date,
+        )
+        assert payload.filt == {"key": "k"}
+        assert not Payload({"key": "k"}).withFilt({}).hasBody
 
     def test_knows_its_size(self) -> None:
         message = Message(Payload({"key": "k"}, ["a" * 100]))

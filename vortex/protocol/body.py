@@ -39,11 +39,15 @@ class Body:
         text: The encoded payload, ASCII, or None if it came in another form. It can be sent on as it is.
     """
 
-    __slots__ = ("_data", "text")
+    __slots__ = ("_tuples", "_unknown", "text")
 
     def __init__(self, data: Any) -> None:
         self.text: str | None = data if isinstance(data, str) else None
-        self._data = data
+        # The tuples as JSON; of an encoded payload, only from when it is opened until they are decoded.
+        self._tuples: list[Any] | None = None
+        self._unknown = 0
+        if self.text is None:
+            self._tuples = data if isinstance(data, list) else [data]
 
     def decodeTuples(self, reading: Reading) -> list[Any]:
         """
@@ -57,7 +61,10 @@ class Body:
             UnknownTupleType: If a tuple is of a type that is not registered here.
             LimitExceeded: If it is too large or too deep.
         """
-        tuples = self._opened(reading)
+        tuples = self._opened(reading.limits)
+        if self.text is not None:
+            self._tuples = None
+        reading.unknownFields += self._unknown
         try:
             decoded: list[Any] = fromJsonable(tuples, reading)
         except DecodeError as error:
@@ -66,12 +73,14 @@ class Body:
 
     def holdsTuples(self, limits: Limits) -> bool:
         """Whether any tuple is in it; none is converted. Raises as `decodeTuples`, but for the tuples."""
-        return bool(self._opened(Reading(limits)))
+        return bool(self._opened(limits))
 
-    def _opened(self, reading: Reading) -> list[Any]:
-        if self.text is not None:
-            return _openText(self.text, reading)
-        return self._data if isinstance(self._data, list) else [self._data]
+    def _opened(self, limits: Limits) -> list[Any]:
+        if self._tuples is None:
+            payload = _openText(self.text or "", limits)
+            self._unknown = countUnknown(payload, _KEYS)
+            self._tuples = payload["tuples"]
+        return self._tuples
 
 
 def payloadObject(filt: Any, tuples: Any, date: Any) -> dict[str, Any]:
@@ -94,18 +103,17 @@ def countUnknown(obj: dict[str, Any], known: frozenset[str]) -> int:
     return sum(not key.startswith("_") for key in obj.keys() - known)
 
 
-def _openText(text: str, reading: Reading) -> list[Any]:
+def _openText(text: str, limits: Limits) -> dict[str, Any]:
+    """The ``rp`` object in *text*; its tuples are a list, if not yet of what they should be."""
     try:
         compressed = binascii.a2b_base64(text, strict_mode=True)
     except ValueError as exc:
         raise DecodeError(f"expected a payload in base64, and it is none: {exc}") from exc
-    payload = loads(inflate(compressed, limit=reading.limits.maxInflated), reading.limits)
+    payload = loads(inflate(compressed, limit=limits.maxInflated), limits)
     if not isinstance(payload, dict) or payload.get("_ct") != "rp":
         raise DecodeError("expected a payload, a JSON object with _ct = 'rp'")
-    reading.unknownFields += countUnknown(payload, _KEYS)
-    tuples = payload.get("tuples")
-    if tuples is None:
-        return []
-    if not isinstance(tuples, list):
-        raise DecodeError(f"expected a list, got a {type(tuples).__name__}", ".tuples")
-    return tuples
+    if payload.get("tuples") is None:
+        payload["tuples"] = []
+    elif not isinstance(payload["tuples"], list):
+        raise DecodeError(f"expected a list, got a {type(payload['tuples']).__name__}", ".tuples")
+    return payload

@@ -129,7 +129,7 @@ class Payload:
         return 0 if self._reading is None else self._reading.unknownFields
 
     def withFilt(self, filt: dict[Any, Any]) -> Payload:
-        """A payload that carries the same under another filt. A closed body is opened; errors as of `tuples`."""
+        """A payload that carries the same under another filt. A closed body is opened, as by `tuples`."""
         payload = Payload(filt, self.tuples if self.hasBody else None, self.result)
         payload.date = self.date
         return payload
