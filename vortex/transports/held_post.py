@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Iterable
+from typing import Any
 
 from twisted.internet.interfaces import IPushProducer
 from twisted.python.failure import Failure
@@ -46,12 +47,13 @@ class HeldPost:
         request.setHeader(b"Content-Type", b"text/text")
         request.setHeader(b"Cache-Control", b"no-store, no-transform")
         request.setHeader(b"X-Accel-Buffering", b"no")
-        channel = request.channel
+        self._tcp: Any = None
+        channel: object = request.channel
         if isinstance(channel, HTTPChannel):
             # A request pipelined behind a held one would wait for ever.
             request.setHeader(b"Connection", b"close")
             channel.persistent = 0
-        self._tcp = channel.transport if isinstance(channel, HTTPChannel) else None
+            self._tcp = channel.transport
 
     def hold(self, driver: SessionDriver, frames: Iterable[bytes]) -> None:
         """Carry *driver*'s session; *frames* came in with this request."""

@@ -11,6 +11,7 @@ which order, is the session's business.
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import cast
 
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.interfaces import IAddress
@@ -21,7 +22,7 @@ from vortex.access.local import isLocalRequest
 from vortex.access.origin import originAllowed
 from vortex.errors import VortexError, errorText
 from vortex.protocol.framing import DotDecoder
-from vortex.routing.ports import theNode
+from vortex.routing.ports import Node, theNode
 from vortex.transports.held_post import HeldPost, PostPeers
 from vortex.transports.transport import LinkHost
 from vortex.transports.websocket import WebSocketUpgrader
@@ -60,11 +61,11 @@ class VortexResource(Resource):
 
     isLeaf = True
 
-    def __init__(self, vortex: LinkHost | None = None, *, allowedOrigins: Collection[str] = ()) -> None:
+    def __init__(self, vortex: Node | None = None, *, allowedOrigins: Collection[str] = ()) -> None:
         super().__init__()
         if isinstance(allowedOrigins, str):
             raise TypeError(f"allowedOrigins is a collection of texts, got the text {allowedOrigins!r}")
-        self._host: LinkHost = theNode(vortex)
+        self._host = cast(LinkHost, theNode(vortex))
         self._allowedOrigins = frozenset(allowedOrigins)
         self._posts = PostPeers(self._host)
         self._upgrader = WebSocketUpgrader(self._host)

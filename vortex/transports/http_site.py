@@ -9,6 +9,7 @@ trickles and a body over the limit are answered and cut where they come in.
 from __future__ import annotations
 
 from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
 from twisted.web.resource import IResource
@@ -26,12 +27,15 @@ class _BoundedChannel(HTTPChannel):
     _deadline: IDelayedCall | None = None
     _bodyBytes = 0
     _bodySince = 0.0
+    _refused = False
 
     def connectionMade(self) -> None:
         super().connectionMade()
         self._watch(self.limits.headerTimeout, self._headerLate)
 
     def lineReceived(self, line: bytes) -> None:
+        if self._refused:
+            return
         if self._deadline is None:  # the next request on a connection that is kept
             self._watch(self.limits.headerTimeout, self._headerLate)
         super().lineReceived(line)
@@ -47,6 +51,8 @@ class _BoundedChannel(HTTPChannel):
                 self._refuse(b"413 Content Too Large")
 
     def rawDataReceived(self, data: bytes) -> None:
+        if self._refused:
+            return
         if not self._handlingRequest:
             self._bodyBytes += len(data)
             if self._bodyBytes > self.limits.maxBody:
@@ -58,7 +64,7 @@ class _BoundedChannel(HTTPChannel):
         self._unwatch()
         super().allContentReceived()
 
-    def connectionLost(self, reason: Failure) -> None:
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._unwatch()
         super().connectionLost(reason)
 
@@ -80,9 +86,10 @@ class _BoundedChannel(HTTPChannel):
             self._refuse(b"408 Request Timeout")
 
     def _refuse(self, status: bytes) -> None:
+        """Answer instead of the resource, which never sees this request, and hang up."""
         self._unwatch()
-        self.transport.write(b"HTTP/1.1 " + status + b"\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
-        self.lineReceived = self.rawDataReceived = lambda data: None  # type: ignore[method-assign]
+        self._refused = True
+        self.write(b"HTTP/1.1 " + status + b"\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
         self.loseConnection()
 
     def _seconds(self) -> float:
@@ -111,7 +118,7 @@ class VortexSite(Site):
     def __init__(self, resource: IResource, limits: Limits | None = None, **kwargs: object) -> None:
         super().__init__(resource, **kwargs)
         self._limits = limits or Limits()
-        self.protocol = self._makeChannel
+        self.protocol = self._makeChannel  # type: ignore[method-assign, assignment]
 
     def _makeChannel(self) -> _BoundedChannel:
         channel = _BoundedChannel()

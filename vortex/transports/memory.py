@@ -69,7 +69,7 @@ class MemoryLink:
 
     @property
     def peers(self) -> tuple[Peer | None, Peer | None]:
-        """The second node as the first one sees it, and the other way round; None until the hello is there."""
+        """The second node as the first sees it, and the other way round; None until the hello is there."""
         return self._ends[0].driver.peer, self._ends[1].driver.peer
 
     def cut(self, reason: str = "the link was cut") -> None:

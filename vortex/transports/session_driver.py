@@ -200,7 +200,7 @@ class SessionDriver:
                 assert_never(event)
 
     def _refuse(self, error: VortexError) -> None:
-        """Tell the peer what was wrong with its bytes. There was no filt to answer on, so it goes out bare."""
+        """Tell the peer what was wrong with its bytes, on no filt: there was none to read."""
         self._host.counters["malformed"] += 1
         log.warn("{peer} sent what is no message: {error}", peer=self.peer or self.address, error=error)
         self.send(Message(Payload(result=errorText(error)), isReply=True))

@@ -7,13 +7,9 @@ is a node as its links see it: who tells them that a peer has come or gone.
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, Any, Protocol
 
-from vortex.clocks import Clock
-from vortex.limits import Limits
-from vortex.routing.payload_io import PayloadIO
-from vortex.routing.ports import Peer
+from vortex.routing.ports import Node, Peer
 from vortex.transports.timer_wheel import TimerWheel
 
 if TYPE_CHECKING:
@@ -39,31 +35,22 @@ class FrameTransport(Protocol):
         """End it now; what was written may be lost."""
 
 
-class LinkHost(Protocol):
+class LinkHost(Node, Protocol):
     """A node, as its links see it."""
 
     @property
-    def uuid(self) -> str: ...
+    def wheel(self) -> TimerWheel:
+        """The one timer for all its links."""
+
     @property
-    def name(self) -> str: ...
-    @property
-    def limits(self) -> Limits: ...
-    @property
-    def wheel(self) -> TimerWheel: ...
-    @property
-    def clock(self) -> Clock: ...
-    @property
-    def payloadIO(self) -> PayloadIO: ...
-    @property
-    def counters(self) -> Counter[str]: ...
-    @property
-    def anonymous(self) -> bool: ...
+    def anonymous(self) -> bool:
+        """Whether peers from other machines are let in unasked."""
 
     def refusal(self, address: str) -> str | None:
         """Why no further peer from *address* is taken now; None when it is."""
 
-    def peerOpened(self, link: SessionDriver, uuid: str, name: str) -> Any:
+    def peerOpened(self, link: SessionDriver, uuid: str, name: str) -> Peer:
         """A link has learnt who is at its other end."""
 
     def peerClosed(self, peer: Any, code: str, reason: str) -> None:
-        """That peer will not be heard of again."""
+        """*peer*, which `peerOpened` made, will not be heard of again."""

@@ -30,8 +30,10 @@ CLOSE_TIMEOUT = 2.0
 """Seconds the other end has to answer a close frame before the connection is dropped."""
 
 
-class _Protocol(WebSocketServerProtocol):  # type: ignore[misc]  # autobahn is untyped
+class _Protocol(WebSocketServerProtocol):
     """One accepted WebSocket: a `FrameTransport`, and the producer of its own TCP connection."""
+
+    transport: Any
 
     def __init__(self, host: LinkHost, identity: tuple[str, str], address: str) -> None:
         super().__init__()
