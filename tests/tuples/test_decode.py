@@ -8,10 +8,11 @@ import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
-from typing import Annotated, Any, Final, Literal, NewType, TypedDict
+from typing import Annotated, Any, Final, Literal, NewType, TypedDict, TypeVar
 from uuid import UUID
 
 import pytest
+from typing_extensions import TypeAliasType
 
 from vortex.errors import DecodeError, LimitExceeded, Rejected, UnknownTupleType
 from vortex.limits import Limits
@@ -111,6 +112,7 @@ VALUES = [
     (tagged("float", "2.0"), 2),
     (tagged("float", '"9007199254740993"'), 9007199254740993),
     (tagged("float", '"nan"'), math.nan),
+    (tagged("float", "true"), 1),
     (tagged("bool", '"1"'), True),
     (tagged("bool", '"0"'), False),
     (tagged("bool", "true"), False),
@@ -405,6 +407,9 @@ class Name(str):
 
 
 Key = NewType("Key", int)
+Alias = TypeAliasType("Alias", int)  # ``type Alias = int``, of Python 3.12
+Unbound = TypeVar("Unbound")
+Bound = TypeVar("Bound", bound=int)
 DAY = tagged("datetime", '"2024-02-29"')
 MIDNIGHT = tagged("datetime", '"2024-02-29 00:00:00.000000+1000"')
 NOON = tagged("datetime", '"2024-02-29 12:00:00.000000+0000"')
@@ -448,6 +453,12 @@ GOOD = [
     (Literal["a", 1, Colour.RED], '"red"', Colour.RED),
     (list, '[1,"a"]', [1, "a"]),
     (list[int], "[1,2.0]", [1, 2]),
+    (list[float], "[1.5,2]", [1.5, 2.0]),
+    (list[Any], '[1,"a"]', [1, "a"]),
+    (dict[Any, int], '{"a":1.0}', {"a": 1}),
+    (Alias, "2.0", 2),
+    (Unbound, '"x"', "x"),
+    (Bound, "2.0", 2),
     (list[int], "[1,null]", [1, None]),
     (Sequence[float], "[1]", [1.0]),
     (list[list[Colour]], '[["red"]]', [[Colour.RED]]),
@@ -719,6 +730,18 @@ class TestRegisteredType:
 
         assert str(error).startswith("expected ")
         assert str(error).endswith("Even, got 3 - at it[1]")
+
+    def test_may_refuse_in_its_own_words(self) -> None:
+        class Sold:
+            pass
+
+        def refuse(value: Any) -> Sold:
+            raise Rejected("only two left", code="out-of-stock")
+
+        registerFieldType(Sold, lambda sold: 1, refuse)
+        typed(Sold)
+        with pytest.raises(Rejected, match="only two left"):
+            read('{"_ct":"rt","_c":"test_decode.Typed","it":3}')
 
     def test_may_take_the_place_of_a_built_in_one_and_of_what_was_compiled_before(self) -> None:
         class Cents(Decimal):

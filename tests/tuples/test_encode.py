@@ -408,6 +408,22 @@ class TestErrors:
 
         assert caught.value.path == path
 
+    def test_come_of_a_decimal_that_signals(self) -> None:
+        with pytest.raises(EncodeError, match=r"the Decimal sNaN has no float - at \[0\]"):
+            toJsonable([Decimal("sNaN")])
+
+    def test_of_a_registered_encoder_may_be_in_its_own_words(self) -> None:
+        class Secret:
+            pass
+
+        def refuse(secret: Secret) -> Any:
+            raise Rejected("not for you")
+
+        registerFieldType(Secret, refuse, lambda value: Secret())
+
+        with pytest.raises(Rejected, match="not for you"):
+            toJsonable([Secret()])
+
     def test_do_not_depend_on_what_was_encoded_before(self) -> None:
         for _ in range(2):
             with pytest.raises(EncodeError):
