@@ -61,8 +61,6 @@ class Limits:
     """Bytes per second that a body must come at, on average, once bodyGrace is over."""
 
     # ---- one connection
-    handshakeTimeout: float = 10
-    """Seconds from the connection until a WebSocket's handshake is complete."""
     writeStall: float = 20
     """Seconds for which a peer may read nothing while something waits to be written to it."""
     wsIdle: float = 75

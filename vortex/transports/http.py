@@ -95,6 +95,7 @@ class VortexResource(Resource):
         content = request.content
         assert content is not None, "twisted.web renders a request when its body is there"
         body = content.read(limits.maxBody + 1)
+        content.close()  # a large body is in a temporary file, and this request may be held for hours
         if len(body) > limits.maxBody:
             raise _Refused(413, f"a body may have {limits.maxBody} bytes (maxBody)")
         decoder = DotDecoder(limits.maxFrame)

@@ -138,7 +138,7 @@ class WebSocketUpgrader:
         self._factory.setProtocolOptions(
             maxFramePayloadSize=limits.maxFrame,
             maxMessagePayloadSize=limits.maxFrame,
-            openHandshakeTimeout=limits.handshakeTimeout,
+            openHandshakeTimeout=limits.headerTimeout,
             closeHandshakeTimeout=CLOSE_TIMEOUT,
             utf8validateIncoming=False,  # the decoder judges the text, and reads Latin-1 from VortexJS
             failByDrop=False,
