@@ -53,6 +53,8 @@ class Limits:
     # ---- one HTTP request
     maxBody: int = 32 * MIB
     """Bytes in the body of one POST."""
+    maxBodyFrames: int = 10_000
+    """Messages and beats in the body of one POST."""
     headerTimeout: float = 10
     """Seconds from the connection, or the end of the last request, until a request's head is complete."""
     bodyGrace: float = 5
@@ -63,6 +65,8 @@ class Limits:
     # ---- one connection
     writeStall: float = 20
     """Seconds for which a peer may read nothing while something waits to be written to it."""
+    maxMalformed: int = 100
+    """Frames that are no message which one link may bring; past it the link is cut."""
     wsIdle: float = 75
     """Seconds of silence after which a WebSocket peer is taken for dead."""
     postLinger: float = 15

@@ -13,7 +13,7 @@ import json
 import resource
 import zlib
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from twisted.internet.task import Clock
@@ -24,6 +24,7 @@ from vortex.limits import Limits
 from vortex.protocol.payload import Payload
 from vortex.routing.delivery import Delivery
 from vortex.routing.payload_endpoint import PayloadEndpoint
+from vortex.transports.http_site import VortexSite
 
 LIMITS = Limits(
     maxFrame=2 << 20,
@@ -215,12 +216,34 @@ class TestLargeFrames:
         vortex = Vortex("server", reactor=clock, limits=Limits(maxBody=1000))
         root = Resource()
         root.putChild(b"vortex", VortexResource(vortex))
-        client = PostClient(Site(root, reactor=clock))
+        client = PostClient(cast(VortexSite, Site(root, reactor=clock)))
         client.post(b"." * 1001)
 
         assert client.status == 413
         assert b"maxBody" in client.received
         assert vortex.peers == ()
+
+    def test_a_body_of_a_million_frames_is_refused(self, server: Server) -> None:
+        client = server.post(b"x." * (1 << 20))
+
+        assert client.status == 413
+        assert b"maxBodyFrames" in client.received
+        assert server.vortex.peers == ()
+
+    @pytest.mark.parametrize("kind", ["post", "webSocket"])
+    def test_a_line_that_brings_nothing_but_junk_is_cut(self, server: Server, kind: str) -> None:
+        client = getattr(server, kind)()
+        if kind == "post":
+            client = PostClient(server.site)
+            client.post(b"junk." * 102)
+            assert client.ended
+        else:
+            for _ in range(101):
+                client.frame(b"junk")
+            assert client.closeCode == 1009
+
+        assert server.vortex.peers == ()
+        assert server.vortex.counters["malformed"] == 101
 
 
 class TestHalfMessages:
@@ -305,6 +328,8 @@ def test_every_limit_is_breached_somewhere() -> None:
         "maxString": here,
         "maxFiltItems": here,
         "maxBody": here,
+        "maxBodyFrames": here,
+        "maxMalformed": here,
         "maxOutboxBytes": "tests/node/test_vortex.py",
         "maxOutboxItems": http,
         "headerTimeout": http,

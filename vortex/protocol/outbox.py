@@ -48,7 +48,8 @@ class Outbox(Generic[T]):
         if self.items and (self.bytes + size > self._maxBytes or self.items >= self._maxItems):
             raise QueueOverflow(
                 f"{self.items} messages ({self.bytes} bytes) wait for a peer that does not read, "
-                f"the limits are {self._maxItems} (maxOutboxItems) and {self._maxBytes} bytes (maxOutboxBytes)"
+                f"the limits are {self._maxItems} (maxOutboxItems) and "
+                f"{self._maxBytes} bytes (maxOutboxBytes)"
             )
         lane = self._lanes.get(priority)
         if lane is None:

@@ -73,6 +73,7 @@ class VortexPySession:
         self.state = State.CONNECTING
         self.form = Form.UNIVERSAL
         self._heard = False
+        self._malformed = 0
         self._uuid = uuid
         self._name = name
         self._limits = limits
@@ -144,6 +145,9 @@ class VortexPySession:
             envelope = vortexpy.decodeMessage(frame, self._limits)
         except VortexError as error:
             self._events.append(Malformed(error))
+            self._malformed += 1
+            if self._malformed > self._limits.maxMalformed:
+                self.close(CloseCode.LIMIT, f"{self._malformed} frames were no messages (maxMalformed)")
             return
         self._setForm(envelope.form, now)
         if envelope.isEmpty:

@@ -20,7 +20,8 @@ from twisted.web.server import NOT_DONE_YET, Request
 
 from vortex.access.local import isLocalRequest
 from vortex.access.origin import originAllowed
-from vortex.errors import VortexError, errorText
+from vortex.errors import LimitExceeded, VortexError, errorText
+from vortex.limits import Limits
 from vortex.protocol.framing import DotDecoder
 from vortex.routing.ports import Node, theNode
 from vortex.transports.held_post import HeldPost, PostPeers
@@ -98,9 +99,8 @@ class VortexResource(Resource):
         content.close()  # a large body is in a temporary file, and this request may be held for hours
         if len(body) > limits.maxBody:
             raise _Refused(413, f"a body may have {limits.maxBody} bytes (maxBody)")
-        decoder = DotDecoder(limits.maxFrame)
         try:
-            frames = [*decoder.feed(body), *decoder.finish()]
+            frames = _frames(body, limits)
         except VortexError as error:
             self._host.counters["malformed"] += 1
             raise _Refused(413, errorText(error)) from error
@@ -154,8 +154,24 @@ class VortexResource(Resource):
             request.setHeader(b"Vary", b"Origin")
 
 
+PIECE = 64 << 10
+"""Bytes of a body that are taken apart at once."""
+
 MAX_IDENTITY = 512
 """Characters that a peer's uuid and name may have together."""
+
+
+def _frames(body: bytes, limits: Limits) -> list[bytes]:
+    """The frames in *body*, taken apart in pieces, so that millions of tiny ones are never held at once."""
+    decoder = DotDecoder(limits.maxFrame)
+    frames: list[bytes] = []
+    for start in range(0, len(body), PIECE):
+        frames += decoder.feed(body[start : start + PIECE])
+        if len(frames) > limits.maxBodyFrames:
+            raise LimitExceeded(
+                "maxBodyFrames", f"a body holds more than the {limits.maxBodyFrames} messages accepted"
+            )
+    return frames + decoder.finish()
 
 
 def _header(request: Request, name: str) -> str | None:

@@ -18,6 +18,7 @@ from vortex.tuples.convert import (
 from vortex.tuples.field import TupleField
 from vortex.tuples.registry import readFieldsWith, tupleTypeNamed, tupleTypes
 from vortex.tuples.schema import FieldSchema, TupleSchema, describe
+from vortex.tuples.selector import TupleSelector
 from vortex.tuples.tuple import Tuple, addTupleType, fieldsOf, isMapped, presentFields
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "Tuple",
     "TupleField",
     "TupleSchema",
+    "TupleSelector",
     "WellKnownBinary",
     "addTupleType",
     "compiledSource",
