@@ -298,7 +298,7 @@ class TestAHookThatRaises:
     def test_by_what_the_database_says_is_answered_as_such(self, jobs: CrudWork, engine: Engine) -> None:
         class Twice(OrmCrudExtension):
             def afterUpdate(self, tuple_: Any, tuples: Any, session: Session, filt: Any) -> None:
-                session.add(Job(title=tuple_.title))
+                session.add(offTheWire(Job, title=tuple_.title))
 
         jobs.addExtension(Job, Twice())
 

@@ -221,7 +221,7 @@ class TestWritable:
     ) -> None:
         work = CrudWork(sessions, [Job], writable=["title"])
 
-        with pytest.raises(NotWritable, match=r"secret of a ormtest\.Job"):
+        with pytest.raises(NotWritable, match=r"secret of ormtest\.Job"):
             work.save([offTheWire(Job, id=2, title="x"), offTheWire(Job, id=1, secret="mine")], FILT)
 
         assert stored(engine, "select title, secret from job order by id") == [("dig", "x"), ("sow", "y")]

@@ -191,14 +191,17 @@ class MappedClass:
         """
         defaults = self._defaults() if isNew else {}
         names = self.keyNames
-        for name in presentFields(tuple_) & (self.columns.keys() - self._writable):
+        present = presentFields(tuple_)
+        for name in self.columns:
+            if name not in present or name in self._writable:
+                continue
             value = getattr(tuple_, name)
             if name == self._version or (not isNew and name in names):
                 continue
             unset = isNew and (value is None or (name in names and value == ""))
             expected = defaults.get(name) if isNew else getattr(row, name)
             if not unset and not _isSame(value, expected):
-                raise NotWritable(f"a client may not set {name} of a {self.name}")
+                raise NotWritable(f"a client may not set {name} of {self.name}")
 
     def checkVersion(self, tuple_: Any, row: Any) -> None:
         """

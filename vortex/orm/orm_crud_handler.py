@@ -32,7 +32,6 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from functools import partial
 from typing import Any, cast
@@ -52,7 +51,7 @@ from vortex.orm.work import SessionFactory
 from vortex.protocol.envelope import Message
 from vortex.protocol.payload import Payload
 from vortex.routing.delivery import Delivery
-from vortex.routing.payload_endpoint import PayloadEndpoint
+from vortex.routing.payload_endpoint import Access, PayloadEndpoint
 from vortex.routing.ports import Node, Peer, theNode
 from vortex.tuples.hints import short
 
@@ -103,7 +102,7 @@ class OrmCrudHandler:
         vortex: Node | None = None,
         *,
         writable: Collection[str] | None = None,
-        access: AbstractSet[str] | Callable[[Peer, str, Mapping[str, Any]], bool] | None = None,
+        access: Access | None = None,
     ) -> None:
         classes = [Declarative] if isinstance(Declarative, type) else list(Declarative)
         self._work = CrudWork(sessionFactory, classes, retrieveAll, writable)

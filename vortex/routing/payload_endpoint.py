@@ -58,6 +58,7 @@ class PayloadEndpoint:
     """
 
     handlesReplies = True
+    _callable: Any = None  # of one that was refused when it was made
 
     def __init__(
         self,
@@ -75,7 +76,7 @@ class PayloadEndpoint:
         self.access = access
         self._name = getattr(callable_, "__qualname__", repr(callable_))
         self._owner: weakref.ref[Any] | None = None
-        self._callable: Any = callable_
+        self._callable = callable_
         self._wasUsed = False
         if isinstance(callable_, MethodType):
             self._keepWith(callable_)
