@@ -30,6 +30,7 @@ from vortex.tuples import (
     toJsonable,
 )
 from vortex.tuples.field import UnresolvedHint
+from vortex.tuples.hints import fieldTypes
 
 
 class Colour(enum.StrEnum):
@@ -344,6 +345,16 @@ class TestRegisteredType:
         expected = '["money",{"_ft":"int","_fd":5}]'
         assert text({"a": [Money(5)]}) == f'{{"a":[{expected}]}}'
         assert f'"data":{expected}' in text(Job(data=Fine(5)))
+
+    def test_may_be_a_built_in_one_that_is_to_travel_in_another_form(self) -> None:
+        registerFieldType(Decimal, str, Decimal)
+        try:
+            assert toJsonable([Decimal("1.50"), {"a": Decimal(3)}]) == ["1.50", {"a": "3"}]
+        finally:
+            del fieldTypes[Decimal]
+            registerFieldType(Money, lambda money: money.cents, Money)
+
+        assert toJsonable(Decimal("1.50")) == 1.5
 
     def test_whose_encoder_fails_is_named_and_the_error_s_text_stays_here(self) -> None:
         class Shy:
