@@ -484,6 +484,26 @@ class TestRows:
         assert "test_mapped.Job" in str(caught.value)
         assert "0x" not in str(caught.value)
 
+    def test_that_left_a_deferred_column_behind_are_an_error_and_not_a_null(self, engine: Engine) -> None:
+        with Session(engine) as session:
+            session.add(Job(title="x"))
+            session.commit()
+            session.expunge_all()
+            job = session.scalars(select(Job)).one()
+
+        with pytest.raises(EncodeError) as caught:
+            toJsonable([job])
+
+        assert caught.value.path == "[0].long"
+
+    def test_in_the_list_of_a_relationship_travel_as_a_list(self, engine: Engine) -> None:
+        with Session(engine) as session:
+            session.add(Job(title="x", steps=[Step(number=1), Step(number=2)]))
+            session.commit()
+            sent = toJsonable(session.scalars(select(Job)).one().steps)
+
+        assert [one["number"]["_fd"] for one in sent] == [1, 2]
+
     def test_are_shown_without_asking_the_database(self, engine: Engine) -> None:
         with Session(engine) as session:
             job = Job(title="x")
