@@ -126,7 +126,8 @@ def addTupleType(cls: _TupleClass) -> _TupleClass:
             f'the name of the class on the wire, as in __tupleType__ = "demo.{cls.__name__}"'
         )
     caller = sys._getframe(1)
-    _finish(cls, Namespace(cls, caller.f_globals, caller.f_locals))
+    callerLocals = None if caller.f_locals is caller.f_globals else dict(caller.f_locals)
+    _finish(cls, Namespace(cls, caller.f_globals, callerLocals))
     registerTupleType(name, cls)
     return cls
 
