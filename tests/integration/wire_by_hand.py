@@ -93,6 +93,11 @@ def decode(frame: bytes) -> dict[str, Any]:
     return {**message, "keys": keys, "inner": inner, "tuples": inner and inner["tuples"], "era": None}
 
 
+def isBeat(message: dict[str, Any]) -> bool:
+    """Whether this is the empty message that an old client gets instead of a dot."""
+    return message["era"] == 0 and not (message["filt"] or message["tuples"] or message["result"])
+
+
 def dechunk(raw: bytes) -> tuple[bytes, bool]:
     """The body of a chunked response as far as it is there, and whether its end is."""
     body = b""
@@ -272,14 +277,17 @@ class HeldPost:
         assert "chunked" in self.head.lower()
         return dechunk(self._raw.split(b"\r\n\r\n", 1)[1])[1]
 
-    def message(self, within: float = PATIENCE) -> dict[str, Any]:
-        """The next message on this response, decoded; beats are passed over."""
+    def message(self, within: float = PATIENCE, *, beat: bool = False) -> dict[str, Any]:
+        """The next message on this response, decoded; or the next beat of an old client."""
         deadline = time.monotonic() + within
         while True:
             frames = splitFrames(self.body[: self.body.rfind(b".") + 1])
             if len(frames) > self._taken:
                 self._taken += 1
-                return decode(frames[self._taken - 1])
+                message = decode(frames[self._taken - 1])
+                if beat == isBeat(message):
+                    return message
+                continue
             assert not self.ended, "the response ended"
             self._read(deadline - time.monotonic())
 
