@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_twisted
 from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
 from twisted.internet.defer import Deferred, gatherResults
 
+from tests.integration.on_reactor import onReactor
 from tests.orm.rows import Job, fill, inFile, inMemory, offTheWire, sessionsOf, stored
 from vortex import OrmCrudExtension, OrmCrudHandler, Payload, PayloadEndpoint, Vortex
 from vortex.transports.memory import connectInMemory
@@ -64,7 +64,7 @@ async def online(server: Vortex, count: int) -> None:
 
 
 class TestManyPeersAtOnce:
-    @pytest_twisted.ensureDeferred
+    @onReactor
     async def test_each_get_their_own_answer_and_lose_nothing(
         self, engine: Engine, sessions: Callable[[], Session]
     ) -> None:
@@ -86,7 +86,7 @@ class TestManyPeersAtOnce:
         handler.shutdown()
         await server.shutdown()
 
-    @pytest_twisted.ensureDeferred
+    @onReactor
     async def test_all_end_up_with_what_is_in_the_database(
         self, engine: Engine, sessions: Callable[[], Session]
     ) -> None:
@@ -111,7 +111,7 @@ class TestManyPeersAtOnce:
 
 
 class TestTheWorkerThread:
-    @pytest_twisted.ensureDeferred
+    @onReactor
     async def test_is_where_hooks_are_called(self, sessions: Callable[[], Session]) -> None:
         names: set[bool] = set()
 
@@ -132,7 +132,7 @@ class TestTheWorkerThread:
 
 
 class TestShutdown:
-    @pytest_twisted.ensureDeferred
+    @onReactor
     async def test_waits_for_what_is_being_saved_and_its_answer(
         self, engine: Engine, sessions: Callable[[], Session]
     ) -> None:

@@ -126,9 +126,13 @@ class Vortex:
         done: Deferred[None] = Deferred()
         self._inThreads[done] = None
 
-        def finished(result: Any) -> Any:
+        def over() -> None:
             del self._inThreads[done]
             done.callback(None)
+
+        def finished(result: Any) -> Any:
+            # A turn later: what comes of the result, an answer or the next call, is under way by then.
+            reactor.callLater(0, over)
             return result
 
         return running.addBoth(finished)
