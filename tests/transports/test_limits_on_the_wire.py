@@ -13,6 +13,7 @@ import json
 import resource
 import zlib
 from collections.abc import Callable
+from functools import cache
 from typing import Any, cast
 
 import pytest
@@ -77,6 +78,7 @@ def withTuples(text: str) -> bytes:
     return rawBody(zlib.compress(payload.encode(), 9))
 
 
+@cache
 def bomb(size: int) -> bytes:
     return zlib.compress(b'{"_ct":"rp","tuples":["' + b"x" * size, 9)
 
