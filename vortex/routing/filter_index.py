@@ -15,7 +15,7 @@ The index knows nothing of endpoints: anything hashable can be filed. `vortex.ro
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from itertools import count
 from operator import attrgetter
 from typing import Any, Generic, TypeVar
@@ -87,7 +87,7 @@ class FilterIndex(Generic[T]):
     def __contains__(self, endpoint: T) -> bool:
         return endpoint in self._entries
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[T]:
         return iter(list(self._entries))
 
     def add(self, endpoint: T, filt: Mapping[Any, Any]) -> None:
@@ -119,6 +119,7 @@ class FilterIndex(Generic[T]):
         message = conditions(filt, self._heavyKeys)
         hits = list(self._unconditional)
         buckets = self._buckets
+        stale: list[_Bucket[T]] = []
         for item in message.items():
             bucket = buckets.get(item)
             if bucket is None:
@@ -132,7 +133,9 @@ class FilterIndex(Generic[T]):
                     hits.append(entry)
             misses = len(bucket) - len(hits) + before
             if misses > _SMALL and self._removals - bucket.removals >= len(bucket):
-                self._review(bucket)
+                stale.append(bucket)
+        for bucket in stale:  # only now: what moves could be found twice
+            self._review(bucket)
         if len(hits) > 1:
             hits.sort(key=_serial)
         return [entry.endpoint for entry in hits]
