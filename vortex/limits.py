@@ -48,7 +48,7 @@ class Limits:
 
     # ---- what one peer asks for
     maxWaitingRequests: int = 1_000
-    """Requests of one peer to one OrmCrudHandler that are not answered yet; the next one gets an error."""
+    """Requests of one peer to one handler that are not answered yet; the next one gets an error."""
 
     # ---- one HTTP request
     maxBody: int = 32 * MIB
@@ -78,7 +78,9 @@ class Limits:
     maxPeersPerAddress: int | None = None
     """Peers at the same time from one address; None: as many as maxPeers lets in (a proxy is one address)."""
     maxWatchesPerPeer: int = 256
-    """Filts that are remembered of one peer, so as to tell it of changes."""
+    """Filts that one handler remembers of one peer, to tell it of changes; past it the oldest is forgotten."""
+    maxWatchBytesPerPeer: int = 1 * MIB
+    """Bytes that those filts may have on the wire; past it the oldest is forgotten, as is a longer one."""
     drainTimeout: float = 5
     """Seconds that a shutdown waits for what is still to be sent."""
 

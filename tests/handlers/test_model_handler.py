@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import weakref
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from tests.handlers.nodes import Client, encodings, resultOf, settle
 from vortex import Tuple, addTupleType
 from vortex.errors import NoVortex, Rejected, RemoteError
 from vortex.handlers.model_handler import ModelHandler
+from vortex.limits import Limits
 from vortex.node.vortex import Vortex
 from vortex.protocol.envelope import Form
 from vortex.protocol.payload import Payload
@@ -208,6 +210,31 @@ class TestAnError:
             ada.ask(FILT)
 
         assert titles(ada.ask(FILT)) == ["dig"]
+
+
+class TestTooManyRequests:
+    def test_of_a_peer_are_refused_and_nobody_elses(self, clock: Clock) -> None:
+        server = Vortex("server", reactor=clock, limits=replace(Limits(), maxWaitingRequests=3))
+        jobs, builds = Jobs(server), list[Deferred[Any]]()
+        ada, bob = Client(server, clock, "ada"), Client(server, clock, "bob")
+
+        def build(filt: Any) -> Deferred[Any]:
+            builds.append(Deferred())
+            return builds[-1]
+
+        jobs.model = build
+        answers = [ada.request({**FILT, "id": number}) for number in range(4)]
+        other = bob.request(FILT)
+
+        with pytest.raises(RemoteError, match=r"3 requests of this peer wait .*maxWaitingRequests") as caught:
+            resultOf(answers.pop())
+        assert caught.value.code == "limit-exceeded"
+        for number, waiting in enumerate(builds):
+            waiting.callback([Job(id=number)])
+        settle(clock)
+        assert [resultOf(answer).tuples[0].id for answer in (*answers, other)] == [0, 1, 2, 3]
+        jobs.model = []
+        assert ada.ask(FILT).tuples == []
 
 
 class TestAnUpdate:

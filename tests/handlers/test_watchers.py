@@ -106,6 +106,26 @@ class TestTheBound:
         assert len(watchers.filed()) == 256
 
 
+class TestTheBoundInBytes:
+    def test_forgets_what_was_asked_longest_ago(self, clock: Clock) -> None:
+        server = Vortex("server", reactor=clock, limits=replace(Limits(), maxWatchBytesPerPeer=1_000))
+        watchers, ada, bob = Watchers(server), Client(server, clock, "ada"), Client(server, clock, "bob")
+        watchers.remember(bob.peer, {"id": "x" * 400})
+        for letter in ("a", "b", "a", "c"):
+            watchers.remember(ada.peer, {"id": letter * 400})
+
+        found = [(filt["id"][0], names) for filt, names in remembered(watchers)]
+        assert sorted(found) == [("a", ["ada"]), ("c", ["ada"]), ("x", ["bob"])]
+
+    def test_is_one_mebibyte_and_a_longer_filt_is_not_remembered(self, server: Vortex, ada: Client) -> None:
+        watchers = Watchers(server)
+        watchers.remember(ada.peer, {"id": 1})
+
+        watchers.remember(ada.peer, {"id": "x" * (1 << 20)})
+
+        assert remembered(watchers) == [({"id": 1}, ["ada"])]
+
+
 class TestMatching:
     def test_finds_filts_that_contain_the_one_asked_for(
         self, watchers: Watchers, ada: Client, bob: Client

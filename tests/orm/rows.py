@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import CheckConstraint, DateTime, ForeignKey, Numeric, create_engine, event, text
 from sqlalchemy.engine import Engine
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship, sessionmaker
 from sqlalchemy.pool import StaticPool
 
 from vortex import Tuple, addTupleType
@@ -46,6 +46,8 @@ class Worker(Tuple, Base):
     __tablename__ = "worker"
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str | None]
+    cv: Mapped[str | None] = mapped_column(deferred=True)
+    jobs: Mapped[list[Job]] = relationship(lazy="joined", viewonly=True)
 
 
 @addTupleType

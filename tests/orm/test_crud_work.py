@@ -57,6 +57,35 @@ class TestALoad:
         assert row._sa_instance_state.detached
 
 
+class TestARowWithMoreThanColumns:
+    """One whose class has a collection that is joined to it, and a column that is not loaded by itself."""
+
+    @pytest.fixture
+    def workers(self, sessions: Sessions, engine: Engine) -> CrudWork:
+        fill(engine, "insert into worker (id, name, cv) values (1, 'Ada', 'long'), (2, 'Bob', 'short')")
+        fill(engine, "insert into job (title, worker_id) values ('dig', 1), ('sow', 1), ('mow', 2)")
+        return CrudWork(sessions, [Worker])
+
+    def test_is_loaded_to_the_last_column(self, workers: CrudWork) -> None:
+        assert [(row.id, row.name, row.cv) for row in workers.load(None, FILT).tuples] == [
+            (1, "Ada", "long"),
+            (2, "Bob", "short"),
+        ]
+        assert [row.cv for row in workers.load((2,), FILT).tuples] == ["short"]
+
+    def test_is_saved(self, workers: CrudWork, engine: Engine) -> None:
+        tuples = [offTheWire(Worker, id=1, name="Cyd"), offTheWire(Worker, name="Dan", cv="none")]
+
+        saved = workers.save(tuples, FILT).tuples
+
+        assert [(row.id, row.name, row.cv) for row in saved] == [(1, "Cyd", "long"), (3, "Dan", "none")]
+        assert stored(engine, "select name, cv from worker order by id") == [
+            ("Cyd", "long"),
+            ("Bob", "short"),
+            ("Dan", "none"),
+        ]
+
+
 class TestANewOne:
     def test_has_the_defaults_that_are_plain_values(self, jobs: CrudWork) -> None:
         (row,) = jobs.blank(FILT).tuples

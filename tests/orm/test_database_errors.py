@@ -173,8 +173,9 @@ class TestADatabaseThatIsAway:
         assert str(tmp_path) not in text
 
     def test_is_told_when_all_connections_are_taken(self, tmp_path: Path) -> None:
-        url = inFile(tmp_path / "jobs.sqlite").url
-        engine = create_engine(url, poolclass=QueuePool, pool_size=1, max_overflow=0, pool_timeout=0.01)
+        prepared = inFile(tmp_path / "jobs.sqlite")
+        prepared.dispose()
+        engine = create_engine(prepared.url, poolclass=QueuePool, pool_size=1, max_overflow=0, pool_timeout=0.01)
         with engine.connect():
             refused(DatabaseUnavailable, lambda: CrudWork(sessionmaker(engine), [Job]).load((1,), FILT))
         engine.dispose()

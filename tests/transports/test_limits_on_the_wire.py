@@ -343,6 +343,7 @@ def test_every_limit_is_breached_somewhere() -> None:
         "maxPeers": http,
         "maxPeersPerAddress": http,
         "maxWatchesPerPeer": "tests/handlers/test_watchers.py",
+        "maxWatchBytesPerPeer": "tests/handlers/test_watchers.py",
         "maxWaitingRequests": "tests/orm/test_orm_crud_handler.py",
         "drainTimeout": "tests/node/test_vortex.py",
     }

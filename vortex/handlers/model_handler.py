@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import inspect
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping
 from functools import partial
 from typing import Any
@@ -27,7 +28,7 @@ from typing import Any
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 from twisted.logger import Logger
 
-from vortex.errors import VortexError
+from vortex.errors import LimitExceeded, VortexError
 from vortex.handlers.pushes import Pushes
 from vortex.handlers.turns import Turns
 from vortex.handlers.watchers import Watch, Watchers
@@ -65,10 +66,11 @@ class ModelHandler(ABC):
                 f"{type(self).__qualname__}.buildModel should take (self, filt, delivery=None), "
                 f"it takes {inspect.signature(self.buildModel)}"
             ) from None
-        node = theNode(vortex)
+        self._node = node = theNode(vortex)
         self._filt = handlerFilt(payloadFilter)
         self._watchers = Watchers(node)
         self._turns = Turns()
+        self._waiting: Counter[Peer] = Counter()
         self._pushes = Pushes(self._turns, _line)
         self._endpoint = PayloadEndpoint(self._filt, self._onPayload, node)
         self._endpoint.handlesReplies = False
@@ -122,12 +124,23 @@ class ModelHandler(ABC):
     def _onPayload(self, payload: Payload, delivery: Delivery) -> Deferred[None] | None:
         if delivery.isReply or (delivery.messageId is None and _carriesTuples(payload)):
             return None
-        watch = self._watchers.remember(delivery.peer, delivery.filt)
-        return self._turns.run(_line(delivery.peer, watch.key), partial(self._answer, watch, delivery))
+        peer = delivery.peer
+        most = self._node.limits.maxWaitingRequests
+        if self._waiting[peer] >= most:
+            raise LimitExceeded(
+                "maxWaitingRequests", f"{most} requests of this peer wait for an answer already"
+            )
+        watch = self._watchers.remember(peer, delivery.filt)
+        self._waiting[peer] += 1
+        return self._turns.run(_line(peer, watch.key), partial(self._answer, watch, delivery))
 
     async def _answer(self, watch: Watch, delivery: Delivery) -> None:
-        model = await self._build(watch, delivery)
-        delivery.reply(model)
+        try:
+            delivery.reply(await self._build(watch, delivery))
+        finally:
+            self._waiting[delivery.peer] -= 1
+            if not self._waiting[delivery.peer]:
+                del self._waiting[delivery.peer]
 
     async def _update(self, watch: Watch, peer: Peer | None) -> int:
         try:

@@ -11,8 +11,10 @@ Nothing is sent from here: see `vortex.handlers.pushes`.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import weakref
+from collections import Counter
 from collections.abc import Hashable, Mapping
 from typing import Any
 
@@ -35,15 +37,16 @@ class Watch:
     Attributes:
         filt: The same without its messageId and ``rapui`` keys.
         key: Equal for filts that say the same; hashable.
+        size: About how many bytes the filt takes, as it travels.
         about: As given.
         peers: Who has asked, the one that has waited longest first.
     """
 
-    __slots__ = ("_conditions", "_peers", "about", "filt", "key")
+    __slots__ = ("_conditions", "_peers", "about", "filt", "key", "size")
 
     def __init__(self, filt: Mapping[str, Any], about: Hashable = None) -> None:
         self.filt = watchFilt(filt)
-        self.key = _keyOf(self.filt)
+        self.key, self.size = _keyOf(self.filt)
         self.about = about
         self._conditions: frozenset[tuple[Hashable, Hashable]] | None = None
         self._peers: dict[Peer, None] = {}
@@ -66,13 +69,16 @@ class Watchers:
     It lives as long as its handler does: the node holds it weakly.
 
     Args:
-        node: Whose peers they are. Its ``limits.maxWatchesPerPeer`` is how much is remembered of each.
+        node: Whose peers they are. Its ``limits.maxWatchesPerPeer`` and ``maxWatchBytesPerPeer`` are how much
+            is remembered of each.
     """
 
     def __init__(self, node: Node) -> None:
-        self._max = node.limits.maxWatchesPerPeer
+        self._maxWatches = node.limits.maxWatchesPerPeer
+        self._maxBytes = node.limits.maxWatchBytesPerPeer
         self._watches: dict[Hashable, Watch] = {}
         self._byPeer: dict[Peer, dict[Hashable, None]] = {}
+        self._bytes: Counter[Peer] = Counter()
         self._byAbout: dict[Hashable, dict[Hashable, None]] = {}
         me = weakref.ref(self)
 
@@ -92,24 +98,28 @@ class Watchers:
             about: What `about` finds it by, for a handler that knows better than filts; one per filt.
 
         Returns:
-            The watch; nobody is added to it who has gone already.
+            The watch. A peer that has gone already is not remembered, nor is a filt that is too long.
         """
         watch = Watch(filt, about)
         key = watch.key
         watch = self._watches.get(key, watch)
-        if not (peer.isOnline and self._unsubscribe.alive):
+        if not (peer.isOnline and self._unsubscribe.alive) or watch.size > self._maxBytes:
             return watch
         if key not in self._watches:
             self._watches[key] = watch
             if about is not None:
                 self._byAbout.setdefault(about, {})[key] = None
         keys = self._byPeer.setdefault(peer, {})
-        keys.pop(key, None)
+        if key in keys:
+            del keys[key]
+        else:
+            self._bytes[peer] += watch.size
         keys[key] = None
         watch._peers[peer] = None
-        if len(keys) > self._max:
+        while len(keys) > self._maxWatches or self._bytes[peer] > self._maxBytes:
             oldest = next(iter(keys))
             del keys[oldest]
+            self._bytes[peer] -= self._watches[oldest].size
             self._drop(peer, oldest)
         return watch
 
@@ -137,12 +147,14 @@ class Watchers:
         """*peer* has asked for nothing."""
         for key in self._byPeer.pop(peer, ()):
             self._drop(peer, key)
+        self._bytes.pop(peer, None)
 
     def close(self) -> None:
         """Forget everybody, and remember nobody from now on."""
         self._unsubscribe()
         self._watches.clear()
         self._byPeer.clear()
+        self._bytes.clear()
         self._byAbout.clear()
 
     def _drop(self, peer: Peer, key: Hashable) -> None:
@@ -158,9 +170,13 @@ class Watchers:
                 del self._byAbout[watch.about]
 
 
-def _keyOf(filt: dict[str, Any]) -> Hashable:
-    """The same for two filts exactly if they look the same on the wire, whatever the order of their keys."""
+def _keyOf(filt: dict[str, Any]) -> tuple[Hashable, int]:
+    """
+    What is the same for two filts exactly if they look the same on the wire, whatever the order of their
+    keys; and how many bytes they have there.
+    """
     try:
-        return json.dumps(toJsonable(filt), sort_keys=True)
+        text = json.dumps(toJsonable(filt), sort_keys=True).encode()
     except (EncodeError, TypeError, ValueError, RecursionError):
-        return normalise(filt)  # a filt that never was on a wire: its dict values do not count
+        return normalise(filt), 0  # one that never was on a wire: its dict values do not count
+    return hashlib.blake2b(text, digest_size=32).digest(), len(text)

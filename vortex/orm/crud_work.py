@@ -158,13 +158,14 @@ class CrudWork:
                 if isNew:
                     session.add(row)
             stored = [row for _, _, row, _ in rows]
+            servedRows = [(served, row) for _, served, row, _ in rows]
             self._call("middleUpdate", stored, work, filt)
             session.flush()
-            self._refresh(stored, work)
+            self._refresh(servedRows, work)
             self._call("afterUpdate", stored, work, filt)
             if session.new or session.dirty or session.deleted:
                 session.flush()
-                self._refresh(stored, work)
+                self._refresh(servedRows, work)
             work.commit()
             return self._committed("afterUpdateCommit", stored, ("uiData",), stored, work, filt)
 
@@ -225,7 +226,10 @@ class CrudWork:
     def _rows(self, work: Work, key: Key | None) -> list[Any]:
         session, cls = work.session, self.main.cls
         if key is None:
-            rows = list(session.scalars(select(cls).order_by(*self.main.mapper.primary_key)))
+            query = select(cls).order_by(*self.main.mapper.primary_key)
+            rows = list(
+                session.scalars(query).unique()
+            )  # of joined collections, each row comes several times
         else:
             row = self.main.find(session, key)
             rows = [] if row is None else [row]
@@ -237,11 +241,11 @@ class CrudWork:
         self._show(("afterRetrieve", "uiData"), rows, work, filt)
         return rows
 
-    def _refresh(self, rows: Sequence[Any], work: Work) -> None:
+    def _refresh(self, servedRows: Sequence[tuple[MappedClass, Any]], work: Work) -> None:
         """Read again what the database made of the rows: keys, defaults, rounded numbers."""
         for served in self._served.values():
-            served.refresh(work.session, [row for row in rows if type(row) is served.cls])
-        work.complete(rows)
+            served.refresh(work.session, [row for its, row in servedRows if its is served])
+        work.complete(row for _, row in servedRows)
 
     def _show(self, hooks: Sequence[str], rows: Sequence[Any], work: Work, filt: Filt) -> None:
         """The hooks of rows that go out. What they set on a row is not written, not even on the way."""

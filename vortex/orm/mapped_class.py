@@ -162,7 +162,7 @@ class MappedClass:
                 [each[0] for each in keys] if len(columns) == 1 else [tuple(each) for each in keys]
             )
             query = select(self.cls).where(wanted).execution_options(populate_existing=True)
-            session.scalars(query).all()
+            session.scalars(query).unique().all()
 
     def blank(self) -> Any:
         """A new instance with the defaults that are plain values; what a function would give is None."""
