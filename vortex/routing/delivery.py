@@ -9,7 +9,9 @@ takes an answer, says so in the log, and sends nothing.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from copy import deepcopy
+from datetime import date, datetime
 from typing import Any
 
 from twisted.logger import Logger
@@ -20,9 +22,11 @@ from vortex.protocol.envelope import Envelope, Message
 from vortex.protocol.payload import Payload
 from vortex.routing.ports import Peer
 
-__all__ = ["Delivery"]
+__all__ = ["Delivery", "copyOf"]
 
 log = Logger()
+
+_UNCHANGING = frozenset((str, int, float, bool, type(None), bytes, datetime, date))
 
 
 class Delivery:
@@ -46,8 +50,8 @@ class Delivery:
 
     @property
     def filt(self) -> dict[Any, Any]:
-        """The message's filt, whole."""
-        return self._envelope.filt
+        """The message's filt, whole; a copy, so that the answer keeps the one that came."""
+        return copyOf(self._envelope.filt)
 
     @property
     def messageId(self) -> str | None:
@@ -83,15 +87,19 @@ class Delivery:
         and an id that stands in our log beside the traceback.
         """
         failure = error if isinstance(error, Failure) else Failure(error)
-        if isinstance(failure.value, VortexError):
-            text = errorText(failure.value)
+        text = _publicText(failure.value)
+        if text is not None:
             log.info("{delivery} is refused: {text}", delivery=self, text=text)
         else:
             errorId = secrets.token_hex(4)
             text = f"internal: {errorId}"
             log.failure("{delivery} failed [{errorId}]", failure, delivery=self, errorId=errorId)
-        if not (self.isReply or self.answered):
+        if self.isReply or self.answered:
+            return
+        try:
             self._send(Payload(self._envelope.replyFiltOrFilt, result=text))
+        except Exception:  # whoever reports a failure is not to get another one
+            log.failure("{delivery} could not be answered with its error", delivery=self)
 
     def _send(self, payload: Payload) -> None:
         if self.isReply:
@@ -102,3 +110,25 @@ class Delivery:
         except NotConnected:
             log.debug("{peer} is gone, its answer with it", peer=self.peer)
         self.answered = True
+
+
+def copyOf(filt: Mapping[Any, Any]) -> dict[Any, Any]:
+    """*filt* with lists, dicts and Tuples of its own, for somebody who may change them."""
+    return {key: value if type(value) in _UNCHANGING else _copyOfValue(value) for key, value in filt.items()}
+
+
+def _copyOfValue(value: Any) -> Any:
+    try:
+        return deepcopy(value)
+    except Exception:  # not everything that a program puts into a filt of its own can be copied
+        return value
+
+
+def _publicText(error: BaseException | None) -> str | None:
+    """What the peer may read; None if that is nothing."""
+    if not isinstance(error, VortexError):
+        return None
+    try:
+        return errorText(error)
+    except Exception:  # an application's own class may do anything
+        return None

@@ -21,7 +21,7 @@ from vortex.protocol.payload import Payload
 from vortex.routing.delivery import Delivery
 from vortex.routing.filt import SERVER_ECHO
 from vortex.routing.filter_index import FilterIndex
-from vortex.routing.ports import Node, Peer
+from vortex.routing.ports import Node, Peer, liveNodes
 
 if TYPE_CHECKING:
     from vortex.routing.payload_endpoint import PayloadEndpoint
@@ -47,6 +47,12 @@ class PayloadIO:
         self._dead: list[tuple[int, weakref.ref[PayloadEndpoint]]] = []
         self._waiting: dict[str, PayloadResponse] = {}
         self._watchesPeers = False
+
+    @property
+    def isLive(self) -> bool:
+        """False once its node was shut down."""
+        node = self._node()
+        return node is not None and node in liveNodes
 
     # ---- endpoints
 
@@ -84,7 +90,8 @@ class PayloadIO:
         Take *envelope*, which came from *peer*, to all that it matches.
 
         Returns:
-            How many endpoints were called. A message that matches none is not answered.
+            How many endpoints were called, those that denied it left out. A message that matches none is
+            not answered.
         """
         node = self._node()
         if node is None or envelope.isEmpty:
@@ -102,20 +109,29 @@ class PayloadIO:
             if response is not None:
                 response.offer(envelope, peer)
         called = 0
+        unknown = _Unknown(node)
+        unknown.count(envelope.unknownFields)
         delivery = Delivery(peer, envelope, isReply=isReply)
         for ref in self._index.match(envelope.filt):
             endpoint = ref()
             if endpoint is None or not endpoint.isLive or (isReply and not endpoint.handlesReplies):
                 continue
-            called += 1
-            self._call(node, endpoint, envelope, delivery)
+            try:
+                self._checkAccess(endpoint, delivery)
+            except Exception:
+                delivery.fail(Failure())
+            else:
+                called += 1
+                self._call(node, endpoint, envelope, delivery, unknown)
         return called
 
-    def _call(self, node: Node, endpoint: PayloadEndpoint, envelope: Envelope, delivery: Delivery) -> None:
+    def _call(
+        self, node: Node, endpoint: PayloadEndpoint, envelope: Envelope, delivery: Delivery, unknown: _Unknown
+    ) -> None:
         # A payload of its own: what one endpoint does to it is nothing to the next.
         payload = Payload.fromEnvelope(envelope, node.limits)
+        payload.filt = delivery.filt
         try:
-            self._checkAccess(endpoint, delivery)
             outcome = endpoint.call(payload, delivery)
         except Exception:
             delivery.fail(Failure())
@@ -124,9 +140,9 @@ class PayloadIO:
                 outcome = Deferred.fromCoroutine(outcome)
             if isinstance(outcome, Deferred):
                 outcome.addErrback(delivery.fail)
-                outcome.addBoth(lambda _: self._count(node, payload))
+                outcome.addBoth(lambda _: unknown.count(payload.unknownFields))
                 return
-        self._count(node, payload)
+        unknown.count(payload.unknownFields)
 
     def _checkAccess(self, endpoint: PayloadEndpoint, delivery: Delivery) -> None:
         access = endpoint.access
@@ -146,14 +162,10 @@ class PayloadIO:
         if not passes:
             raise AccessDenied("this is not for you")
 
-    def _count(self, node: Node, payload: Payload) -> None:
-        if payload.unknownFields:
-            node.counters["unknownFields"] += payload.unknownFields
-
     def _echo(self, node: Node, envelope: Envelope, peer: Peer) -> None:
         try:
             payload = Payload.fromEnvelope(envelope, node.limits)
-            peer.sendMessage(Message(payload, isReply=True))
+            peer.sendMessage(Message(payload, isReply=True, replyFilt=envelope.replyFilt))
         except VortexError as error:
             log.info("{peer} asked for an echo of what has none: {error}", peer=peer, error=error)
 
@@ -178,3 +190,16 @@ class PayloadIO:
 
     def __repr__(self) -> str:
         return f"<PayloadIO with {len(self._index)} endpoints, {len(self._waiting)} waiting>"
+
+
+class _Unknown:
+    """Counts the fields of one message that nobody knows: once, however many endpoints open it."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._counted = 0
+
+    def count(self, found: int) -> None:
+        if found > self._counted:
+            self._node.counters["unknownFields"] += found - self._counted
+            self._counted = found
