@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import cast
 
+from twisted.application import strports
 from twisted.application.internet import StreamServerEndpointService
 from twisted.application.service import Application, IServiceCollection, MultiService, Service
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.web.resource import Resource
 
@@ -51,17 +51,18 @@ def vortexService(
             is where VortexPY looks for WebSockets.
         root: What else the site serves, and at ``/``; the two paths are put into it.
     """
-    if isinstance(endpoint, str):
-        from twisted.internet import reactor
-
-        endpoint = serverFromString(reactor, endpoint)
     root = Resource() if root is None else root
     resource = VortexResource(vortex)
     root.putChild(path.encode(), resource)
     root.putChild(path.encode() + b"ws", resource)
     service = MultiService()
     VortexService(vortex).setServiceParent(service)
-    listening = StreamServerEndpointService(endpoint, VortexSite(root, vortex.limits))
+    site = VortexSite(root, vortex.limits)
+    if isinstance(endpoint, str):
+        # raises when it cannot listen, so that twistd ends; the other only logs that
+        listening = strports.service(endpoint, site)
+    else:
+        listening = StreamServerEndpointService(endpoint, site)
     listening.setServiceParent(service)
     return service
 

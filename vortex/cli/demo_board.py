@@ -1,0 +1,188 @@
+"""
+Demo board: the jobs of the demo, and the database that they are in.
+
+It knows SQLAlchemy and nothing of peers: `vortex.cli.demo` gives what is here to handlers. What goes wrong
+with a database that a person has named is said to that person, in one line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import DateTime, Enum, Insert, String, create_engine, func, insert, inspect, select
+from sqlalchemy.engine import URL, Engine, make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
+from sqlalchemy.pool import StaticPool
+
+from vortex.errors import VortexError
+from vortex.orm.work import working
+from vortex.tuples.tuple import Tuple, addTupleType
+
+__all__ = ["DEFAULT_DATABASE", "Board", "Glance", "Job", "openBoard"]
+
+DEFAULT_DATABASE = "sqlite:///vortex-demo.sqlite"
+
+CONNECT_SECONDS = 10
+"""How long a PostgreSQL server may take to answer before it is given up."""
+
+
+class Base(DeclarativeBase):
+    """The demo's tables."""
+
+
+@addTupleType
+class Job(Tuple, Base):
+    """One job on the board: a row, and a tuple."""
+
+    __tupleType__ = "demo.Job"
+    __tablename__ = "vortex_demo_job"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    title: Mapped[str] = mapped_column(String(200))
+    status: Mapped[str] = mapped_column(Enum("open", "doing", "done", native_enum=False), default="open")
+    assignee: Mapped[str | None] = mapped_column(String(80))
+    due: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+
+
+@dataclass(frozen=True)
+class Glance:
+    """
+    What a page shows of the board.
+
+    Attributes:
+        jobs: The newest, newest first.
+        count: How many there are in all.
+    """
+
+    jobs: Sequence[Job]
+    count: int
+
+
+class Board:
+    """
+    The jobs.
+
+    Attributes:
+        sessions: Makes a session for a thread.
+        place: Where they are, for people: a file's path, or a URL without its password.
+    """
+
+    def __init__(self, engine: Engine, place: str) -> None:
+        self._engine = engine
+        self.place = place
+        self.sessions = sessionmaker(engine)
+
+    def glance(self, most: int) -> Glance:
+        """
+        Up to *most* jobs. This blocks: call it in a thread.
+
+        Raises:
+            DatabaseUnavailable: If the database cannot be reached.
+        """
+        with working(self.sessions, Job.__mapper__, {}) as work:
+            session: Session = work.session
+            jobs = list(session.scalars(select(Job).order_by(Job.id.desc()).limit(most)))
+            count = session.scalar(select(func.count()).select_from(Job)) or 0
+            work.complete(jobs)
+            return Glance(jobs, count)
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._engine.dispose()
+
+
+def openBoard(database: str | None = None) -> Board:
+    """
+    Open the database, and make the table in it where there is none, with a few jobs.
+
+    Args:
+        database: Its URL; None: a SQLite file in this folder.
+
+    Raises:
+        SystemExit: With a line for the person who named it, if that does not work.
+    """
+    url = _url(DEFAULT_DATABASE if database is None else database)
+    place = _place(url)
+    try:
+        engine = _engine(url)
+    except NoSuchModuleError:
+        raise SystemExit(f"vortex demo: SQLAlchemy knows no database called {url.drivername!r}") from None
+    except ModuleNotFoundError as error:
+        extra = "pip install 'txvortex[postgresql]'" if error.name == "psycopg" else "install its driver"
+        raise SystemExit(f"vortex demo: {place} needs {error.name}: {extra}") from None
+    board = Board(engine, place)
+    try:
+        with engine.begin() as connection:
+            if not inspect(connection).has_table(Job.__tablename__):
+                Base.metadata.create_all(connection)
+                connection.execute(_firstJobs(datetime.now(UTC)))
+        board.glance(1)
+    except (SQLAlchemyError, VortexError, OSError) as error:
+        board.close()
+        raise SystemExit(f"vortex demo: the database {place} cannot be used: {_why(error)}") from None
+    return board
+
+
+def _url(database: str) -> URL:
+    try:
+        url = make_url(database)
+    except (ArgumentError, ValueError):
+        examples = "sqlite:///jobs.sqlite or postgresql://user:password@host/name"
+        raise SystemExit(f"vortex demo: --database needs a URL, as in {examples}") from None
+    if url.drivername in ("postgres", "postgresql"):  # which SQLAlchemy 2.0 takes for another driver's
+        url = url.set(drivername="postgresql+psycopg")
+    if url.drivername == "postgresql+psycopg":
+        url = url.update_query_dict({"connect_timeout": str(CONNECT_SECONDS), **url.query})
+    return url
+
+
+def _isInMemory(url: URL) -> bool:
+    return url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:")
+
+
+def _place(url: URL) -> str:
+    if _isInMemory(url):
+        return "memory"
+    if url.get_backend_name() == "sqlite" and not url.query:
+        return str(Path(url.database or "").absolute())
+    return url.set(query={}).render_as_string(hide_password=True)
+
+
+def _engine(url: URL) -> Engine:
+    if _isInMemory(url):  # one connection, or each thread would have a database of its own
+        return create_engine(url, poolclass=StaticPool, connect_args={"check_same_thread": False})
+    return create_engine(url, pool_pre_ping=True)
+
+
+def _why(error: Exception) -> str:
+    """The driver's words, on one line."""
+    inner: object = error
+    while (deeper := getattr(inner, "orig", None) or getattr(inner, "__cause__", None)) is not None:
+        inner = deeper
+    lines = [line.strip() for line in str(inner).splitlines() if line.strip()]
+    return lines[0] if lines else type(inner).__name__
+
+
+def _firstJobs(now: datetime) -> Insert:
+    """A board to begin with, its days counted from *now*."""
+    midday = now.replace(hour=12, minute=0, second=0, microsecond=0)
+
+    def job(title: str, status: str, assignee: str | None, days: int | None) -> dict[str, Any]:
+        due = None if days is None else midday + timedelta(days=days)
+        return {"title": title, "status": status, "assignee": assignee, "due": due}
+
+    return insert(Job).values(
+        [
+            job("Water the plants", "open", None, 1),
+            job("Oil the workshop door", "doing", "Zoë", 0),
+            job("Order screws, 4 × 40", "open", "Amir", 3),
+            job("Read the electricity meter", "done", "Ines", -2),
+            job("Repair the third bicycle", "doing", "Amir", 5),
+            job("Ask the neighbours about the ladder", "open", None, None),
+        ]
+    )
