@@ -78,7 +78,7 @@ class Limits:
     maxPeersPerAddress: int | None = None
     """Peers at the same time from one address; None: as many as maxPeers lets in (a proxy is one address)."""
     maxWatchesPerPeer: int = 256
-    """Filts that one handler remembers of one peer, to tell it of changes; past it the oldest is forgotten."""
+    """Filts that one handler remembers of a peer, to tell it of changes; past it the oldest is forgotten."""
     maxWatchBytesPerPeer: int = 1 * MIB
     """Bytes that those filts may have on the wire; past it the oldest is forgotten, as is a longer one."""
     drainTimeout: float = 5

@@ -244,7 +244,7 @@ class TestAnUpdate:
         bob.ask({**FILT, "id": 2})
 
         count = jobs.sendModelUpdate()
-        settle_(ada)
+        ada.settle()
 
         assert resultOf(count) == 2
         assert [(filt, [job.title for job in tuples]) for filt, tuples in ada.pushed] == [
@@ -260,7 +260,7 @@ class TestAnUpdate:
         jobs.model = Payload({"key": "else"}, [Job(title="dug")], True)
 
         jobs.sendModelUpdate()
-        settle_(ada)
+        ada.settle()
 
         assert [each.result for each in ada.came] == [None, None]
         assert [filt for filt, _ in ada.pushed] == [FILT]
@@ -292,7 +292,7 @@ class TestAnUpdate:
         bob.ask(FILT)
 
         assert resultOf(jobs.sendModelUpdate({"id": 1})) == 1
-        settle_(ada)
+        ada.settle()
 
         assert [filt for filt, _ in ada.pushed] == [{"key": "jobs", "id": 1, "more": True}]
         assert bob.pushed == []
@@ -302,7 +302,7 @@ class TestAnUpdate:
             client.ask({**FILT, "id": 1})
 
         assert resultOf(jobs.sendModelUpdate(peer=ada.peer)) == 1
-        settle_(ada)
+        ada.settle()
 
         assert [filt for filt, _ in ada.pushed] == [{"key": "jobs", "id": 1}]
         assert bob.pushed == []
@@ -311,7 +311,7 @@ class TestAnUpdate:
         jobs.model = [Job(title="dig")]
 
         assert resultOf(jobs.sendModelUpdate({"id": 1}, peer=ada.peer)) == 1
-        settle_(ada)
+        ada.settle()
 
         assert [filt for filt, _ in ada.pushed] == [{"key": "jobs", "id": 1}]
         assert resultOf(jobs.sendModelUpdate()) == 0
@@ -335,7 +335,7 @@ class TestAnUpdate:
 
         with capturedLogs() as logged:
             count = resultOf(jobs.sendModelUpdate())
-        settle_(ada)
+        ada.settle()
 
         assert count == 1
         assert [filt["id"] for filt, _ in ada.pushed] == [2]
@@ -357,10 +357,10 @@ class TestAnUpdate:
         jobs.model = [Job(title="new")]
 
         count = jobs.sendModelUpdate()
-        settle_(ada)
+        ada.settle()
         assert ada.came == []
         slow.callback([Job(title="old")])
-        settle_(ada)
+        ada.settle()
 
         assert titles(resultOf(answer)) == ["old"]
         assert resultOf(count) == 1
@@ -372,7 +372,7 @@ class TestAnUpdate:
         ada.request({**FILT, "id": 1})
 
         jobs.sendModelUpdate()
-        settle_(ada)
+        ada.settle()
 
         assert [filt for filt, _ in ada.pushed] == [FILT]
 
@@ -390,7 +390,7 @@ class TestAnUpdate:
         builds[0].callback([Job(title="old")])
         assert len(builds) == 2
         builds[1].callback([Job(title="new")])
-        settle_(ada)
+        ada.settle()
 
         assert len(builds) == 2
         assert [[job.title for job in tuples] for _, tuples in ada.pushed] == [["old"], ["new"]]
@@ -470,9 +470,3 @@ class TestAHandler:
 
         with pytest.raises(TypeError, match=r"should take \(self, filt, delivery=None\), it takes \(filt"):
             Old("jobs", server)
-
-
-def settle_(client: Client) -> None:
-    clock = client.vortex.clock
-    assert isinstance(clock, Clock)
-    settle(clock)

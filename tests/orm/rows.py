@@ -17,6 +17,12 @@ from vortex import Tuple, addTupleType
 from vortex.limits import Limits
 from vortex.tuples.convert import Reading, fromJsonable
 
+Sessions = Callable[[], Session]
+
+FILT = {"key": "jobs"}
+ROW_1, ROW_2 = {**FILT, "id": 1}, {**FILT, "id": 2}
+EVERYTHING = {"key": "jobs.all"}
+
 CHECK = "cost >= 0 AND 'this is SQL' <> ''"
 
 
@@ -97,7 +103,7 @@ def _prepared(engine: Engine) -> Engine:
     return engine
 
 
-def sessionsOf(engine: Engine) -> Callable[[], Session]:
+def sessionsOf(engine: Engine) -> Sessions:
     return sessionmaker(engine)
 
 
@@ -117,3 +123,8 @@ def fill(engine: Engine, *statements: str) -> None:
 def offTheWire(cls: type[Any], **fields: Any) -> Any:
     """A tuple that came with just these fields, given as JSON has them."""
     return fromJsonable({"_ct": "rt", "_c": cls.__tupleType__, **fields}, Reading(Limits()))
+
+
+def shown(rows: list[Any]) -> list[tuple[Any, ...]]:
+    """What tells jobs apart."""
+    return [(row.id, row.title) for row in rows]

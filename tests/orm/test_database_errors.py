@@ -175,7 +175,8 @@ class TestADatabaseThatIsAway:
     def test_is_told_when_all_connections_are_taken(self, tmp_path: Path) -> None:
         prepared = inFile(tmp_path / "jobs.sqlite")
         prepared.dispose()
-        engine = create_engine(prepared.url, poolclass=QueuePool, pool_size=1, max_overflow=0, pool_timeout=0.01)
+        oneOnly: dict[str, Any] = {"pool_size": 1, "max_overflow": 0, "pool_timeout": 0.01}
+        engine = create_engine(prepared.url, poolclass=QueuePool, **oneOnly)
         with engine.connect():
             refused(DatabaseUnavailable, lambda: CrudWork(sessionmaker(engine), [Job]).load((1,), FILT))
         engine.dispose()

@@ -1,0 +1,142 @@
+"""Rows over a wire, from worker threads that work when they are told to: what comes in which order."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from sqlalchemy.engine import Engine
+from twisted.internet.task import Clock
+
+from tests.handlers.nodes import Client, ThreadedVortex, resultOf, settle
+from tests.orm.rows import (
+    FILT,
+    ROW_1,
+    ROW_2,
+    Job,
+    Sessions,
+    offTheWire,
+    shown,
+    stored,
+)
+from vortex.errors import RemoteError
+from vortex.limits import Limits
+from vortex.orm.orm_crud_handler import OrmCrudHandler
+from vortex.routing.filt import MESSAGE_ID
+
+
+def job(**fields: Any) -> Any:
+    return offTheWire(Job, **fields)
+
+
+class TestInThreads:
+    """A server whose worker threads work only when they are told to."""
+
+    @pytest.fixture
+    def server(self, clock: Clock) -> ThreadedVortex:
+        return ThreadedVortex("server", reactor=clock)
+
+    def test_one_peers_requests_are_carried_out_in_order(
+        self, server: ThreadedVortex, jobs: OrmCrudHandler, ada: Client, bob: Client
+    ) -> None:
+        answers = [ada.request(FILT, [job(id=1, title="dig", note=note)]) for note in ("one", "two")]
+        answers.append(ada.request(ROW_1))
+        assert len(server.waiting) == 1
+        bob.request(ROW_2)
+        assert len(server.waiting) == 2
+
+        while server.waiting:
+            server.waiting.pop()()
+            ada.settle()
+
+        notes = [resultOf(answer).tuples[0].note for answer in answers]
+        assert notes == ["one", "two", "two"]
+
+    def test_a_push_waits_for_the_answer_to_an_earlier_load(
+        self, server: ThreadedVortex, jobs: OrmCrudHandler, ada: Client, bob: Client, engine: Engine
+    ) -> None:
+        load = bob.request(ROW_1)
+        (loading,) = server.waiting
+        server.waiting.clear()
+        ada.request(FILT, [job(id=1, title="new")])
+        server.waiting.pop(0)()
+        ada.settle()
+        (pushing,) = server.waiting
+        pushing()
+        ada.settle()
+        assert bob.came == []
+
+        loading()
+        ada.settle()
+
+        resultOf(load)
+        assert [MESSAGE_ID in each.filt for each in bob.came] == [True, False]
+        assert shown(bob.came[-1].tuples) == [(1, "new")]
+
+    def test_changes_that_come_while_others_are_read_are_told_together(
+        self, server: ThreadedVortex, jobs: OrmCrudHandler, ada: Client
+    ) -> None:
+        ada.request(ROW_1)
+        server.waiting.pop(0)()
+        ada.settle()
+        counts = [jobs.sendModelUpdate(1) for _ in range(100)]
+        assert len(server.waiting) == 1
+        server.waiting.pop(0)()
+        assert len(server.waiting) == 1
+        server.waiting.pop(0)()
+        ada.settle()
+
+        assert server.waiting == []
+        assert len(ada.pushed) == 2
+        assert [resultOf(count) for count in counts] == [1] * 100
+
+    def test_a_large_body_is_opened_there(
+        self, server: ThreadedVortex, jobs: OrmCrudHandler, ada: Client, engine: Engine
+    ) -> None:
+        text = "".join(random.Random(1).choices("abcdefghijklmnopqrstuvwxyz", k=200_000))
+
+        answer = ada.request(FILT, [job(id=1, title="dig", note=text)])
+        server.waiting.pop(0)()
+        assert stored(engine, "select note from job where id = 1") == [(None,)]
+        server.waiting.pop(0)()
+        ada.settle()
+
+        assert resultOf(answer).result is True
+        assert stored(engine, "select note from job where id = 1") == [(text,)]
+
+    def test_a_peer_that_is_gone_is_still_heard_but_not_remembered(
+        self, server: ThreadedVortex, jobs: OrmCrudHandler, ada: Client, bob: Client, engine: Engine
+    ) -> None:
+        ada.request(FILT, [job(id=1, title="new")]).addErrback(lambda _: None)
+        ada.request(ROW_1).addErrback(lambda _: None)
+
+        ada.link.cut()
+        while server.waiting:
+            server.waiting.pop(0)()
+            bob.settle()
+
+        assert stored(engine, "select title from job where id = 1") == [("new",)]
+        count = jobs.sendModelUpdate(1)
+        assert resultOf(count) == 0
+
+    def test_too_many_requests_of_a_peer_are_refused_and_nobody_elses(
+        self, sessions: Sessions, twoJobs: None, clock: Clock
+    ) -> None:
+        limits = replace(Limits(), maxWaitingRequests=3)
+        server = ThreadedVortex("server", reactor=clock, limits=limits)
+        jobs = OrmCrudHandler(sessions, Job, FILT, vortex=server)
+        ada, bob = Client(server, clock, "ada"), Client(server, clock, "bob")
+
+        answers = [ada.request(ROW_1) for _ in range(4)]
+        other = bob.request(ROW_1)
+
+        with pytest.raises(RemoteError, match=r"3 requests of this peer wait .*maxWaitingRequests") as caught:
+            resultOf(answers.pop())
+        assert caught.value.code == "limit-exceeded"
+        while server.waiting:
+            server.waiting.pop(0)()
+            settle(clock)
+        assert [shown(resultOf(answer).tuples) for answer in (*answers, other)] == [[(1, "dig")]] * 4
+        jobs.shutdown()
