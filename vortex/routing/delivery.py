@@ -8,55 +8,58 @@ takes an answer, says so in the log, and sends nothing.
 
 from __future__ import annotations
 
+import reprlib
 import secrets
-from collections.abc import Iterable, Mapping
-from copy import deepcopy
-from datetime import date, datetime
+from collections.abc import Iterable
 from typing import Any
 
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from vortex.errors import NotConnected, VortexError, errorText
+from vortex.errors import ConnectionLost, NotConnected, VortexError, errorText
 from vortex.protocol.envelope import Envelope, Message
 from vortex.protocol.payload import Payload
+from vortex.routing.filt import MESSAGE_ID
 from vortex.routing.ports import Peer
 
-__all__ = ["Delivery", "copyOf"]
+__all__ = ["Delivery"]
 
 log = Logger()
-
-_UNCHANGING = frozenset((str, int, float, bool, type(None), bytes, datetime, date))
 
 
 class Delivery:
     """
+    All endpoints that a message matches get the same delivery.
+
     Attributes:
         peer: Who sent the message.
         isReply: Whether it answers something, or is a push: then it is never answered.
-        answered: Whether an answer was sent.
+        answered: Whether an answer was sent, an error included.
     """
 
-    __slots__ = ("_envelope", "answered", "isReply", "peer")
+    __slots__ = ("_filt", "_replyFilt", "answered", "isReply", "peer")
 
     def __init__(self, peer: Peer, envelope: Envelope, *, isReply: bool) -> None:
         self.peer = peer
         self.isReply = isReply
         self.answered = False
-        self._envelope = envelope
+        self._filt = envelope.filt
+        self._replyFilt = envelope.replyFilt
 
     def __repr__(self) -> str:
-        return f"<delivery of {self._envelope!r} from {self.peer!r}>"
+        kind = "reply" if self.isReply else "message"
+        return f"<delivery of the {kind} {reprlib.repr(self._filt)} from {self.peer!r}>"
 
     @property
     def filt(self) -> dict[Any, Any]:
-        """The message's filt, whole; a copy, so that the answer keeps the one that came."""
-        return copyOf(self._envelope.filt)
+        """The message's filt, whole; a copy each time, so that nobody changes what is answered on."""
+        return dict(self._filt)
 
     @property
     def messageId(self) -> str | None:
         """What the peer tells its requests apart by; None if it does not expect an answer."""
-        return self._envelope.messageId
+        messageId = self._filt.get(MESSAGE_ID)
+        return messageId if isinstance(messageId, str) else None
 
     def reply(self, tuplesOrPayload: Iterable[Any] | Payload | None = None, result: Any = None) -> None:
         """
@@ -73,62 +76,54 @@ class Delivery:
         Raises:
             EncodeError: If a tuple cannot travel; nothing was sent.
         """
+        if self.isReply:
+            log.warn("{delivery} cannot be answered: it is an answer itself, or a push", delivery=self)
+            return
         tuples: Iterable[Any] | None
         if isinstance(tuplesOrPayload, Payload):
             tuples = tuplesOrPayload.tuples if tuplesOrPayload.hasBody else None
             result = tuplesOrPayload.result if result is None else result
         else:
             tuples = tuplesOrPayload
-        self._send(Payload(self._envelope.replyFiltOrFilt, tuples, result))
+        self._send(tuples, result)
 
     def fail(self, error: BaseException | Failure) -> None:
         """
         Answer with an error: a `VortexError`'s code and text; of any other only that it was internal,
         and an id that stands in our log beside the traceback.
+
+        If an answer was sent already the error is only logged.
+
+        Raises:
+            TypeError: If *error* is no exception.
         """
-        failure = error if isinstance(error, Failure) else Failure(error)
-        text = _publicText(failure.value)
-        if text is not None:
-            log.info("{delivery} is refused: {text}", delivery=self, text=text)
+        if not isinstance(error, (BaseException, Failure)):
+            raise TypeError(f"fail() takes an exception, as in Rejected('no such job'), got {error!r}")
+        self.failedIn(None, error if isinstance(error, Failure) else Failure(error))
+
+    def failedIn(self, endpoint: object, failure: Failure) -> None:
+        """For `PayloadIO`: as `fail`, and the log says which endpoint's failure it was."""
+        where = "" if endpoint is None else f" in {endpoint!r}"
+        if isinstance(failure.value, VortexError):
+            text = errorText(failure.value)
+            log.info("{delivery} is refused{where}: {text}", delivery=self, where=where, text=text)
         else:
             errorId = secrets.token_hex(4)
             text = f"internal: {errorId}"
-            log.failure("{delivery} failed [{errorId}]", failure, delivery=self, errorId=errorId)
-        if self.isReply or self.answered:
-            return
-        try:
-            self._send(Payload(self._envelope.replyFiltOrFilt, result=text))
-        except Exception:  # whoever reports a failure is not to get another one
-            log.failure("{delivery} could not be answered with its error", delivery=self)
+            log.failure(
+                "{delivery} failed{where} [{errorId}]",
+                failure,
+                delivery=self,
+                where=where,
+                errorId=errorId,
+            )
+        if not (self.isReply or self.answered):
+            self._send(None, text)
 
-    def _send(self, payload: Payload) -> None:
-        if self.isReply:
-            log.warn("{delivery} is a reply and cannot be answered", delivery=self)
-            return
+    def _send(self, tuples: Iterable[Any] | None, result: Any) -> None:
+        payload = Payload(self._replyFilt or self._filt, tuples, result)
         try:
             self.peer.sendMessage(Message(payload, isReply=True))
-        except NotConnected:
+        except (NotConnected, ConnectionLost):
             log.debug("{peer} is gone, its answer with it", peer=self.peer)
         self.answered = True
-
-
-def copyOf(filt: Mapping[Any, Any]) -> dict[Any, Any]:
-    """*filt* with lists, dicts and Tuples of its own, for somebody who may change them."""
-    return {key: value if type(value) in _UNCHANGING else _copyOfValue(value) for key, value in filt.items()}
-
-
-def _copyOfValue(value: Any) -> Any:
-    try:
-        return deepcopy(value)
-    except Exception:  # not everything that a program puts into a filt of its own can be copied
-        return value
-
-
-def _publicText(error: BaseException | None) -> str | None:
-    """What the peer may read; None if that is nothing."""
-    if not isinstance(error, VortexError):
-        return None
-    try:
-        return errorText(error)
-    except Exception:  # an application's own class may do anything
-        return None

@@ -1,26 +1,32 @@
 """
 PayloadIO: takes each message to the endpoints that it matches, and to who waits for it.
 
-Endpoints are held weakly. Whatever one of them does, the others get their call;
-what it raises is answered once, in words that give nothing away.
+Endpoints are held weakly; those of methods are kept here for the object that the
+method belongs to. Whatever one of them does, the others get their call; what it
+raises is answered once, in words that give nothing away.
+
+Which endpoints match is `vortex.routing.filter_index`'s, how an error is told `vortex.routing.delivery`'s.
 """
 
 from __future__ import annotations
 
+import asyncio
 import weakref
-from collections.abc import Coroutine
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredList
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from vortex.errors import AccessDenied, VortexError
+from vortex.errors import AccessDenied, Rejected, VortexError
 from vortex.protocol.envelope import Envelope, Message
 from vortex.protocol.payload import Payload
 from vortex.routing.delivery import Delivery
 from vortex.routing.filt import SERVER_ECHO
 from vortex.routing.filter_index import FilterIndex
+from vortex.routing.payload_endpoint import mayAccess
 from vortex.routing.ports import Node, Peer, liveNodes
 
 if TYPE_CHECKING:
@@ -31,13 +37,16 @@ __all__ = ["PayloadIO"]
 
 log = Logger()
 
+_FAILURES = (Exception, asyncio.CancelledError)
+"""What an endpoint may raise and end no more than its own call; KeyboardInterrupt and SystemExit go on."""
+
 
 class PayloadIO:
     """
     The endpoints of one node.
 
     Args:
-        node: Whose they are.
+        node: Whose they are; held weakly.
     """
 
     def __init__(self, node: Node) -> None:
@@ -45,16 +54,21 @@ class PayloadIO:
         self._index: FilterIndex[weakref.ref[PayloadEndpoint]] = FilterIndex()
         self._refs: dict[int, weakref.ref[PayloadEndpoint]] = {}
         self._dead: list[tuple[int, weakref.ref[PayloadEndpoint]]] = []
+        self._kept: dict[int, tuple[weakref.ref[Any], set[PayloadEndpoint]]] = {}
         self._waiting: dict[str, PayloadResponse] = {}
+        self._waitingFor: dict[Peer, dict[str, PayloadResponse]] = {}
         self._watchesPeers = False
+
+    def __repr__(self) -> str:
+        return f"<PayloadIO with {len(self._index)} endpoints, {len(self._waiting)} waiting>"
+
+    # ---- endpoints
 
     @property
     def isLive(self) -> bool:
-        """False once its node was shut down."""
+        """Whether the node is there, and not shut down."""
         node = self._node()
         return node is not None and node in liveNodes
-
-    # ---- endpoints
 
     @property
     def endpoints(self) -> tuple[PayloadEndpoint, ...]:
@@ -76,6 +90,21 @@ class PayloadIO:
         if ref is not None:
             self._index.remove(ref)
 
+    def keep(self, endpoint: PayloadEndpoint, owner: object) -> None:
+        """For endpoints: live as long as *owner*, which is held weakly, and by id: it may be unhashable."""
+        key = id(owner)
+        if key not in self._kept:
+            self._kept[key] = weakref.ref(owner, lambda _: self._kept.pop(key, None)), set()
+        self._kept[key][1].add(endpoint)
+
+    def letGo(self, endpoint: PayloadEndpoint, owner: object) -> None:
+        """For endpoints: the opposite of `keep`."""
+        kept = self._kept.get(id(owner))
+        if kept is not None:
+            kept[1].discard(endpoint)
+            if not kept[1]:
+                del self._kept[id(owner)]
+
     def _forgetDead(self) -> None:
         while self._dead:
             key, ref = self._dead.pop()
@@ -85,121 +114,156 @@ class PayloadIO:
 
     # ---- messages
 
-    def route(self, envelope: Envelope, peer: Peer) -> int:
+    def route(self, message: Envelope | Payload, peer: Peer) -> int:
         """
-        Take *envelope*, which came from *peer*, to all that it matches.
+        Take *message*, which came from *peer*, to all that it matches.
+
+        Args:
+            message: As it came in, still closed; or a payload, as if *peer* had sent it.
+            peer: Who gets the answers.
 
         Returns:
-            How many endpoints were called, those that denied it left out. A message that matches none is
-            not answered.
+            How many took it: endpoints that were called, and who waited for this answer.
+            A message that nobody takes is not answered, unless all that would were not allowed to.
         """
         node = self._node()
-        if node is None or envelope.isEmpty:
+        if node is None:
             return 0
-        self._forgetDead()
+        if isinstance(message, Payload):
+            envelope, makePayload = Envelope(dict(message.filt), result=message.result), lambda: message
+        else:
+            envelope, makePayload = message, partial(Payload.fromEnvelope, message, node.limits)
+        if envelope.isEmpty:
+            return 0
+        if envelope.unknownFields:
+            node.counters["unknownFields"] += envelope.unknownFields
         messageId = envelope.messageId
         isOurs = messageId is not None and node.issued(messageId)
         isReply = envelope.isReply or envelope.result is not None or isOurs
         if SERVER_ECHO in envelope.filt:
             del envelope.filt[SERVER_ECHO]
             if not isReply:
-                self._echo(node, envelope, peer)
-        if isReply and messageId is not None:
-            response = self._waiting.get(messageId)
-            if response is not None:
-                response.offer(envelope, peer)
+                self._echo(makePayload(), peer)
+        taken = 0
+        response = self._waiting.get(messageId) if isReply and messageId is not None else None
+        if response is not None:
+            taken += response.offer(makePayload(), peer)
+        return taken + self._deliver(node, Delivery(peer, envelope, isReply=isReply), envelope, makePayload)
+
+    def _deliver(
+        self, node: Node, delivery: Delivery, envelope: Envelope, makePayload: Callable[[], Payload]
+    ) -> int:
+        """Call each endpoint that matches; returns how many were called."""
+        self._forgetDead()
         called = 0
-        unknown = _Unknown(node)
-        unknown.count(envelope.unknownFields)
-        delivery = Delivery(peer, envelope, isReply=isReply)
+        refusal: VortexError | None = None
+        underWay: list[Deferred[Any]] = []
         for ref in self._index.match(envelope.filt):
             endpoint = ref()
-            if endpoint is None or not endpoint.isLive or (isReply and not endpoint.handlesReplies):
+            if endpoint is None or not endpoint.isLive or (delivery.isReply and not endpoint.handlesReplies):
                 continue
-            try:
-                self._checkAccess(endpoint, delivery)
-            except Exception:
-                delivery.fail(Failure())
+            refused = None if endpoint.access is None else _refusal(endpoint, delivery)
+            if refused is not None:
+                refusal = refusal or refused
+                continue
+            called += 1
+            payload = makePayload()  # one of its own: what one endpoint does to it is nothing to the next
+            outcome = self._call(endpoint, payload, delivery)
+            if outcome is None:
+                _countUnknown(None, node, payload, envelope)
             else:
-                called += 1
-                self._call(node, endpoint, envelope, delivery, unknown)
+                underWay.append(outcome.addBoth(_countUnknown, node, payload, envelope))
+        if refusal is not None and not delivery.isReply:
+            _refuseUnlessAnswered(refusal, delivery, underWay)
         return called
 
-    def _call(
-        self, node: Node, endpoint: PayloadEndpoint, envelope: Envelope, delivery: Delivery, unknown: _Unknown
-    ) -> None:
-        # A payload of its own: what one endpoint does to it is nothing to the next.
-        payload = Payload.fromEnvelope(envelope, node.limits)
-        payload.filt = delivery.filt
+    def _call(self, endpoint: PayloadEndpoint, payload: Payload, delivery: Delivery) -> Deferred[Any] | None:
+        """Call it; returns what fires when it is done, unless it is done already."""
         try:
             outcome = endpoint.call(payload, delivery)
-        except Exception:
-            delivery.fail(Failure())
-        else:
-            if isinstance(outcome, Coroutine):
-                outcome = Deferred.fromCoroutine(outcome)
-            if isinstance(outcome, Deferred):
-                outcome.addErrback(delivery.fail)
-                outcome.addBoth(lambda _: unknown.count(payload.unknownFields))
-                return
-        unknown.count(payload.unknownFields)
+        except _FAILURES:
+            _failed(endpoint, delivery, Failure())
+            return None
+        if outcome is None:
+            return None
+        if isinstance(outcome, Coroutine):
+            outcome = Deferred.fromCoroutine(outcome)
+        if not isinstance(outcome, Deferred):
+            return None
+        interrupts: list[Failure] = []
 
-    def _checkAccess(self, endpoint: PayloadEndpoint, delivery: Delivery) -> None:
-        access = endpoint.access
-        if access is None:
-            return
-        peer = delivery.peer
-        if callable(access):
-            try:
-                passes = access(peer, "call", delivery.filt) is True
-            except VortexError:
-                raise
-            except Exception:
-                log.failure("access of {endpoint} could not be asked, so it is denied", endpoint=endpoint)
-                passes = False
-        else:
-            passes = not access.isdisjoint(peer.roles)
-        if not passes:
-            raise AccessDenied("this is not for you")
+        def failed(failure: Failure) -> Failure | None:
+            if isinstance(failure.value, _FAILURES):
+                _failed(endpoint, delivery, failure)
+                return None
+            interrupts.append(failure)
+            return failure
 
-    def _echo(self, node: Node, envelope: Envelope, peer: Peer) -> None:
+        outcome.addErrback(failed)
+        if interrupts:
+            outcome.addErrback(lambda _: None)
+            interrupts[0].raiseException()
+        return outcome
+
+    def _echo(self, payload: Payload, peer: Peer) -> None:
         try:
-            payload = Payload.fromEnvelope(envelope, node.limits)
-            peer.sendMessage(Message(payload, isReply=True, replyFilt=envelope.replyFilt))
+            peer.sendMessage(Message(payload, isReply=True))
         except VortexError as error:
             log.info("{peer} asked for an echo of what has none: {error}", peer=peer, error=error)
 
     # ---- who waits for an answer
 
-    def expect(self, messageId: str, response: PayloadResponse) -> None:
-        """For `PayloadResponse`: give it what comes with *messageId*, and tell it when its peer goes."""
+    def expect(self, messageId: str, response: PayloadResponse, peer: Peer) -> None:
+        """For `PayloadResponse`: give it what comes with *messageId*, and tell it when *peer* goes."""
         node = self._node()
         if node is not None and not self._watchesPeers:
             self._watchesPeers = True
             node.onPeerChange(self._peerChanged)
-        self._waiting[messageId] = response
+        self._waiting[messageId] = self._waitingFor.setdefault(peer, {})[messageId] = response
 
-    def unexpect(self, messageId: str) -> None:
+    def unexpect(self, messageId: str, peer: Peer) -> None:
         """For `PayloadResponse`: it waits no more."""
         self._waiting.pop(messageId, None)
+        waiting = self._waitingFor.get(peer)
+        if waiting is not None:
+            waiting.pop(messageId, None)
+            if not waiting:
+                del self._waitingFor[peer]
 
     def _peerChanged(self, peer: Peer, online: bool) -> None:
         if not online:
-            for response in [r for r in self._waiting.values() if r.peer is peer]:
+            for response in list(self._waitingFor.get(peer, {}).values()):
                 response.peerLost()
 
-    def __repr__(self) -> str:
-        return f"<PayloadIO with {len(self._index)} endpoints, {len(self._waiting)} waiting>"
+
+def _refusal(endpoint: PayloadEndpoint, delivery: Delivery) -> VortexError | None:
+    """Why the peer may not call *endpoint*; None if it may."""
+    try:
+        passes = mayAccess(endpoint.access, delivery.peer, "call", delivery.filt)
+    except (AccessDenied, Rejected) as refusal:
+        return refusal
+    return None if passes else AccessDenied("this is not for you")
 
 
-class _Unknown:
-    """Counts the fields of one message that nobody knows: once, however many endpoints open it."""
+def _refuseUnlessAnswered(refusal: VortexError, delivery: Delivery, underWay: list[Deferred[Any]]) -> None:
+    """Answer with *refusal*, once it is clear that no other endpoint has an answer."""
 
-    def __init__(self, node: Node) -> None:
-        self._node = node
-        self._counted = 0
+    def refuse(_: object) -> None:
+        if not delivery.answered:
+            delivery.fail(refusal)
 
-    def count(self, found: int) -> None:
-        if found > self._counted:
-            self._node.counters["unknownFields"] += found - self._counted
-            self._counted = found
+    DeferredList(underWay).addCallback(refuse)
+
+
+def _failed(endpoint: PayloadEndpoint, delivery: Delivery, failure: Failure) -> None:
+    try:
+        delivery.failedIn(endpoint, failure)
+    except Exception:
+        log.failure("that {endpoint} failed could not be answered", endpoint=endpoint)
+
+
+def _countUnknown(outcome: Any, node: Node, payload: Payload, envelope: Envelope) -> Any:
+    """Count what was dropped when *payload* was opened; of the envelope's own keys it has been done."""
+    if payload.unknownFields > envelope.unknownFields:
+        node.counters["unknownFields"] += payload.unknownFields - envelope.unknownFields
+    return outcome

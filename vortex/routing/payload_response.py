@@ -8,15 +8,16 @@ else ends the wait but time, the loss of that peer, or whoever cancels it.
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import CancelledError, Deferred
 
 from vortex.errors import ConnectionLost, NotConnected, RequestTimeout, parseErrorText
-from vortex.protocol.envelope import Envelope, Message
+from vortex.protocol.envelope import Message
 from vortex.protocol.payload import Payload
-from vortex.routing.filt import MESSAGE_ID, isSubset
+from vortex.routing.filt import MESSAGE_ID, SERVER_ECHO, isSubset
 from vortex.routing.ports import Node, Peer, theNode
 
 if TYPE_CHECKING:
@@ -57,14 +58,15 @@ class PayloadResponse(Deferred[Payload]):
         node = theNode(vortex)
         self.peer: Peer | None = None
         self._io = node.payloadIO
-        self._limits = node.limits
         self._messageId = node.issueMessageId()
-        self._filt = {**payload.filt, MESSAGE_ID: self._messageId}
+        filt = {**payload.filt, MESSAGE_ID: self._messageId}
+        # The peer takes the echo key out before it goes on with the rest.
+        self._expected = {key: value for key, value in filt.items() if key != SERVER_ECHO}
         self._timeout: DelayedCall | None = None
         try:
             self.peer = _theOne(node.peers, toName, toUuid)
-            message = Message(payload.withFilt(self._filt))
-            self._io.expect(self._messageId, self)
+            message = Message(payload.withFilt(filt))
+            self._io.expect(self._messageId, self, self.peer)
             self.peer.sendMessage(message)
         except Exception as error:
             self._end(error)
@@ -72,25 +74,33 @@ class PayloadResponse(Deferred[Payload]):
         if timeout is not None and not self.called:
             self._timeout = node.clock.callLater(timeout, self._timedOut, timeout)
 
-    def offer(self, envelope: Envelope, peer: Peer) -> None:
+    def offer(self, payload: Payload, peer: Peer) -> bool:
         """For `PayloadIO`: this came with our messageId; take it if it is the answer."""
-        if peer is not self.peer or not isSubset(self._filt, envelope.filt):
-            return
-        if envelope.result is None or envelope.result is True:
-            self._end(Payload.fromEnvelope(envelope, self._limits))
+        if peer is not self.peer or not isSubset(self._expected, payload.filt):
+            return False
+        if payload.result is None or payload.result is True:
+            self._end(payload)
         else:
-            self._end(parseErrorText(str(envelope.result)))
+            self._end(parseErrorText(str(payload.result)))
+        return True
 
     def peerLost(self) -> None:
         """For `PayloadIO`: the peer that was asked is gone."""
-        self._end(ConnectionLost(f"{self.peer!r} went before it answered {self._filt!r}"))
+        self._end(ConnectionLost(f"{self._whom} went before it answered"))
+
+    @property
+    def _whom(self) -> str:
+        """Peer and question by name: an error's text may be passed on, so no address is in it."""
+        name = None if self.peer is None else self.peer.name
+        return f"the peer {name!r}, asked for {reprlib.repr(self._expected.get('key'))},"
 
     def _timedOut(self, seconds: float) -> None:
         self._timeout = None
-        self._end(RequestTimeout(f"{self.peer!r} did not answer {self._filt!r} in {seconds:g} s"))
+        self._end(RequestTimeout(f"{self._whom} did not answer in {seconds:g} s"))
 
     def _end(self, outcome: Payload | Exception) -> None:
-        self._io.unexpect(self._messageId)
+        if self.peer is not None:
+            self._io.unexpect(self._messageId, self.peer)
         if self._timeout is not None:
             self._timeout.cancel()
             self._timeout = None
