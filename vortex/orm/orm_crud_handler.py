@@ -51,7 +51,7 @@ from vortex.orm.work import SessionFactory
 from vortex.protocol.envelope import Message
 from vortex.protocol.payload import Payload
 from vortex.routing.delivery import Delivery
-from vortex.routing.payload_endpoint import Access, PayloadEndpoint
+from vortex.routing.payload_endpoint import Access, PayloadEndpoint, checkedAccess, mayAccess
 from vortex.routing.ports import Node, Peer, theNode
 from vortex.tuples.hints import short
 
@@ -108,7 +108,7 @@ class OrmCrudHandler:
         self._work = CrudWork(sessionFactory, classes, retrieveAll, writable)
         self._sessionFactory = sessionFactory
         self._node = theNode(vortex)
-        self._access = access
+        self._access = checkedAccess(access)
         self._watchers = Watchers(self._node)
         self._turns = Turns()
         self._pushes = Pushes(self._turns, _line)
@@ -264,18 +264,7 @@ class OrmCrudHandler:
         return readers
 
     def _mayDo(self, peer: Peer, operation: str, filt: Mapping[str, Any]) -> bool:
-        access = self._access
-        if access is None:
-            return True
-        if not callable(access):
-            return not access.isdisjoint(peer.roles)
-        try:
-            return access(peer, operation, filt) is True
-        except VortexError:
-            raise
-        except Exception:
-            log.failure("access of {peer} could not be asked, so it is denied", peer=peer)
-            return False
+        return mayAccess(self._access, peer, operation, filt)
 
 
 class _CrudEndpoint(PayloadEndpoint):
