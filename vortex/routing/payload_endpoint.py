@@ -14,6 +14,7 @@ import sys
 import weakref
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
+from functools import partial
 from types import MethodType, TracebackType
 from typing import Any, Self
 
@@ -45,8 +46,9 @@ class PayloadEndpoint:
 
     A bound method is held weakly, and its object keeps the endpoint: letting go of
     the endpoint does not end it while the object lives. `shutdown` does, and so does
-    leaving a ``with`` block. Of a plain function, a partial or a callable object keep
-    the endpoint: one that goes before any message came says so in the log.
+    leaving a ``with`` block. An *access* that is a method of the same object is held
+    weakly too. Of a plain function, a partial or a callable object keep the endpoint:
+    one that goes before any message came says so in the log.
 
     An endpoint made while a message is on its way to others gets the next one; one
     that is shut down then gets none any more.
@@ -82,14 +84,16 @@ class PayloadEndpoint:
         if not callable(callable_):
             raise TypeError(f"an endpoint needs something to call, got {callable_!r}")
         self.filt = dict(filt)
-        self.access = checkedAccess(access)
-        self._name = getattr(callable_, "__qualname__", repr(callable_))
+        self._access: Access | weakref.WeakMethod[Any] | None = checkedAccess(access)
+        self._name = _nameOf(callable_)
         self._wasUsed = False
         self._io = theNode(vortex).payloadIO
         if isinstance(callable_, MethodType):
             owner = callable_.__self__
             self._owner: weakref.ref[Any] | None = self._weakly(owner)
             self._callable = callable_.__func__
+            if isinstance(access, MethodType) and access.__self__ is owner:
+                self._access = weakref.WeakMethod(access)
             self._io.keep(self, owner)
         else:
             self._owner = None
@@ -121,6 +125,13 @@ class PayloadEndpoint:
             filt=self.filt,
             name=self._name,
         )
+
+    @property
+    def access(self) -> Access | None:
+        """Who may; nobody, once the object whose method was to be asked is gone."""
+        if isinstance(self._access, weakref.WeakMethod):
+            return self._access() or frozenset()
+        return self._access
 
     @property
     def isLive(self) -> bool:
@@ -157,6 +168,12 @@ class PayloadEndpoint:
             ) from None
 
 
+def _nameOf(callable_: Any) -> str:
+    while isinstance(callable_, partial):
+        callable_ = callable_.func
+    return getattr(callable_, "__qualname__", None) or f"a {type(callable_).__qualname__}"
+
+
 def checkedAccess(access: Access | None) -> Access | None:
     """
     *access*, as an ``access=`` argument takes it.
@@ -168,7 +185,7 @@ def checkedAccess(access: Access | None) -> Access | None:
         raise TypeError(f"access= is asked and answers at once, {access!r} is a coroutine function")
     if access is None or callable(access) or isinstance(access, AbstractSet):
         return access
-    raise TypeError(f"access= takes a set of roles or a function, as in {{'staff'}}, got {access!r}")
+    raise TypeError(f"access= takes a set of roles or something to ask, got {access!r}")
 
 
 def mayAccess(access: Access | None, peer: Peer, operation: str, filt: Mapping[str, Any]) -> bool:
