@@ -1,0 +1,84 @@
+"""Settings: how much is measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["FULL", "QUICK", "TINY", "Settings"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """
+    Attributes:
+        rounds: How often each contender is measured where a round is short.
+        sampleSeconds: How long one measurement of a function that is called in a loop takes, at least.
+        tuples: Sizes of payloads.
+        endpoints: Numbers of endpoints.
+        serverRounds: How often a server is started anew for the measurements of fan-out and echo.
+        clients: Numbers of WebSockets.
+        postClients: Numbers of held POSTs.
+        deliveries: How many messages a round of fan-out delivers, in 5 broadcasts or more.
+        requests: How many requests a round of echo makes.
+        concurrent: How many clients make them at the same time.
+        idleClients: How many WebSockets are idle.
+        idleSeconds: For how long, each time.
+    """
+
+    rounds: int
+    sampleSeconds: float
+    tuples: tuple[int, ...]
+    endpoints: tuple[int, ...]
+    serverRounds: int
+    clients: tuple[int, ...]
+    postClients: tuple[int, ...]
+    deliveries: int
+    requests: int
+    concurrent: int
+    idleClients: int
+    idleSeconds: float
+
+
+FULL = Settings(
+    rounds=9,
+    sampleSeconds=0.1,
+    tuples=(1, 100, 10_000),
+    endpoints=(10, 1_000, 10_000, 100_000),
+    serverRounds=5,
+    clients=(100, 1_000, 2_500),
+    postClients=(100, 1_000, 2_500),
+    deliveries=20_000,
+    requests=2_000,
+    concurrent=64,
+    idleClients=1_000,
+    idleSeconds=20,
+)
+QUICK = Settings(
+    rounds=5,
+    sampleSeconds=0.03,
+    tuples=(1, 100),
+    endpoints=(10, 1_000, 10_000),
+    serverRounds=3,
+    clients=(100, 1_000),
+    postClients=(100,),
+    deliveries=5_000,
+    requests=300,
+    concurrent=16,
+    idleClients=100,
+    idleSeconds=10,
+)
+TINY = Settings(
+    rounds=2,
+    sampleSeconds=0.0,
+    tuples=(1, 3),
+    endpoints=(10, 20),
+    serverRounds=1,
+    clients=(2, 3),
+    postClients=(2,),
+    deliveries=4,
+    requests=6,
+    concurrent=2,
+    idleClients=2,
+    idleSeconds=0.2,
+)
+"""Enough to see that everything works; the numbers mean nothing."""

@@ -1,0 +1,40 @@
+"""The benchmarks over sockets, ours alone and very small: what comes is rows, not numbers."""
+
+from __future__ import annotations
+
+from benchmarks import echo, fanout, idle
+from benchmarks.settings import TINY
+
+
+class TestBenchmarks:
+    def test_one_payload_reaches_every_websocket(self) -> None:
+        rows = list(fanout.runWebSocket(TINY, None))
+
+        assert [row.what for row in rows[:4]] == [
+            "one payload to 2 WebSockets, each",
+            "one payload to 2 WebSockets, processor time each",
+            "take in one of 2 WebSockets, processor time",
+            "memory of one of 2 WebSockets",
+        ]
+        assert len(rows) == 9
+        assert all(row.ours for row in rows)
+
+    def test_one_payload_reaches_every_held_post(self) -> None:
+        rows = list(fanout.runPost(TINY, None))
+
+        assert [row.what for row in rows] == [
+            "one payload to 2 held POSTs, each",
+            "one payload to 2 held POSTs, processor time each",
+        ]
+        assert all(row.ours for row in rows)
+
+    def test_requests_are_answered_with_and_without_a_row(self) -> None:
+        rows = list(echo.run(TINY, None))
+
+        assert len(rows) == 4
+        assert all(row.ours for row in rows)
+
+    def test_clients_idle(self) -> None:
+        (row,) = idle.run(TINY, None)
+
+        assert row.ours
