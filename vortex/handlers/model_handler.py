@@ -85,9 +85,8 @@ class ModelHandler(ABC):
             delivery: Who asks; None for an update, which is built once for all who asked with that filt.
 
         Returns:
-            The tuples: a list, or a Payload (its result is part of an answer, its filt is not), or a
-                Deferred or
-            a coroutine of one. What it raises is answered.
+            The tuples: a list, or a Payload (its result is part of an answer, its filt is not), or a Deferred
+            or a coroutine of one. What it raises is answered.
         """
 
     def sendModelUpdate(
