@@ -8,9 +8,10 @@ takes an answer, says so in the log, and sends nothing.
 
 from __future__ import annotations
 
-import reprlib
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from copy import deepcopy
+from datetime import date, datetime
 from typing import Any
 
 from twisted.logger import Logger
@@ -19,12 +20,14 @@ from twisted.python.failure import Failure
 from vortex.errors import ConnectionLost, NotConnected, VortexError, errorText
 from vortex.protocol.envelope import Envelope, Message
 from vortex.protocol.payload import Payload
-from vortex.routing.filt import MESSAGE_ID
+from vortex.routing.filt import MESSAGE_ID, shown
 from vortex.routing.ports import Peer
 
 __all__ = ["Delivery"]
 
 log = Logger()
+
+_UNCHANGING = frozenset((str, int, float, bool, type(None), bytes, datetime, date))
 
 
 class Delivery:
@@ -48,12 +51,12 @@ class Delivery:
 
     def __repr__(self) -> str:
         kind = "reply" if self.isReply else "message"
-        return f"<delivery of the {kind} {reprlib.repr(self._filt)} from {self.peer!r}>"
+        return f"<delivery of the {kind} {shown(self._filt)} from {self.peer!r}>"
 
     @property
     def filt(self) -> dict[Any, Any]:
-        """The message's filt, whole; a copy each time, so that nobody changes what is answered on."""
-        return dict(self._filt)
+        """The message's filt, whole; a copy each time, so that what is answered on stays as it came."""
+        return copyOf(self._filt)
 
     @property
     def messageId(self) -> str | None:
@@ -127,3 +130,15 @@ class Delivery:
         except (NotConnected, ConnectionLost):
             log.debug("{peer} is gone, its answer with it", peer=self.peer)
         self.answered = True
+
+
+def copyOf(filt: Mapping[Any, Any]) -> dict[Any, Any]:
+    """*filt* with lists, dicts and Tuples of its own, for somebody who may change them."""
+    return {key: value if type(value) in _UNCHANGING else _copyOfValue(value) for key, value in filt.items()}
+
+
+def _copyOfValue(value: Any) -> Any:
+    try:
+        return deepcopy(value)
+    except Exception:  # not everything that a program puts into a filt of its own can be copied
+        return value

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import weakref
 from collections.abc import Callable, Coroutine
+from copy import copy
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -129,21 +130,22 @@ class PayloadIO:
         node = self._node()
         if node is None:
             return 0
+        makePayload: Callable[[], Payload]
         if isinstance(message, Payload):
-            envelope, makePayload = Envelope(dict(message.filt), result=message.result), lambda: message
+            envelope = Envelope(dict(message.filt), result=message.result)
+            makePayload = partial(copy, message)
         else:
-            envelope, makePayload = message, partial(Payload.fromEnvelope, message, node.limits)
+            envelope = message
+            makePayload = partial(Payload.fromEnvelope, message, node.limits)
         if envelope.isEmpty:
             return 0
-        if envelope.unknownFields:
-            node.counters["unknownFields"] += envelope.unknownFields
         messageId = envelope.messageId
         isOurs = messageId is not None and node.issued(messageId)
         isReply = envelope.isReply or envelope.result is not None or isOurs
         if SERVER_ECHO in envelope.filt:
             del envelope.filt[SERVER_ECHO]
             if not isReply:
-                self._echo(makePayload(), peer)
+                self._echo(makePayload(), envelope, peer)
         taken = 0
         response = self._waiting.get(messageId) if isReply and messageId is not None else None
         if response is not None:
@@ -155,6 +157,7 @@ class PayloadIO:
     ) -> int:
         """Call each endpoint that matches; returns how many were called."""
         self._forgetDead()
+        unknown = _Unknown(node, envelope.unknownFields)
         called = 0
         refusal: VortexError | None = None
         underWay: list[Deferred[Any]] = []
@@ -168,11 +171,12 @@ class PayloadIO:
                 continue
             called += 1
             payload = makePayload()  # one of its own: what one endpoint does to it is nothing to the next
+            payload.filt = delivery.filt
             outcome = self._call(endpoint, payload, delivery)
             if outcome is None:
-                _countUnknown(None, node, payload, envelope)
+                unknown.count(payload.unknownFields)
             else:
-                underWay.append(outcome.addBoth(_countUnknown, node, payload, envelope))
+                underWay.append(outcome.addBoth(unknown.countAfter, payload))
         if refusal is not None and not delivery.isReply:
             _refuseUnlessAnswered(refusal, delivery, underWay)
         return called
@@ -205,9 +209,10 @@ class PayloadIO:
             interrupts[0].raiseException()
         return outcome
 
-    def _echo(self, payload: Payload, peer: Peer) -> None:
+    def _echo(self, payload: Payload, envelope: Envelope, peer: Peer) -> None:
+        payload.filt = envelope.filt
         try:
-            peer.sendMessage(Message(payload, isReply=True))
+            peer.sendMessage(Message(payload, isReply=True, replyFilt=envelope.replyFilt))
         except VortexError as error:
             log.info("{peer} asked for an echo of what has none: {error}", peer=peer, error=error)
 
@@ -262,8 +267,19 @@ def _failed(endpoint: PayloadEndpoint, delivery: Delivery, failure: Failure) -> 
         log.failure("that {endpoint} failed could not be answered", endpoint=endpoint)
 
 
-def _countUnknown(outcome: Any, node: Node, payload: Payload, envelope: Envelope) -> Any:
-    """Count what was dropped when *payload* was opened; of the envelope's own keys it has been done."""
-    if payload.unknownFields > envelope.unknownFields:
-        node.counters["unknownFields"] += payload.unknownFields - envelope.unknownFields
-    return outcome
+class _Unknown:
+    """Counts the keys and fields of one message that nobody knows: once, however many endpoints open it."""
+
+    def __init__(self, node: Node, inEnvelope: int) -> None:
+        self._node = node
+        self._counted = 0
+        self.count(inEnvelope)
+
+    def count(self, found: int) -> None:
+        if found > self._counted:
+            self._node.counters["unknownFields"] += found - self._counted
+            self._counted = found
+
+    def countAfter(self, outcome: Any, payload: Payload) -> Any:
+        self.count(payload.unknownFields)
+        return outcome
