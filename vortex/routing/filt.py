@@ -20,6 +20,7 @@ Nothing in here raises, whatever a peer puts into a filt, and nothing takes long
 from __future__ import annotations
 
 import math
+import reprlib
 from collections.abc import Container, Hashable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
@@ -36,6 +37,7 @@ __all__ = [
     "isHeavy",
     "isSubset",
     "normalise",
+    "shown",
     "watchFilt",
     "whyNot",
 ]
@@ -51,6 +53,10 @@ _PLAIN = frozenset((str, int, bool, type(None)))
 
 _MAX_LEVELS = 64
 """How deep a value is looked into; twice as deep as a message may be."""
+
+_repr = reprlib.Repr()
+_repr.maxdict = 8
+_repr.maxstring = _repr.maxother = 80
 
 # What an identity begins with, unless it is a plain value: two ranks are never the same, nor compared.
 _NONE, _NUMBER, _TEXT, _NAN, _BYTES, _INSTANT, _DAY, _ITEMS, _ORDERED, _FIELDS, _ITSELF = range(11)
@@ -124,17 +130,27 @@ def whyNot(endpointFilt: Mapping[Any, Any], messageFilt: Mapping[Any, Any]) -> s
     problems = []
     for key, value in conditions(endpointFilt).items():
         if key not in has:
-            problems.append(f"{key!r} should be {wanted[key]!r}, the message has none to compare")
+            problems.append(f"{shown(key)} should be {shown(wanted[key])}, the message has none to compare")
         elif has[key] != value:
-            problems.append(f"{key!r} should be {wanted[key]!r}, the message has {given[key]!r}")
+            problems.append(
+                f"{shown(key)} should be {shown(wanted[key])}, the message has {shown(given[key])}"
+            )
     return "; ".join(problems)
 
 
-def watchFilt(filt: Mapping[str, Any]) -> dict[str, Any]:
+def watchFilt(filt: Mapping[Any, Any]) -> dict[Any, Any]:
     """What a peer asked about: *filt* less the messageId and the ``rapui`` keys, which are of one message."""
     return {
         key: value for key, value in filt.items() if key != MESSAGE_ID and not str(key).startswith("rapui")
     }
+
+
+def shown(value: Any) -> str:
+    """*value* for a person to read: of a bounded length, and there is no value that has none."""
+    try:
+        return _repr.repr(value)
+    except Exception:  # a value's own methods may do anything
+        return f"<{type(value).__qualname__}>"
 
 
 def _named(filt: Mapping[Any, Any]) -> Mapping[Any, Any]:

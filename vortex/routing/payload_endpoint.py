@@ -23,6 +23,7 @@ from twisted.logger import Logger
 from vortex.errors import AccessDenied, Rejected
 from vortex.protocol.payload import Payload
 from vortex.routing.delivery import Delivery
+from vortex.routing.filt import shown
 from vortex.routing.ports import Node, Peer, theNode
 
 __all__ = ["Access", "PayloadEndpoint", "checkedAccess", "mayAccess"]
@@ -101,7 +102,7 @@ class PayloadEndpoint:
         self._io.add(self)
 
     def __repr__(self) -> str:
-        return f"<endpoint {self.filt!r} of {self._name}>"
+        return f"<endpoint {shown(self.filt)} of {self._name}>"
 
     def __enter__(self) -> Self:
         return self

@@ -8,7 +8,6 @@ else ends the wait but time, the loss of that peer, or whoever cancels it.
 
 from __future__ import annotations
 
-import reprlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from vortex.errors import ConnectionLost, NotConnected, RequestTimeout, parseErrorText
 from vortex.protocol.envelope import Message
 from vortex.protocol.payload import Payload
-from vortex.routing.filt import MESSAGE_ID, SERVER_ECHO, isSubset
+from vortex.routing.filt import MESSAGE_ID, SERVER_ECHO, isSubset, shown
 from vortex.routing.ports import Node, Peer, theNode
 
 if TYPE_CHECKING:
@@ -92,7 +91,7 @@ class PayloadResponse(Deferred[Payload]):
     def _whom(self) -> str:
         """Peer and question by name: an error's text may be passed on, so no address is in it."""
         name = None if self.peer is None else self.peer.name
-        return f"the peer {name!r}, asked for {reprlib.repr(self._expected.get('key'))},"
+        return f"the peer {name!r}, asked for {shown(self._expected.get('key'))},"
 
     def _timedOut(self, seconds: float) -> None:
         self._timeout = None
