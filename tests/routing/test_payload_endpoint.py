@@ -176,7 +176,7 @@ class TestAnEndpointOfAMethod:
     def test_needs_an_owner_that_can_be_held_weakly(self, node: Vortex) -> None:
         owner = Slotted()
 
-        with pytest.raises(TypeError) as caught, capturedLogs() as logged:
+        with capturedLogs() as logged, pytest.raises(TypeError) as caught:
             PayloadEndpoint(FILT, owner.take, node)
         gc.collect()
 
