@@ -11,8 +11,8 @@ from common import CODEC_FILT, ROW_TYPE, Timer, endpointFilts, messageFilts, pla
 from twisted.internet.task import Clock
 
 from vortex import Delivery, Payload, PayloadEndpoint, Tuple, Vortex, VortexPeer, addTupleType
-from vortex.protocol.envelope import Envelope, Form
-from vortex.protocol.vortexpy import encodeMessage
+from vortex.protocol.envelope import Form
+from vortex.protocol.vortexpy import decodeMessage, encodeMessage
 
 
 @addTupleType
@@ -63,7 +63,8 @@ class Routing(Timer):
         listener = Listener()
         for filt in endpointFilts(scenario, count):
             PayloadEndpoint(filt, listener.take, vortex)
-        envelopes = [Envelope(filt) for filt in messageFilts(scenario, count)]
+        messages = [encodeMessage(Payload(filt), Form.RAW) for filt in messageFilts(scenario, count)]
+        envelopes = [decodeMessage(message, vortex.limits) for message in messages]
         peer = cast(VortexPeer, object())  # nobody answers, so nobody asks who it was
         route = vortex.payloadIO.route
         for envelope in envelopes:
@@ -76,13 +77,6 @@ class Routing(Timer):
         gc.freeze()
         return {"case": case, "reached": listener.called / len(envelopes)}
 
-    def forget(self) -> None:
-        """Let go of all nodes."""
-        self.cases.clear()
-        self._kept.clear()
-        gc.unfreeze()
-        gc.collect()
-
 
 if __name__ == "__main__":
     codec, routing = Codec(), Routing()
@@ -92,7 +86,6 @@ if __name__ == "__main__":
             "read": codec.read,
             "timeCodec": codec.time,
             "routing": routing.prepare,
-            "forget": routing.forget,
             "timeRouting": routing.time,
         }
     )
