@@ -7,6 +7,7 @@ port. It prints one line when it is ready. What goes wrong before that is one li
 
 from __future__ import annotations
 
+import errno
 import sys
 from ipaddress import ip_address
 from typing import Any
@@ -99,8 +100,9 @@ async def _listen(reactor: Any, vortex: Vortex, board: Board, host: str, port: i
     try:
         return await makeEndpoint(reactor, port, interface=host).listen(VortexSite(root, vortex.limits))
     except CannotListenError as error:
-        wayOut = "; choose another with --port, or --port 0 for any that is free" if port else ""
-        why = getattr(error.socketError, "strerror", None) or error.socketError
+        isTaken = error.socketError.errno in (errno.EADDRINUSE, errno.EACCES)
+        wayOut = "; choose another with --port, or --port 0 for any that is free" if isTaken else ""
+        why = error.socketError.strerror or error.socketError
         raise SystemExit(f"vortex demo: cannot listen on {_address(host, port)}: {why}{wayOut}") from None
 
 

@@ -112,9 +112,9 @@ def openBoard(database: str | None = None) -> Board:
         engine = _engine(url)
     except NoSuchModuleError:
         raise SystemExit(f"vortex demo: SQLAlchemy knows no database called {url.drivername!r}") from None
-    except ModuleNotFoundError as error:
-        extra = "pip install 'txvortex[postgresql]'" if error.name == "psycopg" else "install its driver"
-        raise SystemExit(f"vortex demo: {place} needs {error.name}: {extra}") from None
+    except ImportError as error:
+        wayOut = "pip install 'txvortex[postgresql]'" if url.get_driver_name() == "psycopg" else "install it"
+        raise SystemExit(f"vortex demo: {place} needs a driver, {_why(error)}: {wayOut}") from None
     board = Board(engine, place)
     try:
         with engine.begin() as connection:

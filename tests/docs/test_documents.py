@@ -1,0 +1,184 @@
+"""What the pages say is so: their code is run, their messages are read, their links lead somewhere."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import subprocess
+import sys
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import vortex
+from tests.docs.documents import EXAMPLES, ROOT, RUNNERS, Block, Command, blocksOf, documents, filesOf, parsed
+from vortex.cli.demo_board import Job
+from vortex.limits import Limits
+from vortex.protocol.payload import Payload
+from vortex.protocol.vortexpy import decodeMessage
+
+BLOCKS = [block for document in documents() for block in blocksOf(document)]
+WITH_PYTHON = sorted({block.document for block in BLOCKS if block.language in ("python", "pycon")})
+
+
+def ofLanguage(language: str) -> list[Block]:
+    return [block for block in BLOCKS if block.language == language]
+
+
+class TestEveryBlock:
+    @pytest.mark.parametrize("block", [each for each in BLOCKS if not each.isSphinxs], ids=str)
+    def test_has_somebody_who_runs_it(self, block: Block) -> None:
+        assert block.language in RUNNERS
+
+    @pytest.mark.parametrize("document", WITH_PYTHON)
+    def test_of_python_does_what_the_page_says(self, document: str, tmp_path: Path) -> None:
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-m", "tests.docs.run_python", document, tmp_path],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+        assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
+
+    @pytest.mark.parametrize("block", [each for each in BLOCKS if each.fileName], ids=str)
+    def test_that_is_a_file_is_used_on_its_page(self, block: Block) -> None:
+        name = block.fileName or ""
+        typed = " ".join(
+            command.typed
+            for each in BLOCKS
+            if each.document == block.document and each.language == "console"
+            for command in each.commands
+        )
+
+        assert name in typed or f"--app {Path(name).stem}:" in typed
+
+    @pytest.mark.parametrize("block", ofLanguage("json"), ids=str)
+    def test_that_is_a_message_is_read_whole(self, block: Block) -> None:
+        text = block.text
+        if json.loads(text)["_ct"] == "rp":
+            body = base64.b64encode(zlib.compress(text.encode())).decode()
+            text = json.dumps({"_ct": "rpe", "filt": json.loads(text)["filt"], "data": body})
+
+        payload = Payload.fromEnvelope(decodeMessage(text.strip().encode(), Limits()), Limits())
+
+        (job,) = payload.tuples
+        assert isinstance(job, Job)
+        assert job.title == "Sharpen the shears"
+        assert payload.filt == {"key": "demo.jobs", "PayloadResponse.messageId": "7"}
+        assert payload.unknownFields == 0
+
+
+class TestExamples:
+    def test_the_server_of_the_readme_is_the_one_in_the_examples(self) -> None:
+        jobs = (EXAMPLES / "jobs.tac").read_text()
+
+        assert blocksOf("README.md")[0].text == jobs
+        assert [
+            block.text for block in blocksOf("docs/getting-started.md") if block.fileName == "jobs.tac"
+        ] == [jobs]
+
+    def test_the_client_of_the_first_page_is_the_one_in_the_examples(self) -> None:
+        shown = filesOf("docs/getting-started.md")["ask.py"]
+        kept = (EXAMPLES / "ask.py").read_text()
+
+        assert shown.partition("\n")[2] == kept.partition("\n\n")[2]
+
+    def test_the_server_of_the_readme_is_short(self) -> None:
+        lines = [line for line in (EXAMPLES / "jobs.tac").read_text().splitlines() if line.strip()]
+
+        assert len(lines) <= 15
+
+
+class TestLinks:
+    @pytest.mark.parametrize("document", documents())
+    def test_lead_to_files_that_are_there(self, document: str) -> None:
+        text = (ROOT / document).read_text()
+        targets = re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", text)
+        folder = (ROOT / document).parent
+
+        assert [to for to in targets if "://" not in to and not (folder / to).is_file()] == []
+
+
+class TestReference:
+    @pytest.mark.parametrize("name", vortex.__all__)
+    def test_has_every_public_name(self, name: str) -> None:
+        pages = "".join(page.read_text() for page in (ROOT / "docs" / "reference").glob("*.md"))
+        isError = hasattr(vortex.errors, name)
+
+        # errors are in a table that is read off vortex/errors.py
+        assert isError or re.search(rf"^\.\. auto\w+:: {name}$", pages, re.MULTILINE)
+
+
+class TestTheReading:
+    """Of pages: a block that were overlooked would never be run."""
+
+    PAGE = (
+        "# A page\n\n```python\none = 1\n```\n\n"
+        "Text\n\n    ```console\n    $ echo \\\n      two\n    ...\n    ```\n\n"
+        ":::{note}\n```pycon\n>>> 3\n```\n:::\n\n```\nfour\n```\n\n```{toctree}\nfive\n```\n"
+    )
+
+    def test_finds_every_block_with_its_place(self) -> None:
+        found = [(block.language, block.line, block.text) for block in parsed("page.md", self.PAGE)]
+
+        assert found == [
+            ("python", 4, "one = 1\n"),
+            ("console", 10, "$ echo \\\n  two\n...\n"),
+            ("pycon", 17, ">>> 3\n"),
+            ("", 22, "four\n"),
+            ("{toctree}", 26, "five\n"),
+        ]
+
+    def test_a_block_without_a_language_has_nobody(self) -> None:
+        block = parsed("page.md", self.PAGE)[3]
+
+        assert block.language not in RUNNERS
+        assert not block.isSphinxs
+
+    def test_a_block_that_is_never_closed_is_an_error(self) -> None:
+        with pytest.raises(AssertionError, match=r"page\.md:2 is never closed"):
+            parsed("page.md", "```python\none = 1\n")
+
+    def test_a_command_goes_on_behind_a_backslash(self) -> None:
+        (command,) = parsed("page.md", self.PAGE)[1].commands
+
+        assert command == Command("echo \\\n  two", ["..."])
+
+    @pytest.mark.parametrize(
+        ("printed", "output", "fits"),
+        [
+            (["one", "two"], "one\ntwo\n", True),
+            (["one", "two"], "one\n", False),
+            (["in /.../a.sqlite (new)"], "in /tmp/x/a.sqlite (new)\n", True),
+            (["in /.../a.sqlite"], "in /tmp/x/b.sqlite\n", False),
+            (["a...c"], "a\nb\nc", True),
+            (["a.c"], "abc", False),
+        ],
+    )
+    def test_dots_stand_for_anything(self, printed: list[str], output: str, fits: bool) -> None:
+        assert Command("x", printed).prints(output) is fits
+
+    def test_a_session_that_comes_out_differently_fails(self, runPage: Callable[[str], int]) -> None:
+        assert runPage("```pycon\n>>> 1 + 1\n2\n```\n") == 0
+        assert runPage("```pycon\n>>> 1 + 1\n3\n```\n") == 1
+        assert runPage("```python\nraise ValueError\n```\n") == 1
+
+    @pytest.fixture
+    def runPage(self, tmp_path: Path) -> Callable[[str], int]:
+        def run(text: str) -> int:
+            (tmp_path / "page.md").write_text(text)
+            command = [
+                sys.executable,
+                "-m",
+                "tests.docs.run_python",
+                str(tmp_path / "page.md"),
+                str(tmp_path),
+            ]
+            return subprocess.run(command, cwd=ROOT, capture_output=True, check=False).returncode
+
+        return run
