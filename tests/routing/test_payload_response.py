@@ -484,11 +484,11 @@ class TestThePeer:
             resultOf(response)
 
     def test_that_is_not_there_cannot_be_asked(self, client: Vortex, link: MemoryLink, clock: Clock) -> None:
-        whom: dict[str, Any]
-        for whom, text in (
+        cases: list[tuple[dict[str, Any], str]] = [
             ({"toName": "nobody"}, "there is no peer named 'nobody' to ask"),
             ({"toUuid": "nobody"}, "there is no peer with uuid 'nobody' to ask"),
-        ):
+        ]
+        for whom, text in cases:
             with pytest.raises(NotConnected, match=text):
                 resultOf(ask(client, clock, **whom))
         link.cut()
@@ -503,11 +503,11 @@ class TestThePeer:
             connectInMemory(client, other.vortex)
         settle(clock)
 
-        whom: dict[str, Any]
-        for whom, text in (
+        cases: list[tuple[dict[str, Any], str]] = [
             ({}, "there are 3 peers at all: one can be asked at a time, name it with toUuid"),
             ({"toName": "server"}, "there are 2 peers named 'server': one can be asked at a time"),
-        ):
+        ]
+        for whom, text in cases:
             with pytest.raises(NotConnected, match=text):
                 resultOf(ask(client, clock, **whom))
         assert server.asked == others[0].asked == others[1].asked == []
