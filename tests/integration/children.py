@@ -33,19 +33,22 @@ class Child:
     Args:
         command: What to run; it gets a process group of its own, which is ended as a whole.
         environment: Variables beside those of this process.
+        folder: Where it is run.
 
     Attributes:
         lines: Everything that it has printed and that was read here.
     """
 
-    def __init__(self, *command: str | Path, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, *command: str | Path, environment: Mapping[str, str] | None = None, folder: Path = ROOT
+    ) -> None:
         self.command = [str(part) for part in command]
         self.lines: list[str] = []
         self._incoming: queue.Queue[str | None] = queue.Queue()
         self._errors: list[str] = []
         self._process = subprocess.Popen(
             self.command,
-            cwd=ROOT,
+            cwd=folder,
             env={**os.environ, **(environment or {})},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -74,6 +77,10 @@ class Child:
     @property
     def pid(self) -> int:
         return self._process.pid
+
+    @property
+    def isRunning(self) -> bool:
+        return self._process.poll() is None
 
     @property
     def errors(self) -> str:
@@ -115,6 +122,11 @@ class Child:
             raise AssertionError(f"it runs on after {within} s\n{self}") from None
         self._drain()
         return status
+
+    def interrupt(self) -> int:
+        """Ctrl-C, which its whole group gets; its exit status."""
+        os.killpg(self._process.pid, signal.SIGINT)
+        return self.finish()
 
     def stop(self, within: float = 10.0) -> int:
         """Ask it to end, and make it end when it does not; its exit status."""

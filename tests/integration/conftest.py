@@ -15,9 +15,20 @@ from typing import Any
 import pytest
 
 from tests.integration.children import PEERS, Child
+from tests.integration.installing import freshClone, installed, installedWithOrm, wheel
 from tests.integration.postgresql import postgresqlUrl
 
-__all__ = ["PeerServer", "postgresqlUrl", "realPeers", "server", "serving"]
+__all__ = [
+    "PeerServer",
+    "freshClone",
+    "installed",
+    "installedWithOrm",
+    "postgresqlUrl",
+    "realPeers",
+    "server",
+    "serving",
+    "wheel",
+]
 
 
 class PeerServer:

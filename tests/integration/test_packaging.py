@@ -7,44 +7,14 @@ An editable install would hide a file that the wheel lacks, and never shows twis
 from __future__ import annotations
 
 import subprocess
-import sys
-import venv
 from email.parser import HeaderParser
 from pathlib import Path
 from zipfile import ZipFile
 
-import pytest
-
 from tests.integration.children import ROOT
+from tests.integration.installing import run
 
 LIBRARY = ROOT / "vortex"
-
-
-@pytest.fixture(scope="session")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built as a release builds it: from the source distribution, which so has all it needs."""
-    folder = tmp_path_factory.mktemp("wheel")
-    run(sys.executable, "-m", "build", "--outdir", folder, ROOT, at=folder)
-    (built,) = folder.glob("*.whl")
-    return built
-
-
-@pytest.fixture(scope="session")
-def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The programs of an environment that holds the wheel with what it needs, and no extra."""
-    folder = tmp_path_factory.mktemp("installed")
-    venv.create(folder, with_pip=True)
-    run(folder / "bin" / "pip", "install", "--disable-pip-version-check", "-q", wheel, at=folder)
-    return folder / "bin"
-
-
-def run(*command: str | Path, at: Path) -> str:
-    """What the program prints; it has to succeed."""
-    done = subprocess.run(
-        [str(part) for part in command], cwd=at, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, f"{' '.join(map(str, command))}\n{done.stdout}\n{done.stderr}"
-    return done.stdout
 
 
 class TestTheWheel:
