@@ -43,6 +43,9 @@ class _Protocol(WebSocketServerProtocol):
         self._driver: SessionDriver | None = None
         self.paused = False
 
+    def dataReceived(self, data: bytes) -> None:
+        self._dataReceived(data)  # without what autobahn would make up for its log, on or off
+
     # ---- autobahn's callbacks
 
     def onConnect(self, request: Any) -> str | None:
@@ -146,8 +149,15 @@ class WebSocketUpgrader:
             allowedOrigins=["*"],
             allowNullOrigin=True,
         )
+        # autobahn copies its options to every connection, and prints them all for its log, be that on or
+        # off. It leaves alone what a protocol has of itself: so ours has them once, in a class.
+        options = {name: getattr(self._factory, name) for name in _Protocol.CONFIG_ATTRS}
+        for name, option in options.items():
+            if callable(option):
+                options[name] = staticmethod(option)
+        self._protocol = type(_Protocol.__name__, (_Protocol,), {**options, "CONFIG_ATTRS": ()})
 
     def upgrade(self, request: Request, identity: tuple[str, str], address: str) -> Any:
         """Take over *request*'s connection; returns what a resource's `render` has to return."""
-        protocol = _Protocol(self._host, identity, address)
+        protocol = self._protocol(self._host, identity, address)
         return WebSocketResource(_OneProtocol(self._factory, protocol)).render(request)
