@@ -19,6 +19,7 @@ from vortex.tuples.selector import TupleSelector
 
 NAN = math.nan
 EAST = timezone(timedelta(hours=10))
+WEST = timezone(timedelta(hours=-10))
 
 
 class Colour(enum.Enum):
@@ -32,6 +33,16 @@ class Word(enum.StrEnum):
 
 class Level(enum.IntEnum):
     HIGH = 3
+
+
+class Mixed(int, enum.Enum):
+    """Prints as its name; travels as its number."""
+
+    LOW = 1
+
+
+class Plain(enum.Enum):
+    ONE = 1
 
 
 def selector(**arguments: Any) -> TupleSelector:
@@ -132,11 +143,19 @@ class TestValues:
     def test_that_cannot_travel_are_the_same_as_themselves(self, value: Any) -> None:
         assert isSubset({"key": value}, {"key": value})
 
-    def test_at_the_ends_of_time_are_the_same_as_themselves(self) -> None:
-        early = datetime(1, 1, 1, tzinfo=EAST)
-
-        assert isSubset({"at": early}, {"at": early})
-        assert not isSubset({"at": early}, {"at": datetime(1, 1, 1, tzinfo=UTC)})
+    @pytest.mark.parametrize(
+        ("early", "late"),
+        [
+            (datetime(1, 1, 1, tzinfo=EAST), datetime(1, 1, 1, tzinfo=UTC)),
+            (datetime(9999, 12, 31, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=WEST)),
+        ],
+    )
+    def test_at_the_ends_of_time_are_instants_too(self, early: datetime, late: datetime) -> None:
+        for instant in (early, late):
+            assert isSubset({"at": instant}, {"at": instant.replace()})
+            assert isSubset({"at": [instant]}, {"at": [instant.replace()]})
+        assert not isSubset({"at": early}, {"at": late})
+        assert normalise({"at": [late, early]}) == normalise({"at": [early, late]})
 
 
 class TestDicts:
@@ -158,8 +177,22 @@ class TestKeys:
         assert isSubset({"key": "a", "5": 1}, {"key": "a", 5: 1})
         assert not isSubset({"key": "a", 5: 1}, {"key": "a", "05": 1})
 
-    def test_may_be_texts_of_a_class_of_their_own(self) -> None:
-        assert isSubset({Word.RED: 1}, {"red": 1})
+    @pytest.mark.parametrize(
+        ("key", "name"),
+        [
+            (Word.RED, "red"),
+            (Colour.RED, "red"),
+            (Level.HIGH, "3"),
+            (Mixed.LOW, "1"),
+            (Plain.ONE, "1"),
+            (1.5, "1.5"),
+            (1.0, "1.0"),
+            (NAN, "nan"),
+        ],
+    )
+    def test_are_what_travels(self, key: Any, name: str) -> None:
+        assert isSubset({key: 1}, {name: 1})
+        assert isSubset({name: 1}, {key: 1})
 
     @pytest.mark.parametrize("key", [10**5000, None, True, b"a", (1, (2,)), object()], ids=type)
     def test_of_any_kind_are_the_same_as_themselves(self, key: Any) -> None:
@@ -197,6 +230,12 @@ class Hostile:
     __eq__ = __hash__ = __lt__ = __bool__ = __len__ = __iter__ = __repr__ = __str__ = _fail
 
 
+class Faceless:
+    """Does not even say what it is."""
+
+    __class__ = property(Hostile._fail)
+
+
 class HostileList(list[Any]):
     __iter__ = __eq__ = Hostile._fail
     __hash__ = None
@@ -228,6 +267,12 @@ class TestHostileValues:
         assert isSubset({"key": value}, {"key": value})
         assert not isSubset({"key": value}, {"key": "b"})
         assert not isSubset({"key": "b"}, {"key": value})
+
+    def test_may_not_even_say_what_they_are(self) -> None:
+        value = Faceless()
+
+        assert isSubset({"key": value}, {"key": value, "more": [value]})
+        assert not isSubset({"key": value}, {"key": "b"})
 
     def test_may_be_deeper_than_the_stack(self) -> None:
         deep: list[Any] = []

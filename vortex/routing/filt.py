@@ -22,7 +22,7 @@ from __future__ import annotations
 import math
 import reprlib
 from collections.abc import Container, Hashable, Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
 from typing import Any
@@ -61,6 +61,9 @@ _repr.maxstring = _repr.maxother = 80
 # What an identity begins with, unless it is a plain value: two ranks are never the same, nor compared.
 _NONE, _NUMBER, _TEXT, _NAN, _BYTES, _INSTANT, _DAY, _ITEMS, _ORDERED, _FIELDS, _ITSELF = range(11)
 _Place = tuple[int, Any]
+
+
+_UTC = timedelta()
 
 
 class _Itself:
@@ -107,7 +110,7 @@ def conditions(filt: Mapping[Any, Any], heavy: Container[Hashable] | None = None
     for key, value in _named(filt).items():
         if type(value) in _PLAIN:
             found[key] = value
-        elif not isinstance(value, dict) and (heavy is None or key in heavy or not _looksHeavy(value)):
+        elif not issubclass(type(value), dict) and (heavy is None or key in heavy or not _looksHeavy(value)):
             found[key] = identity(value)
     return found
 
@@ -162,17 +165,22 @@ def _named(filt: Mapping[Any, Any]) -> Mapping[Any, Any]:
 
 
 def _name(key: Any) -> Hashable:
-    if isinstance(key, (int, float)) and not isinstance(key, bool):
-        try:
-            return str(key)
-        except ValueError:  # over 4,300 digits
-            return key
+    if isinstance(key, Enum):
+        key = key.value
+    try:
+        if isinstance(key, int) and not isinstance(key, bool):
+            return int.__repr__(key)
+        if isinstance(key, float):
+            return float.__repr__(key)
+    except ValueError:  # over 4,300 digits
+        pass
     return identity(key)
 
 
 def _looksHeavy(value: Any) -> bool:
     """Whether the identity of *value* is heavy for certain, from its type alone."""
-    return isinstance(value, (list, tuple, set, frozenset)) or hasattr(type(value), "__tupleType__")
+    kind = type(value)
+    return issubclass(kind, (list, tuple, set, frozenset)) or hasattr(kind, "__tupleType__")
 
 
 def _place(value: Any, trail: tuple[int, ...], *, ordered: bool) -> _Place:
@@ -203,7 +211,9 @@ def _scalar(value: Any) -> _Place | None:
     if isinstance(value, (bytes, bytearray)):
         return _BYTES, bytes(value)
     if isinstance(value, datetime):
-        return _INSTANT, (*value.utctimetuple()[:6], value.microsecond)
+        seconds = (value.hour * 60 + value.minute) * 60 + value.second
+        local = timedelta(value.toordinal(), seconds, value.microsecond)
+        return _INSTANT, local - (value.utcoffset() or _UTC)
     if isinstance(value, date):
         return _DAY, value.toordinal()
     return None
