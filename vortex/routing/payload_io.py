@@ -103,8 +103,6 @@ class PayloadIO:
         kept = self._kept.get(id(owner))
         if kept is not None:
             kept[1].discard(endpoint)
-            if not kept[1]:
-                del self._kept[id(owner)]
 
     def _forgetDead(self) -> None:
         while self._dead:
