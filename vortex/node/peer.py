@@ -83,7 +83,7 @@ class VortexPeer:
             EncodeError: If the message cannot be encoded; nothing was queued.
         """
         if not self.isOnline:
-            raise NotConnected(f"{self!r} is not connected any more")
+            raise NotConnected(f"the peer {self.name!r} is not connected any more")
         self._link.send(message, priority=priority)
 
     def whenDrained(self) -> Deferred[None]:
