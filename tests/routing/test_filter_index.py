@@ -182,11 +182,11 @@ class TestTheCost:
     @pytest.mark.parametrize("scenario", SCENARIOS)
     @pytest.mark.parametrize("order", ORDERS)
     @pytest.mark.parametrize("commonFirst", [True, False])
-    def test_is_the_same_for_ten_and_for_thousands(
+    def test_is_the_same_for_ten_and_for_a_thousand(
         self, scenario: str, order: str, commonFirst: bool
     ) -> None:
         endpointFilt, messageFilt = SCENARIOS[scenario]
-        numbers = list(range(3_000))
+        numbers = list(range(1_000))
         ORDERS[order](numbers)
         filts = [(i, endpointFilt(i)) for i in numbers]
         if not commonFirst:
@@ -194,7 +194,7 @@ class TestTheCost:
 
         index = filed(filts)
 
-        for i in (0, 1, 1_500, 2_999):
+        for i in (0, 1, 500, 999):
             assert index.match(messageFilt(i)) == [i]
             assert looksAt(index, messageFilt(i)) <= 4
 
