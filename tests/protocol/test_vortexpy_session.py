@@ -236,6 +236,43 @@ class TestSending:
         assert session.nextDeadline() is None
 
 
+class TestSendingNow:
+    def test_passes_the_queue_by_where_nothing_waits(self) -> None:
+        session = makeSession()
+        session.attached(0.0)
+        session.framesToSend()
+
+        frame = session.frameToSendNow(message(1))
+
+        assert frame is not None
+        assert numbers([frame]) == [1]
+        assert session.queued == 0
+        assert session.framesToSend() == []
+
+    def test_waits_for_the_hello(self) -> None:
+        session = makeSession()
+        session.attached(0.0)
+
+        assert session.frameToSendNow(message()) is None
+
+    def test_waits_for_what_is_queued(self) -> None:
+        session = makeSession()
+        session.attached(0.0)
+        session.framesToSend()
+        session.send(message(1), priority=200)
+
+        assert session.frameToSendNow(message(2)) is None
+        assert numbers(session.framesToSend()) == [1]
+
+    def test_waits_while_there_is_no_transport(self) -> None:
+        session = makeSession(linger=15.0)
+        session.attached(0.0)
+        session.framesToSend()
+        session.transportLost(1.0)
+
+        assert session.frameToSendNow(message()) is None
+
+
 class TestParking:
     def test_a_session_without_linger_ends_with_its_transport(self) -> None:
         session = makeSession()

@@ -186,6 +186,12 @@ class VortexPySession:
         except QueueOverflow as error:
             self.close(CloseCode.SLOW, str(error))
 
+    def frameToSendNow(self, message: Message) -> bytes | None:
+        """*message*, framed, if nothing is to be written before it; it is not queued. None: send it."""
+        if self.state is not State.OPEN or self._control or self._outbox.items:
+            return None
+        return self._framing.frame(message, self.form)
+
     def helloToSend(self) -> list[bytes]:
         """Take what opens a transport, without anything that waits behind it."""
         frames, self._control = self._control, []

@@ -56,6 +56,7 @@ class SessionDriver:
         self._onClosed = onClosed
         self._transport: FrameTransport | None = None
         self._timer: DelayedCall | None = None
+        self._timerDeadline = 0.0
         self._stall: DelayedCall | None = None
         self._pumping = False
         self._drained: list[Deferred[None]] = []
@@ -144,6 +145,12 @@ class SessionDriver:
 
     def send(self, message: Message, *, priority: int = 100) -> None:
         """Queue *message*, and write it at once if the transport takes it."""
+        transport = self._transport
+        if transport is not None and not transport.paused and not self._pumping:
+            frame = self._session.frameToSendNow(message)
+            if frame is not None:
+                transport.writeFrame(frame)
+                return
         self._session.send(message, priority=priority)
         self._settle()
 
@@ -231,11 +238,12 @@ class SessionDriver:
         """
         deadline = self._session.nextDeadline()
         if self._timer is not None:
-            if deadline is not None and self._timer.getTime() <= deadline:
+            if deadline is not None and self._timerDeadline <= deadline:
                 return
             self._timer.cancel()
             self._timer = None
         if deadline is not None:
+            self._timerDeadline = deadline
             self._timer = self._host.wheel.callLater(max(0.0, deadline - self._now()), self._wake)
 
     def _wake(self) -> None:
