@@ -389,6 +389,7 @@ class TestShutdown:
         assert not endpoint.isLive
         assert route(node) == 0
         assert node.payloadIO.endpoints == ()
+        assert repr(node.payloadIO) == "<PayloadIO with 0 endpoints, 0 waiting>"
         assert endpoint.call(Payload(FILT), Delivery(PEER, came(FILT), isReply=False)) is None
         assert owner.calls == 0
 
