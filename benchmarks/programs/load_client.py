@@ -27,7 +27,7 @@ OPENING = 64
 """How many connections are being opened at the same time."""
 
 MASK = bytes.fromhex("37fa213d")
-READ_BYTES = 1 << 18
+READ_BYTES = 1 << 16
 
 
 def envelope(filt: dict[str, Any], body: str | None = None) -> bytes:
@@ -246,22 +246,21 @@ class LoadClient:
     def echo(self, requests: int, concurrent: int, body: str | None) -> dict[str, Any]:
         """Send so many requests from *concurrent* connections, each when the last one's answer has come."""
         filt = ECHO_FILT if body is None else ROW_ECHO_FILT
+        waiting = [
+            frame(envelope({**filt, "PayloadResponse.messageId": f"bench-{number}"}, body))
+            for number in range(requests)
+        ]
         sentAt: dict[Connection, int] = {}
         took: list[int] = []
-        sent = 0
 
         def send(connection: Connection) -> None:
-            nonlocal sent
-            sent += 1
-            request = envelope({**filt, "PayloadResponse.messageId": f"{connection.uuid}-{sent}"}, body)
-            data = frame(request)
             sentAt[connection] = time.monotonic_ns()
-            connection.socket.sendall(data)
+            connection.socket.sendall(waiting.pop())
 
         def answered(connection: Connection, message: bytes) -> None:
             took.append(self._now - sentAt[connection])
             self._sample = message
-            if sent < requests:
+            if waiting:
                 send(connection)
 
         self._onMessage = answered
