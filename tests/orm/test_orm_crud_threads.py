@@ -75,6 +75,37 @@ class TestInThreads:
         assert [MESSAGE_ID in each.filt for each in bob.came] == [True, False]
         assert shown(bob.came[-1].tuples) == [(1, "new")]
 
+    def test_a_push_that_was_read_before_a_peers_own_save_does_not_come_after_its_answer(
+        self, server: ThreadedVortex, jobs: OrmCrudHandler, ada: Client, bob: Client
+    ) -> None:
+        for client, filt, tuples in (
+            (ada, ROW_1, None),
+            (bob, ROW_1, None),
+            (bob, FILT, [job(id=1, title="of bob")]),
+        ):
+            client.request(filt, tuples)
+            server.waiting.pop(0)()
+            client.settle()
+        ada.came.clear()
+        bob.came.clear()
+        ada.request(FILT, [job(id=1, title="of ada")])
+        reading, saving = server.waiting
+        server.waiting.clear()
+
+        reading()
+        saving()
+        ada.settle()
+        assert [shown(each.tuples) for each in ada.came] == [[(1, "of ada")]]
+        server.waiting.pop(0)()
+        ada.settle()
+
+        assert server.waiting == []
+        assert [(MESSAGE_ID in each.filt, shown(each.tuples)) for each in ada.came] == [
+            (True, [(1, "of ada")]),
+            (False, [(1, "of ada")]),
+        ]
+        assert [shown(each.tuples) for each in bob.came] == [[(1, "of bob")], [(1, "of ada")]]
+
     def test_changes_that_come_while_others_are_read_are_told_together(
         self, server: ThreadedVortex, jobs: OrmCrudHandler, ada: Client
     ) -> None:

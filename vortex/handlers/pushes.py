@@ -24,6 +24,12 @@ __all__ = ["Pushes"]
 
 log = Logger()
 
+IsOld = Callable[[Peer], bool]
+
+
+def _never(_peer: Peer) -> bool:
+    return False
+
 
 class Pushes:
     """
@@ -36,27 +42,35 @@ class Pushes:
     def __init__(self, turns: Turns, lineOf: Callable[[Peer, Hashable], Hashable]) -> None:
         self._turns = turns
         self._lineOf = lineOf
-        self._latest: dict[Hashable, dict[Hashable, Message]] = {}
+        self._latest: dict[Hashable, dict[Hashable, tuple[Message, IsOld]]] = {}
 
-    def send(self, watch: Watch, message: Message, peers: Iterable[Peer]) -> int:
+    @property
+    def areWaiting(self) -> bool:
+        """Whether there are any whose turn has not come."""
+        return bool(self._latest)
+
+    def send(self, watch: Watch, message: Message, peers: Iterable[Peer], isOld: IsOld = _never) -> int:
         """
         Send *message*, the update of *watch*, to each of *peers*.
+
+        Args:
+            isOld: Asked with a peer when its turn has come: True if it knows better by then.
 
         Returns:
             How many get it: it was queued for them, or waits for an answer of theirs to go first.
         """
-        return sum(self._sendTo(watch, message, peer) for peer in peers)
+        return sum(self._sendTo(watch, message, peer, isOld) for peer in peers)
 
-    def _sendTo(self, watch: Watch, message: Message, peer: Peer) -> bool:
+    def _sendTo(self, watch: Watch, message: Message, peer: Peer, isOld: IsOld) -> bool:
         line = self._lineOf(peer, watch.key)
         waiting = self._latest.setdefault(line, {})
         waiting.pop(watch.key, None)
-        waiting[watch.key] = message
+        waiting[watch.key] = message, isOld
         sent: list[bool] = []
 
         def sendAll() -> None:
-            for key, latest in self._latest.pop(line).items():
-                isQueued = _queue(peer, latest)
+            for key, (latest, isOld) in self._latest.pop(line).items():
+                isQueued = not isOld(peer) and _queue(peer, latest)
                 if key == watch.key:
                     sent.append(isQueued)
 

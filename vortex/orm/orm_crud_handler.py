@@ -34,7 +34,9 @@ import weakref
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
+from itertools import count
 from typing import Any, cast
+from weakref import WeakKeyDictionary
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -113,6 +115,8 @@ class OrmCrudHandler:
         self._turns = Turns()
         self._pushes = Pushes(self._turns, _line)
         self._toUpdate: dict[Key, None] = {}
+        self._moments = count()
+        self._known: WeakKeyDictionary[Peer, dict[Key, int]] = WeakKeyDictionary()
         self._endpoint = _CrudEndpoint(handlerFilt(payloadFilter), self._onPayload, self._node)
         self._endpoint.handlesReplies = False
         self._endpoint.handler = weakref.ref(self)
@@ -171,8 +175,9 @@ class OrmCrudHandler:
         return self._turns.run(line, partial(self._answer, payload, delivery))
 
     async def _answer(self, payload: Payload, delivery: Delivery) -> None:
+        begin = next(self._moments)
         try:
-            outcome, result = await self._carryOut(payload, delivery)
+            outcome, result, about = await self._carryOut(payload, delivery)
         except DatabaseUnavailable:
             log.failure("{peer}'s request could not be carried out", peer=delivery.peer)
             raise
@@ -180,13 +185,17 @@ class OrmCrudHandler:
             if outcome.failure is not None:
                 raise outcome.failure
             delivery.reply(outcome.tuples, result)
+            if about is not None:
+                self._noteKnown(delivery.peer, about, begin)
         finally:
             if outcome.changes:
                 for handler in self._concerned():
-                    handler._noteChanges(outcome.changes)
+                    handler._noteChanges(outcome.changes, delivery.peer)
 
-    async def _carryOut(self, payload: Payload, delivery: Delivery) -> tuple[Outcome, bool | None]:
-        """What came of the request, and the answer's result."""
+    async def _carryOut(
+        self, payload: Payload, delivery: Delivery
+    ) -> tuple[Outcome, bool | None, Key | None]:
+        """What came of the request, the answer's result, and for a load what was loaded."""
         filt = dict(delivery.filt)
         work, inThread = self._work, self._node.runInThread
         isDelete = _isDelete(filt)
@@ -198,18 +207,18 @@ class OrmCrudHandler:
         objId = filt.get("id")
         if isDelete:
             key = work.main.key(objId, "filt.id") if objId is not None else None
-            return await inThread(work.delete, tuples, key, filt), True
+            return await inThread(work.delete, tuples, key, filt), True, None
         if tuples:
-            return await inThread(work.save, tuples, filt), True
+            return await inThread(work.save, tuples, filt), True, None
         if objId is not None:
             key = work.main.key(objId, "filt.id")
             # Before it is read: whatever is committed from now on is told.
             self._watchers.remember(delivery.peer, filt, key)
-            return await inThread(work.load, key, filt), None
+            return await inThread(work.load, key, filt), None, key
         if work.retrieveAll:
             self._watchers.remember(delivery.peer, filt, _ALL)
-            return await inThread(work.load, None, filt), None
-        return await inThread(work.blank, filt), None
+            return await inThread(work.load, None, filt), None, _ALL
+        return await inThread(work.blank, filt), None, None
 
     async def _tuplesOf(self, payload: Payload) -> list[Any]:
         if len(payload.encodedText or "") <= _DECODE_INLINE:
@@ -225,13 +234,26 @@ class OrmCrudHandler:
             if handler is not None and handler._sessionFactory == self._sessionFactory:
                 yield handler
 
-    def _noteChanges(self, changes: Sequence[Change]) -> None:
+    def _noteChanges(self, changes: Sequence[Change], writer: Peer) -> None:
         cls = self._work.main.cls
         keys = [key for changed, key in changes if issubclass(changed, cls)]
         if not keys or not any(self._watchers.about(key) for key in (*keys, _ALL)):
             return
+        now = next(self._moments)
+        for about in (*keys, _ALL):
+            self._noteKnown(writer, about, now)
         self._toUpdate.update(dict.fromkeys(keys))
         self._turns.join(_UPDATE, self._update)
+
+    def _noteKnown(self, peer: Peer, about: Key, moment: int) -> None:
+        """
+        *peer* was answered with what is true at *moment*: an update read before that is older than what
+        it has, and does not go to it. A newer one follows if there is anything newer.
+        """
+        if self._turns.waiting(_UPDATE) or self._pushes.areWaiting:
+            self._known.setdefault(peer, {})[about] = moment
+        else:
+            self._known.clear()  # no update is on its way, so none can be too old
 
     async def _update(self) -> int:
         """Send what is to be updated; more may come meanwhile, which is for the next time."""
@@ -239,6 +261,7 @@ class OrmCrudHandler:
         watches = {watch.key: watch for key in (*keys, _ALL) for watch in self._watchers.about(key)}
         if not watches:
             return 0
+        begin = next(self._moments)
         wanted = [(cast("Key", watch.about) or None, dict(watch.filt)) for watch in watches.values()]
         try:
             loaded = await self._node.runInThread(self._work.loadEach, wanted)
@@ -249,8 +272,12 @@ class OrmCrudHandler:
         for watch, rows in zip(watches.values(), loaded, strict=True):
             if rows is not None:
                 message = Message(Payload(dict(watch.filt), rows), isReply=True)
-                sent += self._pushes.send(watch, message, self._readers(watch))
+                isOld = partial(self._knowsBetter, cast("Key", watch.about), begin)
+                sent += self._pushes.send(watch, message, self._readers(watch), isOld)
         return sent
+
+    def _knowsBetter(self, about: Key, moment: int, peer: Peer) -> bool:
+        return self._known.get(peer, {}).get(about, -1) > moment
 
     # ---- access
 
