@@ -1,14 +1,15 @@
-"""What the pages say is so: their code is run, their messages are read, their links lead somewhere."""
+"""
+What pages say is so: each block of code has somebody who runs it, messages are read, links lead somewhere.
+
+Python and consoles are run in tests/integration/test_documents.py.
+"""
 
 from __future__ import annotations
 
 import base64
 import json
 import re
-import subprocess
-import sys
 import zlib
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,6 @@ from vortex.protocol.payload import Payload
 from vortex.protocol.vortexpy import decodeMessage
 
 BLOCKS = [block for document in documents() for block in blocksOf(document)]
-WITH_PYTHON = sorted({block.document for block in BLOCKS if block.language in ("python", "pycon")})
 
 
 def ofLanguage(language: str) -> list[Block]:
@@ -32,18 +32,6 @@ class TestEveryBlock:
     @pytest.mark.parametrize("block", [each for each in BLOCKS if not each.isSphinxs], ids=str)
     def test_has_somebody_who_runs_it(self, block: Block) -> None:
         assert block.language in RUNNERS
-
-    @pytest.mark.parametrize("document", WITH_PYTHON)
-    def test_of_python_does_what_the_page_says(self, document: str, tmp_path: Path) -> None:
-        done = subprocess.run(
-            [sys.executable, "-W", "error", "-m", "tests.docs.run_python", document, tmp_path],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-        assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
 
     @pytest.mark.parametrize("block", [each for each in BLOCKS if each.fileName], ids=str)
     def test_that_is_a_file_is_used_on_its_page(self, block: Block) -> None:
@@ -162,23 +150,3 @@ class TestTheReading:
     )
     def test_dots_stand_for_anything(self, printed: list[str], output: str, fits: bool) -> None:
         assert Command("x", printed).prints(output) is fits
-
-    def test_a_session_that_comes_out_differently_fails(self, runPage: Callable[[str], int]) -> None:
-        assert runPage("```pycon\n>>> 1 + 1\n2\n```\n") == 0
-        assert runPage("```pycon\n>>> 1 + 1\n3\n```\n") == 1
-        assert runPage("```python\nraise ValueError\n```\n") == 1
-
-    @pytest.fixture
-    def runPage(self, tmp_path: Path) -> Callable[[str], int]:
-        def run(text: str) -> int:
-            (tmp_path / "page.md").write_text(text)
-            command = [
-                sys.executable,
-                "-m",
-                "tests.docs.run_python",
-                str(tmp_path / "page.md"),
-                str(tmp_path),
-            ]
-            return subprocess.run(command, cwd=ROOT, capture_output=True, check=False).returncode
-
-        return run

@@ -161,10 +161,9 @@ class BoardPage(Resource):
         self._node = node
         self._board = board
         self._address = address
-        self.putChild(b"", self)
 
     def getChild(self, path: bytes, request: Request) -> Resource:
-        return _NotHere()
+        return self if path == b"" and not request.postpath else _NotHere()
 
     def render_GET(self, request: Request) -> bytes | int:
         host = request.getHeader("host")

@@ -1,0 +1,241 @@
+"""``twistd vortex``: what it makes of its arguments, and of what an application returns."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from twisted.application.internet import StreamServerEndpointService
+from twisted.logger import LogLevel, capturedLogs
+from twisted.python.usage import UsageError
+from twisted.web.resource import Resource
+
+from tests.transports.wires import Client
+from vortex import ModelHandler, Vortex
+from vortex.cli.twistd_service import Options, makeService
+from vortex.routing.ports import liveNodes
+
+
+class Jobs(ModelHandler):
+    def buildModel(self, filt: dict[str, Any], delivery: Any = None) -> list[Any]:
+        return []
+
+
+class Leaf(Resource):
+    """Takes every address for itself, as a WSGI application does."""
+
+    isLeaf = True
+
+    def render_GET(self, request: Any) -> bytes:
+        return b"leaf " + b"/".join(request.postpath)
+
+
+@pytest.fixture
+def app(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    """A module called ``boards`` that is there already."""
+    module = ModuleType("boards")
+    monkeypatch.setitem(sys.modules, "boards", module)
+    yield module
+    for node in list(liveNodes):
+        node.shutdown(0)  # type: ignore[attr-defined]
+
+
+def options(*arguments: str) -> Options:
+    parsed = Options()
+    parsed.parseOptions(arguments)
+    return parsed
+
+
+def refused(*arguments: str) -> str:
+    with pytest.raises(UsageError) as error:
+        options(*arguments)
+    return str(error.value)
+
+
+class TestArguments:
+    def test_have_defaults_for_all_but_the_application(self, app: Any) -> None:
+        app.board = lambda vortex: None
+
+        parsed = options("--app", "boards:board")
+
+        assert parsed.application is app.board
+        assert {name: parsed[name] for name in ("port", "name", "path", "anonymous")} == {
+            "port": "tcp:8080",
+            "name": "boards",
+            "path": "vortex",
+            "anonymous": 0,
+        }
+
+    def test_find_what_is_inside_a_class_too(self, app: Any) -> None:
+        class Boards:
+            @staticmethod
+            def main(vortex: Vortex) -> None: ...
+
+        app.Boards = Boards
+
+        assert options("--app", "boards:Boards.main").application is Boards.main
+
+    def test_take_a_bare_port(self, app: Any) -> None:
+        app.board = lambda vortex: None
+
+        assert options("--app", "boards:board", "--port", "8081")["port"] == "tcp:8081"
+
+    def test_find_a_module_in_this_folder(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        (tmp_path / "board_that_is_here.py").write_text("def board(vortex): ...")
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, "path", [path for path in sys.path if path])
+
+        assert options("--app", "board_that_is_here:board").application.__name__ == "board"
+
+    def test_say_that_the_application_is_missing(self) -> None:
+        assert refused() == "which application? --app module:function"
+
+    @pytest.mark.parametrize(
+        "name", ["boards", "boards:", ":board", "a b:c", "boards:board()", "boards.:x", "../x:y"]
+    )
+    def test_say_how_an_application_is_named(self, name: str) -> None:
+        assert refused("--app", name) == f"--app takes module:function, as in --app jobs:board, got {name!r}"
+
+    def test_say_which_module_is_missing(self, app: Any) -> None:
+        assert refused("--app", "no_such_module:board").startswith(
+            "there is no module 'no_such_module', in /"
+        )
+        assert "there is no module 'no_such_module'" in refused("--app", "no_such_module.part:board")
+
+    def test_say_what_a_module_lacks(self, app: Any) -> None:
+        assert refused("--app", "boards:board") == "the module 'boards' has no 'board'"
+
+    def test_say_what_cannot_be_called(self, app: Any) -> None:
+        app.board = 7
+
+        assert (
+            refused("--app", "boards:board")
+            == "boards:board should be a function that takes a Vortex, it is 7"
+        )
+
+    def test_let_an_error_in_the_module_come_out_as_it_is(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "board_that_is_broken.py").write_text("import no_such_module_either")
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, "path", list(sys.path))
+
+        with pytest.raises(ModuleNotFoundError, match="no_such_module_either"):
+            options("--app", "board_that_is_broken:board")
+
+    @pytest.mark.parametrize("port", ["http", "tcp:", "tcp:http", "nonsense:1", ""])
+    def test_say_what_a_port_is(self, port: str, app: Any) -> None:
+        app.board = lambda vortex: None
+
+        assert "is no server endpoint, as tcp:8080 is" in refused("--app", "boards:board", "--port", port)
+
+    @pytest.mark.parametrize("path", ["", "/", "a/b"])
+    def test_say_what_a_path_is(self, path: str, app: Any) -> None:
+        app.board = lambda vortex: None
+
+        assert (
+            refused("--app", "boards:board", "--path", path)
+            == "--path takes one segment, as in --path vortex"
+        )
+
+
+class Running:
+    """The service of an application, and its site without a socket."""
+
+    def __init__(self, *arguments: str) -> None:
+        service: Any = makeService(options("--app", "boards:board", *arguments))
+        self.service = service
+        (listening,) = (each for each in service if isinstance(each, StreamServerEndpointService))
+        self.site: Any = listening.factory
+
+    def get(self, path: str) -> str:
+        client = Client(self.site)
+        client.send(f"GET {path} HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n".encode())
+        status, body = client.received.split(b" ")[1], client.received.partition(b"\r\n\r\n")[2]
+        return f"{status.decode()} {body.decode().strip()}"
+
+
+class TestService:
+    def test_gives_the_application_a_node_as_it_was_asked_for(self, app: Any) -> None:
+        given: list[Vortex] = []
+        app.board = given.append
+
+        Running("--name", "jobs", "--anonymous")
+
+        (vortex,) = given
+        assert (vortex.name, vortex.anonymous) == ("jobs", True)
+
+    @pytest.mark.parametrize("keep", [lambda jobs: jobs, lambda jobs: [jobs], lambda jobs: {"jobs": jobs}])
+    def test_keeps_what_the_application_returns(self, app: Any, keep: Any) -> None:
+        nodes: list[Vortex] = []
+
+        def board(vortex: Vortex) -> Any:
+            nodes.append(vortex)
+            return keep(Jobs({"key": "jobs"}, vortex))
+
+        app.board = board
+
+        with capturedLogs() as logs:
+            running = Running()
+
+        assert len(nodes[0].payloadIO.endpoints) == 1
+        assert [event for event in logs if event["log_level"] >= LogLevel.warn] == []
+        assert running.service
+
+    def test_warns_when_nothing_is_left(self, app: Any) -> None:
+        def board(vortex: Vortex) -> None:
+            Jobs({"key": "jobs"}, vortex)
+
+        app.board = board
+
+        with capturedLogs() as logs:
+            Running()
+
+        assert [event["app"] for event in logs if event["log_level"] is LogLevel.warn] == ["boards:board"]
+
+    def test_has_the_vortex_at_both_paths(self, app: Any) -> None:
+        app.board = lambda vortex: Leaf()
+
+        running = Running("--path", "live")
+
+        assert running.get("/live").startswith("405 a vortex is reached by")
+        assert running.get("/livews").startswith("405 a vortex is reached by")
+        assert running.get("/vortex") == "200 leaf vortex"
+
+    def test_serves_a_resource_beside_it(self, app: Any) -> None:
+        def board(vortex: Vortex) -> Any:
+            root: Any = Resource()
+            root.putChild(b"", Leaf())
+            root.jobs = Jobs({"key": "jobs"}, vortex)
+            return root
+
+        app.board = board
+
+        running = Running()
+
+        assert running.get("/") == "200 leaf"
+        assert running.get("/vortex").startswith("405")
+
+    @pytest.mark.parametrize(("path", "seen"), [("/", ""), ("/a/b", "a/b"), ("/a/", "a/")])
+    def test_serves_a_resource_that_takes_all_addresses_but_those(
+        self, app: Any, path: str, seen: str
+    ) -> None:
+        app.board = lambda vortex: Leaf()
+
+        running = Running()
+
+        assert running.get(path) == f"200 leaf {seen}".strip()
+        assert running.get("/vortex").startswith("405")
+
+    def test_an_error_of_the_application_comes_out_as_it_is(self, app: Any) -> None:
+        def board(vortex: Vortex) -> None:
+            raise ZeroDivisionError
+
+        app.board = board
+
+        with pytest.raises(ZeroDivisionError):
+            Running()
