@@ -166,13 +166,21 @@ class Payload:
 
     @classmethod
     def fromEnvelope(cls, envelope: Envelope, limits: Limits) -> Payload:
-        """The payload that came in *envelope*, its body still closed; *limits* hold when it is opened."""
-        payload = cls(envelope.filt, None, envelope.result)
-        if envelope.date is not None:
-            payload.date = envelope.date
+        """
+        The payload that came in *envelope*, its body still closed; *limits* hold when it is opened.
+
+        Its filt is the envelope's own, not a copy.
+        """
+        payload = cls.__new__(cls)  # past what __init__ checks and makes up for others
+        payload.filt = envelope.filt
+        payload.result = envelope.result
+        payload.date = datetime.now(UTC) if envelope.date is None else envelope.date
+        payload._tuples = []
+        payload._isGiven = False
         payload._body = envelope.body
         payload._reading = Reading(limits)
         payload._reading.unknownFields = envelope.unknownFields
+        payload._error = None
         return payload
 
     def _open(self, body: Body) -> None:

@@ -134,6 +134,11 @@ class Delivery:
 
 def copyOf(filt: Mapping[Any, Any]) -> dict[Any, Any]:
     """*filt* with lists, dicts and Tuples of its own, for somebody who may change them."""
+    for value in filt.values():
+        if type(value) not in _UNCHANGING:
+            break
+    else:
+        return dict(filt)
     return {key: value if type(value) in _UNCHANGING else _copyOfValue(value) for key, value in filt.items()}
 
 

@@ -97,15 +97,23 @@ def isHeavy(value: Hashable) -> bool:
     return type(value) is tuple and value[0] >= _ITEMS
 
 
-def conditions(filt: Mapping[Any, Any], heavy: Container[Hashable] | None = None) -> dict[Hashable, Hashable]:
+def conditions(
+    filt: Mapping[Any, Any], heavy: Container[Hashable] | None = None
+) -> Mapping[Hashable, Hashable]:
     """
-    What *filt* holds, key by key, as identities. A dict value is left out.
+    What *filt* holds, key by key, as identities. A dict value is left out. To be read only: most filts hold
+    nothing but texts and numbers, and are returned as they are.
 
     Args:
         filt: Any filt.
         heavy: Keys under which lists and Tuples matter; under others they are left
             out unseen. None: everywhere.
     """
+    for key, value in filt.items():
+        if type(key) is not str or type(value) not in _PLAIN:
+            break
+    else:
+        return filt
     found: dict[Hashable, Hashable] = {}
     for key, value in _named(filt).items():
         if type(value) in _PLAIN:

@@ -117,7 +117,7 @@ class FilterIndex(Generic[T]):
     def match(self, filt: Mapping[Any, Any]) -> list[T]:
         """The endpoints whose filt is a subset of *filt*, in the order in which they were added."""
         message = conditions(filt, self._heavyKeys)
-        hits = list(self._unconditional)
+        hits = self._unconditional[:]
         buckets = self._buckets
         stale: list[_Bucket[T]] = []
         for item in message.items():
@@ -131,13 +131,15 @@ class FilterIndex(Generic[T]):
                         break
                 else:
                     hits.append(entry)
-            misses = len(bucket) - len(hits) + before
-            if misses > _SMALL and self._removals - bucket.removals >= len(bucket):
-                stale.append(bucket)
+            if len(bucket) > _SMALL:
+                misses = len(bucket) - len(hits) + before
+                if misses > _SMALL and self._removals - bucket.removals >= len(bucket):
+                    stale.append(bucket)
         for bucket in stale:  # only now: what moves could be found twice
             self._review(bucket)
-        if len(hits) > 1:
-            hits.sort(key=_serial)
+        if len(hits) == 1:
+            return [hits[0].endpoint]
+        hits.sort(key=_serial)
         return [entry.endpoint for entry in hits]
 
     def _rarest(self, entry: _Entry[T]) -> _Bucket[T]:

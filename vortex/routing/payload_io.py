@@ -12,9 +12,8 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from copy import copy
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, DeferredList
@@ -128,13 +127,10 @@ class PayloadIO:
         node = self._node()
         if node is None:
             return 0
-        makePayload: Callable[[], Payload]
         if isinstance(message, Payload):
             envelope = Envelope(dict(message.filt), result=message.result)
-            makePayload = partial(copy, message)
         else:
             envelope = message
-            makePayload = partial(Payload.fromEnvelope, message, node.limits)
         if envelope.isEmpty:
             return 0
         messageId = envelope.messageId
@@ -143,19 +139,24 @@ class PayloadIO:
         if SERVER_ECHO in envelope.filt:
             del envelope.filt[SERVER_ECHO]
             if not isReply:
-                self._echo(makePayload(), envelope, peer)
+                self._echo(_payloadOf(message, node), envelope, peer)
         taken = 0
         response = self._waiting.get(messageId) if isReply and messageId is not None else None
         if response is not None:
-            taken += response.offer(makePayload(), peer)
-        return taken + self._deliver(node, Delivery(peer, envelope, isReply=isReply), envelope, makePayload)
+            payload = _payloadOf(message, node)
+            payload.filt = dict(envelope.filt)
+            taken += response.offer(payload, peer)
+        return taken + self._deliver(node, Delivery(peer, envelope, isReply=isReply), envelope, message)
 
     def _deliver(
-        self, node: Node, delivery: Delivery, envelope: Envelope, makePayload: Callable[[], Payload]
+        self, node: Node, delivery: Delivery, envelope: Envelope, message: Envelope | Payload
     ) -> int:
         """Call each endpoint that matches; returns how many were called."""
-        self._forgetDead()
-        unknown = _Unknown(node, envelope.unknownFields)
+        if self._dead:
+            self._forgetDead()
+        unknown = _Unknown(node)
+        if envelope.unknownFields:
+            unknown.count(envelope.unknownFields)
         called = 0
         refusal: VortexError | None = None
         underWay: list[Deferred[Any]] = []
@@ -168,11 +169,12 @@ class PayloadIO:
                 refusal = refusal or refused
                 continue
             called += 1
-            payload = makePayload()  # one of its own: what one endpoint does to it is nothing to the next
+            payload = _payloadOf(message, node)
             payload.filt = delivery.filt
             outcome = self._call(endpoint, payload, delivery)
             if outcome is None:
-                unknown.count(payload.unknownFields)
+                if payload.unknownFields:
+                    unknown.count(payload.unknownFields)
             else:
                 underWay.append(outcome.addBoth(unknown.countAfter, payload))
         if refusal is not None and not delivery.isReply:
@@ -239,6 +241,11 @@ class PayloadIO:
                 response.peerLost()
 
 
+def _payloadOf(message: Envelope | Payload, node: Node) -> Payload:
+    """*message* as a payload of one's own but for its filt: what is done to one is nothing to the next."""
+    return copy(message) if isinstance(message, Payload) else Payload.fromEnvelope(message, node.limits)
+
+
 def _refusal(endpoint: PayloadEndpoint, delivery: Delivery) -> VortexError | None:
     """Why the peer may not call *endpoint*; None if it may."""
     try:
@@ -268,10 +275,11 @@ def _failed(endpoint: PayloadEndpoint, delivery: Delivery, failure: Failure) -> 
 class _Unknown:
     """Counts the keys and fields of one message that nobody knows: once, however many endpoints open it."""
 
-    def __init__(self, node: Node, inEnvelope: int) -> None:
+    __slots__ = ("_counted", "_node")
+
+    def __init__(self, node: Node) -> None:
         self._node = node
         self._counted = 0
-        self.count(inEnvelope)
 
     def count(self, found: int) -> None:
         if found > self._counted:
