@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from vortex.errors import DecodeError, EncodeError, LimitExceeded, VortexError
 from vortex.limits import Limits
+from vortex.protocol import json_codec
 from vortex.protocol.json_codec import dumps, dumpsAscii, loads
 
 LIMITS = Limits()
@@ -60,6 +61,19 @@ class TestLoads:
             "_fd": 9223372036854775808,
             "f": 1.5,
         }
+
+    def test_integers_stay_exact_behind_long_fractions(self) -> None:
+        text = b"[0.0012345678901234567, 1.12345678901234567890, 12345678901234567890123]"
+
+        assert loads(text, LIMITS) == [0.0012345678901234567, 1.1234567890123457, 12345678901234567890123]
+
+    def test_long_fractions_alone_are_left_to_the_fast_way(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(json_codec, "_loadsSlowly", pytest.fail)
+
+        assert loads(b"[0.0012345678901234567,-0.00001234567890123456789]", LIMITS) == [
+            0.0012345678901234567,
+            -1.2345678901234567e-05,
+        ]
 
     def test_reads_text_as_well_as_bytes(self) -> None:
         assert loads('["\u6f22", "\ud800"]', LIMITS) == ["\u6f22", "\ud800"]
@@ -239,7 +253,9 @@ class TestDumps:
         assert dumps([2**64, -(10**20)]) == b"[18446744073709551616,-100000000000000000000]"
         assert dumps("\ud800x") == b'"\\ud800x"'
 
-    @pytest.mark.parametrize("value", [{1, 2}, b"x", object(), [1j]], ids=repr)
+    @pytest.mark.parametrize(
+        "value", [{1, 2}, b"x", object(), [1j]], ids=["set", "bytes", "object", "complex"]
+    )
     def test_refuses_what_is_no_json(self, value: object) -> None:
         with pytest.raises(EncodeError):
             dumps(value)

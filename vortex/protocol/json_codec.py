@@ -55,8 +55,7 @@ def loads(data: bytes | str, limits: Limits, *, bodyKeys: Collection[str] = ()) 
     if len(text) > limits.maxString:
         _checkStrings(text, limits.maxString, len(bodyKeys))
     try:
-        isPlain = _LONG_NUMBER not in text.translate(_DIGITS)
-        value = orjson.loads(text) if isPlain else _loadsSlowly(data, text, limits)
+        value = _loadsSlowly(data, text, limits) if _mayHoldLongInteger(text) else orjson.loads(text)
     except orjson.JSONDecodeError:
         value = _loadsSlowly(data, text, limits)
     _checkDepth(text, limits.maxDepth)
@@ -88,6 +87,17 @@ def dumpsAscii(value: Any) -> bytes:
 
 
 # ---- the slow way, for what orjson does not do
+
+
+def _mayHoldLongInteger(text: bytes) -> bool:
+    """Whether so many digits follow each other anywhere but behind a point, where floats have them."""
+    digits = text.translate(_DIGITS)
+    start = digits.find(_LONG_NUMBER)
+    while start >= 0:
+        if text[start - 1 : start] != b".":
+            return True
+        start = digits.find(_LONG_NUMBER, digits.find(b" ", start))
+    return False
 
 
 def _loadsSlowly(data: bytes | str, encoded: bytes, limits: Limits) -> Any:
