@@ -74,15 +74,18 @@ async def _serve(reactor: Any, board: Board, host: str, port: int) -> None:
     vortex = Vortex("demo", anonymous=not _isLoopback(host), reactor=reactor)
     handlers = handlersOf(vortex, board)
     listening = await _listen(reactor, vortex, board, host, port)
-    where = f"http://{_address(host, listening.getHost().port)}/"
-    others = ", open to other machines" if vortex.anonymous else ""
-    print(f"Vortex demo at {where}{others}, its jobs in {board.place}; Ctrl-C ends it", flush=True)
+    running: Deferred[None] = Deferred()
+    reactor.callWhenRunning(running.callback, None)
+    await running  # from here on a signal ends it in order
 
     def stop() -> Deferred[None]:
         return Deferred.fromCoroutine(_stop(listening, vortex, handlers))
 
     reactor.addSystemEventTrigger("before", "shutdown", stop)
-    await Deferred()  # until a signal ends the reactor
+    where = f"http://{_address(host, listening.getHost().port)}/"
+    others = ", open to other machines" if vortex.anonymous else ""
+    print(f"Vortex demo at {where}{others}, its jobs in {board.place}; Ctrl-C ends it", flush=True)
+    await Deferred()  # until then
 
 
 async def _stop(listening: Any, vortex: Vortex, handlers: list[OrmCrudHandler]) -> None:
