@@ -338,10 +338,16 @@ class Vortex:
         return _wait(self._shutdown)
 
     def _closeAll(self) -> None:
-        for peer in self.peers:
+        peers, done = self.peers, self._shutdown
+        assert done is not None
+        for peer in peers:
             peer._link.close(CloseCode.SHUTDOWN.value, "this vortex is shutting down")
-        if self._shutdown is not None:
-            self._shutdown.callback(None)
+        if peers:
+            # What ends a link (a response's last chunk, a close frame) is written in the next turn; a process
+            # that stopped in this one would leave the other end with half a message.
+            self.clock.callLater(0, done.callback, None)
+        else:
+            done.callback(None)
 
 
 def _wait(done: Deferred[None]) -> Deferred[None]:
