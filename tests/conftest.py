@@ -13,6 +13,11 @@ from collections.abc import Generator
 from typing import NoReturn
 
 import pytest
+from hypothesis import settings
+
+# New examples come with every run: many runs of few find what one run of many does, and nobody waits.
+settings.register_profile("unit", max_examples=40, deadline=None)
+settings.load_profile("unit")
 
 pytest_plugins = ["pytester"]
 

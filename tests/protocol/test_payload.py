@@ -59,7 +59,9 @@ class TestMaking:
         with pytest.raises(TypeError, match="a payload's filt is a dict"):
             Payload(filt)
 
-    @pytest.mark.parametrize("tuples", ["ab", b"ab", {"a": 1}, 5, object()], ids=repr)
+    @pytest.mark.parametrize(
+        "tuples", ["ab", b"ab", {"a": 1}, 5, object()], ids=["str", "bytes", "dict", "int", "object"]
+    )
     def test_refuses_tuples_that_are_no_list(self, tuples: Any) -> None:
         with pytest.raises(TypeError, match="a payload's tuples are a list"):
             Payload({}, tuples)

@@ -305,7 +305,7 @@ STEPS = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=100)
 @given(steps=STEPS, small=st.sampled_from([0, 1, 16]))
 def test_finds_what_a_scan_finds_whatever_comes_and_goes(steps: list[Any], small: int) -> None:
     with pytest.MonkeyPatch.context() as patch:

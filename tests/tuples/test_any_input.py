@@ -105,7 +105,7 @@ def things(value: Any) -> list[Thing]:
 
 
 class TestWhateverComes:
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=60, deadline=None)
     @given(fromAnyone)
     def test_is_read_or_refused_and_sets_nothing_but_fields(self, wire: Any) -> None:
         try:
@@ -119,7 +119,7 @@ class TestWhateverComes:
                 assert vars(thing).keys() == presentFields(thing)
         assert len(problem) < 1000
 
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=60, deadline=None)
     @given(fromAnyone)
     def test_can_be_sent_again_if_it_was_read(self, wire: Any) -> None:
         try:
