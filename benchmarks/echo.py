@@ -34,10 +34,12 @@ def _asked(settings: Settings, peer: Contender | None, what: str, body: str | No
         with Lines(contender, "websocket", concurrent) as lines:
             lines.echo(warmUp, concurrent, body)
             alone = lines.echo(warmUp, 1, body)
+            before = lines.server.cpuSeconds()
             many = lines.echo(requests, concurrent, body)
+            cpu = (lines.server.cpuSeconds() - before) / requests
             if '"result":null' not in many["sample"]:
                 raise RuntimeError(f"expected an answer, got {many['sample']!r}")
-            return {"alone": alone["p50"], "rate": requests / many["seconds"]}
+            return {"alone": alone["p50"], "rate": requests / many["seconds"], "cpu": cpu}
 
     columns = Columns(contendersWith(peer), measure, settings.serverRounds)
     yield compared(
@@ -50,3 +52,4 @@ def _asked(settings: Settings, peer: Contender | None, what: str, body: str | No
         columns.peer("rate"),
         higherIsBetter=True,
     )
+    yield compared(f"{what}: processor time each", "s", columns.ours("cpu"), columns.peer("cpu"))

@@ -13,6 +13,7 @@ from twisted.internet.task import Clock
 from vortex import Delivery, Payload, PayloadEndpoint, Tuple, Vortex, VortexPeer, addTupleType
 from vortex.protocol.envelope import Form
 from vortex.protocol.vortexpy import decodeMessage, encodeMessage
+from vortex.routing.filter_index import FilterIndex
 
 
 @addTupleType
@@ -55,27 +56,37 @@ class Listener:
 class Routing(Timer):
     def __init__(self) -> None:
         super().__init__()
-        self._kept: dict[str, tuple[Vortex, Listener]] = {}
+        self._kept: list[tuple[Vortex, Listener]] = []
 
     def prepare(self, scenario: str, count: int) -> dict[str, Any]:
-        """Make a node with *count* endpoints; returns how many of them each message reached."""
+        """Make a node with *count* endpoints; returns how many of them each message finds, and calls."""
         vortex = Vortex("bench", reactor=Clock())
         listener = Listener()
-        for filt in endpointFilts(scenario, count):
+        index: FilterIndex[int] = FilterIndex()
+        for number, filt in enumerate(endpointFilts(scenario, count)):
             PayloadEndpoint(filt, listener.take, vortex)
+            index.add(number, filt)
+        self._kept.append((vortex, listener))
         messages = [encodeMessage(Payload(filt), Form.RAW) for filt in messageFilts(scenario, count)]
         envelopes = [decodeMessage(message, vortex.limits) for message in messages]
         peer = cast(VortexPeer, object())  # nobody answers, so nobody asks who it was
-        route = vortex.payloadIO.route
-        for envelope in envelopes:
-            route(envelope, peer)
         following = cycle(envelopes).__next__
-        case = f"{scenario} {count}"
-        self._kept[case] = vortex, listener
-        self.cases[case] = lambda: route(following(), peer)
+
+        def find() -> list[int]:
+            return index.match(following().filt)
+
+        def route() -> None:
+            vortex.payloadIO.route(following(), peer)
+
+        found = 0
+        for _ in envelopes:
+            found += len(find())
+            route()
+        self.cases[f"find {scenario} {count}"] = find
+        self.cases[f"route {scenario} {count}"] = route
         gc.collect()
         gc.freeze()
-        return {"case": case, "reached": listener.called / len(envelopes)}
+        return {"found": found / len(envelopes), "called": listener.called / len(envelopes)}
 
 
 if __name__ == "__main__":

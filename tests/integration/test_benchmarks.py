@@ -31,7 +31,7 @@ class TestBenchmarks:
     def test_requests_are_answered_with_and_without_a_row(self) -> None:
         rows = list(echo.run(TINY, None))
 
-        assert len(rows) == 4
+        assert len(rows) == 6
         assert all(row.ours for row in rows)
 
     def test_clients_idle(self) -> None:
