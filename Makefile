@@ -38,6 +38,7 @@ unit: $(VENV)/.dev
 integration: $(VENV)/.dev
 	@command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 \
 		|| scripts/need-packages "a PostgreSQL server" postgresql
+	@command -v curl >/dev/null || scripts/need-packages "curl, which the pages' commands are tried with," curl
 	PYTHON=$(BIN)/python tests/peers/setup.sh
 	$(BIN)/python -m pytest tests/integration
 

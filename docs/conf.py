@@ -86,7 +86,7 @@ class ErrorCodes(LimitsTable):
 
     def run(self) -> list[nodes.Node]:
         rows = [
-            (name, found.code, (found.__doc__ or "").strip().splitlines()[0])
+            (name, found.code, (found.__doc__ or "").strip().splitlines()[0].replace("`", ""))
             for name in sorted(errors.__all__)
             if isinstance(found := getattr(errors, name), type) and name != "VortexError"
         ]
