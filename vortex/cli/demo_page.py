@@ -124,8 +124,8 @@ dot.</p>
 <dt>One job</dt><dd>filt <code>{"key": "demo.job", "id": 1}</code>; without <code>id</code> a blank one</dd>
 <dt>A job</dt><dd>tuple type <code>demo.Job</code>: id, title, status (open, doing, done), assignee, due</dd>
 </dl>
-<p>VortexPY programs connect as they are, over either: $access. This page has no live part yet; it shows the
-rows at the time it was loaded.</p>
+<p>VortexPY programs connect as they are, $access: those of version 6 to the WebSocket, those of 0.3 by POST.
+This page has no live part yet; it shows the rows at the time it was loaded.</p>
 </main>
 </body>
 </html>
