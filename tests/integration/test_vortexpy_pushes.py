@@ -73,15 +73,14 @@ class TestTwoClientsOfOneTable:
         assert old.push() == self._pushOf()
         assert server.rows() == []
 
-    def test_changes_of_both_arrive_in_the_order_in_which_they_were_made(
+    def test_changes_of_each_in_turn_are_pushed_to_both(
         self, server: PeerServer, new: TalkingPeer, old: TalkingPeer
     ) -> None:
-        weights = [1.0, 2.0, 3.0, 4.0]
-        for weight, writer in zip(weights, (new, old, new, old), strict=True):
+        for weight, writer in zip((1.0, 2.0, 3.0, 4.0), (new, old, new, old), strict=True):
             writer.ask(ROW_1, [{"id": 1, "name": "anvil", "weight": weight}])
 
-        for reader in (new, old):
-            assert [reader.push()["rows"][0]["weight"] for _ in weights] == weights
+            for reader in (new, old):
+                assert reader.push()["rows"][0]["weight"] == weight
 
     def _pushOf(self, *rows: dict[str, Any]) -> dict[str, Any]:
         return {"heard": None, "filt": ROW_1, "rows": list(rows)}
