@@ -12,14 +12,13 @@ import secrets
 from collections.abc import Iterable
 from typing import Any
 
-from twisted.internet.interfaces import IPushProducer
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
 from twisted.web.server import Request
-from zope.interface import implementer
 
 from vortex.protocol.framing import Framing
 from vortex.protocol.vortexpy_session import VortexPySession
+from vortex.transports.backpressure import DrivenProducer
 from vortex.transports.direct_write import writeNow
 from vortex.transports.session_driver import SessionDriver
 from vortex.transports.transport import LinkHost
@@ -30,8 +29,7 @@ COOKIE = b"vortexPeer"
 SECRET = re.compile("[0-9a-f]{32}")
 
 
-@implementer(IPushProducer)
-class HeldPost:
+class HeldPost(DrivenProducer):
     """
     One held response.
 
@@ -40,9 +38,7 @@ class HeldPost:
     """
 
     def __init__(self, request: Request) -> None:
-        self.paused = False
         self._request = request
-        self._driver: SessionDriver | None = None
         self._done = False
         request.setHeader(b"Content-Type", b"text/text")
         request.setHeader(b"Cache-Control", b"no-store, no-transform")
@@ -91,21 +87,6 @@ class HeldPost:
                 self._tcp.abortConnection()
             else:
                 self._request.loseConnection()
-
-    # ---- IPushProducer
-
-    def pauseProducing(self) -> None:
-        self.paused = True
-        if self._driver is not None:
-            self._driver.pauseProducing()
-
-    def resumeProducing(self) -> None:
-        self.paused = False
-        if self._driver is not None:
-            self._driver.resumeProducing()
-
-    def stopProducing(self) -> None:
-        """The connection is gone; `notifyFinish` says so."""
 
 
 class _PostPeer:

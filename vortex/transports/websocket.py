@@ -20,6 +20,7 @@ from twisted.web.server import Request
 from vortex.protocol.codes import CloseCode
 from vortex.protocol.framing import Framing
 from vortex.protocol.vortexpy_session import VortexPySession
+from vortex.transports.backpressure import DrivenProducer
 from vortex.transports.direct_write import writeNow
 from vortex.transports.session_driver import SessionDriver
 from vortex.transports.transport import LinkHost
@@ -30,7 +31,7 @@ CLOSE_TIMEOUT = 2.0
 """Seconds the other end has to answer a close frame before the connection is dropped."""
 
 
-class _Protocol(WebSocketServerProtocol):
+class _Protocol(DrivenProducer, WebSocketServerProtocol):  # type: ignore[misc]  # autobahn disagrees with itself
     """One accepted WebSocket: a `FrameTransport`, and the producer of its own TCP connection."""
 
     transport: Any
@@ -40,8 +41,6 @@ class _Protocol(WebSocketServerProtocol):
         self._host = host
         self._identity = identity
         self._address = address
-        self._driver: SessionDriver | None = None
-        self.paused = False
 
     def dataReceived(self, data: bytes) -> None:
         self._dataReceived(data)  # without what autobahn would make up for its log, on or off
@@ -97,21 +96,6 @@ class _Protocol(WebSocketServerProtocol):
 
     def abort(self) -> None:
         self.dropConnection(abort=True)
-
-    # ---- IPushProducer
-
-    def pauseProducing(self) -> None:
-        self.paused = True
-        if self._driver is not None:
-            self._driver.pauseProducing()
-
-    def resumeProducing(self) -> None:
-        self.paused = False
-        if self._driver is not None:
-            self._driver.resumeProducing()
-
-    def stopProducing(self) -> None:
-        """The connection is gone; `onClose` will say so."""
 
 
 class _OneProtocol:
