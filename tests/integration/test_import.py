@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-LIBRARY = Path(__file__).parent.parent / "vortex"
+LIBRARY = Path(__file__).parent.parent.parent / "vortex"
 REACTOR, SQLALCHEMY, OPENSSL = "twisted.internet.reactor", "sqlalchemy", "OpenSSL"
 
 BELOW_THE_TOP = sorted(
