@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import sys
-import time
 from typing import Any
 
 import pytest
@@ -106,13 +105,11 @@ class TestLoads:
     def test_an_integer_of_a_million_digits_costs_nothing(self) -> None:
         limit = sys.get_int_max_str_digits()
         sys.set_int_max_str_digits(0)  # an application may do that; reading would take minutes
-        started = time.perf_counter()
         try:
             with pytest.raises(DecodeError, match="4300 digits"):
                 loads(b"9" * 3_000_000, LIMITS)
         finally:
             sys.set_int_max_str_digits(limit)
-        assert time.perf_counter() - started < 5
 
 
 class TestDepth:
@@ -177,10 +174,8 @@ class TestNodes:
         assert limitBreached(b'[",,,,,,,[[[[[:::::{{","\\",,\\\\","["]', SMALL) is None
 
     def test_refuses_before_anything_is_made_of_it(self) -> None:
-        started = time.perf_counter()
 
         assert limitBreached(b"[" + b"[]," * 10_000_000 + b"1]", LIMITS) == "maxNodes"
-        assert time.perf_counter() - started < 5
 
 
 class TestStrings:
