@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from typing import Any
 
 import pytest
 from twisted.internet.task import Clock
 
-from tests.transports.wires import UUID, PostClient, Server, clientFrame
+from tests.transports.wires import UUID, PostClient, Server, WebSocketClient, clientFrame
 from tests.wire_messages import base64Envelope, decode, envelope, era0, isHello
 from vortex.limits import Limits
 from vortex.protocol import json_codec
@@ -330,6 +332,17 @@ class TestWebSocket:
 
         assert server.vortex.peers == ()
         assert [call for call in clock.getDelayedCalls() if call.getTime() > 0] == []
+
+    def test_the_request_that_was_upgraded_is_not_kept_for_a_collection(self, server: Server) -> None:
+        client = WebSocketClient(server.site)
+        channel = weakref.ref(client.wire.protocol)
+        gc.disable()
+        try:
+            client.upgrade()
+
+            assert channel() is None
+        finally:
+            gc.enable()
 
 
 class TestRefusals:

@@ -15,7 +15,8 @@ from autobahn.twisted.resource import WebSocketResource
 from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
 from autobahn.websocket.types import ConnectionDeny
 from twisted.internet.interfaces import IAddress
-from twisted.web.server import Request
+from twisted.web.http import HTTPChannel
+from twisted.web.server import NOT_DONE_YET, Request
 
 from vortex.protocol.codes import CloseCode
 from vortex.protocol.framing import Framing
@@ -144,4 +145,8 @@ class WebSocketUpgrader:
     def upgrade(self, request: Request, identity: tuple[str, str], address: str) -> Any:
         """Take over *request*'s connection; returns what a resource's `render` has to return."""
         protocol = self._protocol(self._host, identity, address)
-        return WebSocketResource(_OneProtocol(self._factory, protocol)).render(request)
+        upgraded = WebSocketResource(_OneProtocol(self._factory, protocol)).render(request)
+        if upgraded == NOT_DONE_YET and isinstance(request.channel, HTTPChannel):
+            # They hold each other, and nobody else does: without this they wait for a garbage collection.
+            request.channel.requests.clear()
+        return upgraded
