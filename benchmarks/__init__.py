@@ -1,7 +1,7 @@
 """
 Benchmarks: this library beside the real VortexPY 6.2.2, in one table from one command.
 
-    python -m benchmarks [--quick] [--only codec,routing]
+    python -m benchmarks [--quick] [--only codec,routing] [--ratios]
 
 The two share an import name, so each contender is a process of its own. They take turns: in every round
 each is measured once, in an order that is rotated from round to round, and what counts is the ratio within

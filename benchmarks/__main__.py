@@ -30,6 +30,9 @@ def main(arguments: list[str] | None = None) -> None:
         "--tiny", action="store_true", help="see that everything works; the numbers mean nothing"
     )
     parser.add_argument("--only", metavar="NAMES", help=f"some of {','.join(BENCHMARKS)}")
+    parser.add_argument(
+        "--ratios", action="store_true", help="no absolute numbers: for other machines to see"
+    )
     parser.add_argument("--no-peer", action="store_true", help="without VortexPY: ours alone")
     options = parser.parse_args(arguments)
     names = options.only.split(",") if options.only else list(BENCHMARKS)
@@ -39,7 +42,8 @@ def main(arguments: list[str] | None = None) -> None:
     settings = TINY if options.tiny else QUICK if options.quick else FULL
     peer = None if options.no_peer else makePeerEnvironment()
     print(_where(), end="\n\n")
-    for line in markdown(row for name in names for row in BENCHMARKS[name](settings, peer)):
+    rows = (row for name in names for row in BENCHMARKS[name](settings, peer))
+    for line in markdown(rows, ratiosOnly=options.ratios):
         print(line, flush=True)
 
 
@@ -50,8 +54,8 @@ def _where() -> str:
     return (
         f"Python {platform.python_version()}, Twisted {version('twisted')}, {platform.system()} on "
         f"{platform.machine()}, {processors}; load before the start: {load:.2f}. "
-        "A ratio is the median of the rounds' own; above 1, ours is better, but in rows with an arrow, "
-        "which say how ours grows."
+        "A ratio is the median of the rounds' own; above 1, ours is better, but in rows that say "
+        "from where to where ours grows."
     )
 
 

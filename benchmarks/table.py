@@ -84,20 +84,30 @@ def grown(what: str, unit: str, before: list[float], after: list[float], target:
     )
 
 
-def markdown(rows: Iterable[Row]) -> Iterator[str]:
-    """The lines of the table."""
-    yield "| what | VortexPY 6.2.2 | ours | ratio | lowest..highest | target | |"
-    yield "|---|---:|---:|---:|---:|---:|---|"
+def markdown(rows: Iterable[Row], *, ratiosOnly: bool = False) -> Iterator[str]:
+    """The lines of the table; *ratiosOnly*: without the numbers that are one machine's own."""
+    titles = ["what", "VortexPY 6.2.2", "ours", "ratio", "lowest..highest", "target", ""]
+    columns = [column for column in range(len(titles)) if not (ratiosOnly and column in (1, 2))]
+    yield _line(titles[column] for column in columns)
+    yield "|" + "|".join("---" if column in (0, 6) else "---:" for column in columns) + "|"
     for row in rows:
-        middle = span = target = verdict = ""
-        if row.ratio is not None:
-            middle = f"**{_digits(row.ratio.middle)}**"
-            span = f"{_digits(row.ratio.lowest)}..{_digits(row.ratio.highest)}"
-            if row.target is not None:
-                verdict = "met" if row.target.isMetBy(row.ratio) else "missed"
+        cells = _cells(row)
+        yield _line(cells[column] for column in columns)
+
+
+def _cells(row: Row) -> list[str]:
+    middle = span = verdict = ""
+    if row.ratio is not None:
+        middle = f"**{_digits(row.ratio.middle)}**"
+        span = f"{_digits(row.ratio.lowest)}..{_digits(row.ratio.highest)}"
         if row.target is not None:
-            target = str(row.target)
-        yield f"| {row.what} | {row.peer} | {row.ours} | {middle} | {span} | {target} | {verdict} |"
+            verdict = "met" if row.target.isMetBy(row.ratio) else "missed"
+    target = "" if row.target is None else str(row.target)
+    return [row.what, row.peer, row.ours, middle, span, target, verdict]
+
+
+def _line(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
 
 
 def _digits(number: float) -> str:

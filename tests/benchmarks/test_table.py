@@ -67,3 +67,12 @@ class TestTable:
             "| growth |  | 1 µs → 1 µs | **1.04** | 1..2 | ≤ 1.1 | met |",
             "| alone |  | 1 µs |  |  |  |  |",
         ]
+
+    def test_without_the_numbers_of_one_machine_ratios_are_left(self) -> None:
+        rows = [Row("routing", "1 ms", "1 µs", Ratio(1200, 999.6, 1400.2), atLeast(500))]
+
+        assert list(markdown(rows, ratiosOnly=True)) == [
+            "| what | ratio | lowest..highest | target |  |",
+            "|---|---:|---:|---:|---|",
+            "| routing | **1,200** | 1,000..1,400 | ≥ 500 | met |",
+        ]
