@@ -23,6 +23,8 @@ class Settings:
         concurrent: How many clients make them at the same time.
         idleClients: How many WebSockets are idle.
         idleSeconds: For how long, each time.
+        pageRows: How many rows a browser's page has.
+        pagePushes: How often they are pushed to it.
     """
 
     rounds: int
@@ -37,6 +39,8 @@ class Settings:
     concurrent: int
     idleClients: int
     idleSeconds: float
+    pageRows: int
+    pagePushes: int
 
 
 FULL = Settings(
@@ -52,6 +56,8 @@ FULL = Settings(
     concurrent=64,
     idleClients=1_000,
     idleSeconds=20,
+    pageRows=1_000,
+    pagePushes=500,
 )
 QUICK = Settings(
     rounds=5,
@@ -66,6 +72,8 @@ QUICK = Settings(
     concurrent=16,
     idleClients=100,
     idleSeconds=10,
+    pageRows=1_000,
+    pagePushes=100,
 )
 TINY = Settings(
     rounds=2,
@@ -80,5 +88,7 @@ TINY = Settings(
     concurrent=2,
     idleClients=2,
     idleSeconds=0.2,
+    pageRows=3,
+    pagePushes=4,
 )
 """Enough to see that everything works; the numbers mean nothing."""

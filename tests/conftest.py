@@ -21,6 +21,9 @@ settings.load_profile("unit")
 
 pytest_plugins = ["pytester"]
 
+OPEN_SOCKETS = {"browser", "integration"}
+"""Folders whose tests do."""
+
 NONE_IS_LEFT_OUT = "under CI every test runs and passes"
 
 
@@ -56,7 +59,7 @@ def pytest_make_collect_report(
 
 @pytest.fixture(autouse=True)
 def _unitTestsOpenNoSocket(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    if "integration" in request.path.parts:
+    if OPEN_SOCKETS & set(request.path.parts):
         return
 
     def refuse(self: socket.socket, *where: object) -> NoReturn:

@@ -1,0 +1,103 @@
+"""
+The demo's page and jobs for it in memory, of which one is changed and all are pushed as often as is asked.
+
+usage: page_server.py ROWS
+"""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from common import serveInReactor
+from twisted.internet import reactor
+from twisted.internet.task import LoopingCall
+from twisted.web.static import File
+
+import vortex
+from vortex import Delivery, ModelHandler, Tuple, Vortex, VortexResource, VortexSite, addTupleType
+
+COUNT = int(sys.argv[1])
+PACKAGE = Path(vortex.__file__).parent
+START = datetime(2026, 1, 1, 12, tzinfo=UTC)
+File.contentTypes[".mjs"] = "text/javascript"
+
+
+@addTupleType
+class Job(Tuple):
+    __tupleType__ = "demo.Job"
+    id: int
+    title: str
+    status: str
+    assignee: str | None
+    due: datetime | None
+
+
+rows = [
+    Job(
+        id=number,
+        title=f"Job {number}: oil the door of workshop {number % 17}",
+        status=("open", "doing", "done")[number % 3],
+        assignee=("Amir", None, "Zoë", None)[number % 4],
+        due=START + timedelta(days=number % 90) if number % 3 else None,
+    )
+    for number in range(1, COUNT + 1)
+]
+"""Of a few dozen letters each, half of them somebody's, two thirds with a day."""
+
+
+class Jobs(ModelHandler):
+    def buildModel(self, filt: dict[str, Any], delivery: Delivery | None = None) -> list[Tuple]:
+        return list(rows)
+
+
+class People(ModelHandler):
+    """Nobody: it is the rows that are measured."""
+
+    def buildModel(self, filt: dict[str, Any], delivery: Delivery | None = None) -> list[Tuple]:
+        return []
+
+
+class Pushing:
+    """Changes one row and pushes all, again and again; the changed row is another one each time."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.left = 0
+        self._loop = LoopingCall(self._push)
+
+    def start(self, count: int, perSecond: float) -> None:
+        self.left = count
+        self._loop.start(1 / perSecond, now=False)
+
+    def _push(self) -> None:
+        job = rows[self.count * 7 % COUNT]
+        self.count += 1
+        job.title = f"Job {job.id}: pushed as number {self.count}"
+        jobs.sendModelUpdate()
+        self.left -= 1
+        if self.left == 0:
+            self._loop.stop()
+
+
+node = Vortex("bench")
+jobs = Jobs({"key": "demo.jobs"}, node)
+people = People({"key": "demo.people"}, node)
+pushing = Pushing()
+
+root = File(str(PACKAGE / "cli" / "board"))
+root.indexNames = ["index.html"]
+root.putChild(b"static", File(str(PACKAGE / "static")))
+root.putChild(b"vortex", VortexResource(node))
+port = reactor.listenTCP(0, VortexSite(root, node.limits), interface="127.0.0.1")  # type: ignore[attr-defined]
+
+if __name__ == "__main__":
+    serveInReactor(
+        {
+            "port": lambda: port.getHost().port,
+            "push": pushing.start,
+            "left": lambda: pushing.left,
+        }
+    )

@@ -1,0 +1,142 @@
+"""The line to the server: killed, cut, switched. The page recovers by itself and shows the truth."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.board_page import BoardPage, Transport
+from tests.browser.conftest import Visits
+from tests.browser.cutting_proxy import CuttingProxy
+from tests.browser.demo_server import DemoServer
+
+BROKEN = r"net::ERR_|WebSocket connection to|Failed to load resource"
+"""What Chromium says of a server that is not there."""
+
+TRANSPORTS: list[Transport] = ["WebSocket", "held POST"]
+
+
+class TestServerKilled:
+    def test_and_restarted_both_pages_recover_and_show_the_truth(
+        self, demo: DemoServer, visit: Visits
+    ) -> None:
+        boards = [visit.board(demo.url, transport) for transport in TRANSPORTS]
+        for board in boards:
+            board.visitor.mayFail.append(BROKEN)
+
+        demo.kill()
+        for board in boards:
+            board.state(re.compile("Waiting|Connecting"))
+            expect(board.cutButton).to_be_hidden()
+        demo.change("update {table} set title = 'Changed in the dark', status = 'done' where id = 1")
+        demo.change("delete from {table} where id = 2")
+        demo.change("insert into {table} (id, title, status) values (40, 'Added in the dark', 'open')")
+        demo.start()
+
+        for transport, board in zip(TRANSPORTS, boards, strict=True):
+            board.waitUntilOpen()
+            board.shows(1, title="Changed in the dark", status="done")
+            board.lacks(2)
+            board.shows(40, title="Added in the dark", status="open")
+            assert board.titles() == demo.titles()[::-1]
+            expect(board.figure("Transport")).to_have_text(transport)
+            expect(board.figure("Reconnects")).to_have_text("1")
+
+        # and it is live again, both ways
+        boards[0].edit(3, "Title", "Order more screws")
+        boards[1].shows(3, title="Order more screws")
+        boards[1].edit(3, "Title", "Order most screws")
+        boards[0].shows(3, title="Order most screws")
+        assert demo.row(id=3, title="Order most screws")
+
+    @pytest.mark.parametrize("transport", TRANSPORTS)
+    def test_again_and_again_is_recovered_from(
+        self, demo: DemoServer, visit: Visits, transport: Transport
+    ) -> None:
+        board = visit.board(demo.url, transport)
+        board.visitor.mayFail.append(BROKEN)
+        for time in (1, 2):
+            demo.kill()
+            board.state(re.compile("Waiting|Connecting"))
+            demo.change("update {table} set title = ? where id = 1", [f"Killed {time} times"])
+            demo.start()
+
+            board.shows(1, title=f"Killed {time} times")
+            board.waitUntilOpen()
+            expect(board.figure("Reconnects")).to_have_text(str(time))
+
+
+class TestCutButton:
+    @pytest.mark.parametrize("transport", TRANSPORTS)
+    def test_cuts_until_it_is_mended(self, demo: DemoServer, visit: Visits, transport: Transport) -> None:
+        board = visit.board(demo.url, transport, name="Ada")
+        other = visit.board(demo.url, name="Ben")
+        expect(other.people).to_have_count(1)
+
+        board.cutButton.click()
+        board.state("Cut")
+        expect(other.people).to_have_count(0)
+        other.edit(1, "Title", "Water the palms")
+        demo.waitForRow(id=1, title="Water the palms")
+        board.shows(1, title="Water the plants")
+
+        board.mendButton.click()
+        board.waitUntilOpen(transport)
+        board.shows(1, title="Water the palms")
+        expect(board.figure("Reconnects")).to_have_text("1")
+        expect(other.people).to_have_text([f"Ada {transport}"])
+
+
+class TestSwitch:
+    def test_of_transport_is_live(self, demo: DemoServer, visit: Visits) -> None:
+        board = visit.board(demo.url, "WebSocket", name="Ada")
+        other = visit.board(demo.url, name="Ben")
+        for number, transport in enumerate([*TRANSPORTS, *TRANSPORTS]):
+            board.useTransport(transport)
+
+            expect(other.people).to_have_text([f"Ada {transport}"])
+            board.edit(1, "Title", f"From there {number}")
+            other.shows(1, title=f"From there {number}")
+            other.edit(2, "Title", f"From here {number}")
+            board.shows(2, title=f"From here {number}")
+        expect(board.figure("Round trip")).to_have_text(re.compile(r"^\d+(\.\d+)? ms$"))
+        assert demo.titles()[:2] == ["From there 3", "From here 3"]
+
+    def test_with_a_save_under_way_loses_nothing_in_silence(
+        self, demo: DemoServer, proxy: CuttingProxy, visit: Visits
+    ) -> None:
+        board = visit.board(proxy.url)
+        proxy.loseAnswers()
+        board.edit(1, "Title", "Water the palms")
+        demo.waitForRow(id=1, title="Water the palms")
+        proxy.mend()
+
+        board.useTransport("held POST")
+
+        board.says(1, re.compile("may or may not|not known", re.IGNORECASE))
+        board.shows(1, title="Water the palms")
+
+
+class TestDeadLine:
+    """A line that is dead and does not know it: nothing comes, and nothing says so."""
+
+    @pytest.mark.parametrize("transport", TRANSPORTS)
+    def test_is_given_up_and_made_anew(
+        self, demo: DemoServer, proxy: CuttingProxy, visit: Visits, transport: Transport
+    ) -> None:
+        visitor = visit.visitor()
+        visitor.mayFail.append(BROKEN)
+        visitor.context.clock.install()
+        board = BoardPage.opened(visitor, proxy.url, transport)
+        proxy.loseAnswers()
+        demo.change("update {table} set title = 'Changed in the dark' where id = 1")
+
+        board.page.clock.fast_forward(20_000)
+        board.state(re.compile("Waiting|Connecting"))
+        proxy.mend()
+        board.page.clock.fast_forward(20_000)
+
+        board.waitUntilOpen()
+        board.shows(1, title="Changed in the dark")
