@@ -1,0 +1,235 @@
+/*
+ * The job board. A VortexConnection is the line to the server: it reconnects by itself, and tells what it is
+ * doing. A loader has rows that arrive and then stay as they are on the server, and it saves what is changed
+ * here. All else is the page; what comes from the server is only ever set as a value or as text.
+ */
+import { VortexConnection } from "./static/vortex.mjs"
+
+const $ = (id) => document.getElementById(id)
+const guest = ["Badger", "Heron", "Lynx", "Otter", "Robin", "Wren"][Math.floor(Math.random() * 6)]
+const asked = new URLSearchParams(location.search).get("name") // counts until a name is typed in
+
+const connection = new VortexConnection("./vortex", { name: localStorage.getItem("name") || asked || guest })
+const jobs = connection.load({ key: "demo.jobs" }, undefined, { tuple: "demo.Job" })
+const people = connection.load({ key: "demo.people" }, undefined, { key: "uuid" })
+
+// ---- the line: what it is doing, cutting it, and choosing the transport
+
+const TRANSPORTS = { websocket: "WebSocket", post: "held POST" }
+const isCalm = matchMedia("(prefers-reduced-motion: reduce)")
+const ping = () => connection.ping().catch(() => {}) // a lost line is told of as its state
+
+function drawLine() {
+  const { state, transport, peer, retryAtMs, roundTripMs } = connection
+  const isRetrying = state === "waiting" && retryAtMs !== null
+  const seconds = Math.max(0, Math.ceil((retryAtMs - performance.now()) / 1000))
+  $("line").dataset.state = state
+  $("state").textContent = { waiting: isRetrying ? "Lost" : "Cut" }[state] ?? state
+  $("retry").textContent = isRetrying ? `next try in ${seconds} s` : ""
+  $("round-trip").textContent = roundTripMs === null ? "–" : `${roundTripMs.toFixed(1)} ms`
+  $("reconnects").textContent = connection.reconnects
+  $("server").textContent = peer?.name ?? "server"
+  $("cut").textContent = state === "open" ? "Cut the line" : "Mend the line"
+  if (transport) $("transport").elements.transport.value = transport
+  if (isRetrying) setTimeout(drawLine, 250)
+}
+
+connection.onStateChange(drawLine)
+connection.onStateChange(ping)
+connection.addEventListener("roundtrip", () => {
+  drawLine()
+  if (!isCalm.matches) $("pulse").animate({ left: ["0", "calc(100% - 10px)", "0"], opacity: [1, 1, 0] }, 800)
+})
+connection.addEventListener("error", ({ detail }) => toast(`What came was not understood: ${detail.message}`))
+setInterval(ping, 5000)
+$("cut").onclick = () => (connection.state === "open" ? connection.cut() : connection.reconnect())
+$("transport").onchange = ({ target }) => connection.useTransport(target.value)
+
+// ---- who is here
+
+$("name").value = connection.name
+$("name").onchange = () => {
+  localStorage.setItem("name", $("name").value.trim())
+  location.reload() // a connection has one name
+}
+
+people.addEventListener("rows", () => {
+  const others = people.rows.filter((person) => person.uuid !== connection.uuid)
+  $("people").replaceChildren(...others.map((person) => {
+    const item = document.createElement("li")
+    item.append(person.name || "somebody", " ", document.createElement("span"))
+    item.lastChild.textContent = TRANSPORTS[person.transport] ?? person.transport
+    return item
+  }))
+})
+
+// ---- the table: rows that changed are drawn in the next frame, as many in one as it has time for
+
+const rows = new Map() // a job's id: its row in the table
+const touched = new Map() // ids of rows to draw: whether somebody else has changed them
+const drafts = new Set() // cells with something typed in that is not saved
+
+jobs.addEventListener("rows", ({ detail: { created, updated, deleted } }) => {
+  const isNews = rows.size > 0
+  for (const { id } of [...created.toReversed(), ...updated, ...deleted]) touch(id, isNews && !jobs.status(id).busy)
+})
+jobs.addEventListener("status", ({ detail }) => touch(detail.key))
+jobs.addEventListener("state", drawCount)
+$("filter").oninput = () => [...rows.keys()].forEach((id) => touch(id))
+
+function touch(id, isNews = false) {
+  if (touched.size === 0) requestAnimationFrame(draw)
+  touched.set(id, isNews || touched.get(id))
+}
+
+function draw() {
+  const end = performance.now() + 6 // milliseconds: the rest of a frame is for laying out and painting
+  for (const [id, isNews] of touched) {
+    if (performance.now() > end) break
+    drawRow(id, isNews)
+    touched.delete(id)
+  }
+  if (touched.size > 0) requestAnimationFrame(draw)
+  drawCount()
+}
+
+function drawRow(id, isNews) {
+  const job = jobs.get(id)
+  if (!job) return rows.has(id) && removeRow(id, rows.get(id))
+  const row = rows.get(id) ?? addRow(id)
+  const { busy, error } = jobs.status(id)
+  for (const cell of row.querySelectorAll("input, select")) {
+    if (busy || drafts.has(cell) || cell.validity.badInput) continue // it keeps what is typed
+    cell.value = textOf(job[cell.name])
+    cell.classList.toggle("none", !cell.value)
+  }
+  row.dataset.status = job.status
+  row.ariaBusy = busy && "true"
+  row.hidden = !isWanted(job) && !row.contains(document.activeElement)
+  row.querySelector(".error").textContent = error ? explain(error, doomed.has(id) ? "deleted" : "saved") : ""
+  const easing = isCalm.matches ? "step-end" : "ease-in"
+  if (isNews) row.animate({ backgroundColor: ["var(--flash)", "#0000"] }, { duration: 1500, easing })
+}
+
+function isWanted({ title, status, assignee }) {
+  const isFound = `${title} ${assignee ?? ""}`.toLowerCase().includes($("filter-text").value.trim().toLowerCase())
+  return isFound && ($("filter-status").value || status) === status
+}
+
+function addRow(id) {
+  const row = $("row").content.firstElementChild.cloneNode(true)
+  row.dataset.id = id
+  for (const control of row.querySelectorAll("[name]")) control.ariaLabel += ` job ${id}`
+  let below = null // newest first: each of those that are loaded belongs at the end
+  for (let each = $("jobs").lastElementChild; each?.dataset.id < id; each = each.previousElementSibling) below = each
+  $("jobs").insertBefore(row, below)
+  rows.set(id, row)
+  return row
+}
+
+function removeRow(id, row) {
+  const isFocused = row.contains(document.activeElement)
+  const lost = [...drafts].filter((cell) => row.contains(cell) && drafts.delete(cell))
+  neighbour = row.nextElementSibling ?? row.previousElementSibling ?? $("add")
+  row.remove()
+  rows.delete(id)
+  if (doomed.has(id)) deleted.push(doomed.get(id))
+  if (doomed.delete(id)) toast()
+  else if (lost.length > 0) toast(`Job ${id} was deleted while you were writing in it`)
+  if (isFocused) ($("toast").hidden ? neighbour.querySelector("button") : $("undo")).focus()
+}
+
+function drawCount() {
+  const shown = $("jobs").querySelectorAll(":scope > :not([hidden])").length
+  const total = `${jobs.rows.length} ${jobs.rows.length === 1 ? "job" : "jobs"}`
+  const count = shown < jobs.rows.length ? `${shown} of ${total}` : total
+  $("count").textContent = jobs.error ? explain(jobs.error, "loaded") : jobs.state === "loading" ? "Loading" : count
+}
+
+// ---- editing in place: Enter saves, and so does leaving the cell; Escape puts the server's value back
+
+// Days are those in UTC, so that everybody sees the same.
+const textOf = (value) => (value instanceof Date ? value.toISOString().slice(0, 10) : String(value ?? ""))
+const valueOf = (cell) => (cell.type === "date" ? cell.valueAsDate : cell.value.trim() || null)
+const idOf = (cell) => Number(cell.closest("tr").dataset.id)
+
+function save(cell) {
+  const job = jobs.get(idOf(cell))
+  if (!job || !cell.validity.valid || !drafts.delete(cell) || cell.value === textOf(job[cell.name])) return
+  doomed.delete(job.id)
+  attempt(jobs.save(job, { [cell.name]: valueOf(cell) }), "saved", say)
+}
+
+$("jobs").oninput = ({ target }) => drafts.add(target)
+$("jobs").onchange = ({ target }) => save(target)
+$("jobs").onkeydown = ({ key, target }) => {
+  if (key === "Enter" && target.reportValidity()) save(target)
+  if (key === "Escape" && drafts.delete(target)) touch(idOf(target))
+}
+$("jobs").addEventListener("focusout", ({ target }) => {
+  save(target)
+  if (drafts.delete(target) || target.validity.badInput) {
+    toast(`${target.ariaLabel} was not saved: ${target.validationMessage}`)
+    target.value = ""
+  }
+  touch(idOf(target)) // puts back what was not saved; and a row that the filter hides could stay until now
+})
+
+// ---- adding, deleting, and undoing that, which makes a job with the same id
+
+const doomed = new Map() // the id of a job that is being deleted here: the job
+const deleted = [] // jobs that can be had back, the last one last
+let neighbour = $("add") // of the last row that went: it has the focus when the toast goes
+
+$("add").onsubmit = async (event) => {
+  event.preventDefault()
+  const fields = [...$("add").querySelectorAll("[name]")].map((cell) => [cell.name, valueOf(cell)])
+  $("add").inert = true // or a second press would add it twice
+  const job = await attempt(jobs.create(Object.fromEntries(fields)), "added")
+  $("add").inert = false
+  if (job) $("add").reset()
+  if (job && !isWanted(job)) toast(`Added job ${job.id}, which the filter hides`)
+  $("add").querySelector("input").focus()
+}
+
+$("jobs").onclick = ({ target }) => {
+  const job = jobs.get(idOf(target))
+  if (target.name !== "delete" || jobs.status(job).busy) return
+  doomed.set(job.id, job)
+  attempt(jobs.delete(job), "deleted", say)
+}
+
+$("undo").onclick = async () => {
+  const job = deleted.pop()
+  if (!(await attempt(jobs.create(job), "restored"))) return deleted.push(job)
+  drawRow(job.id)
+  rows.get(job.id).querySelector("input").focus()
+  toast()
+}
+
+$("dismiss").onclick = () => {
+  deleted.length = 0
+  toast()
+  neighbour.querySelector("button").focus()
+}
+
+// ---- telling
+
+/** What came of a change; where it failed that is told, and nothing came of it. */
+const attempt = (change, done, tell = toast) => change.catch((error) => tell(explain(error, done)))
+
+function explain({ code, message }, done) {
+  const why = { "connection-lost": "The line was cut", timeout: "No answer came" }[code]
+  return why ? `${why}: maybe ${done}. Once it is open, the table is what the server has.` : `Not ${done}: ${message}`
+}
+
+function toast(text = deleted.length > 0 ? `Deleted “${deleted.at(-1).title}”` : "") {
+  $("toast-text").textContent = text
+  $("undo").hidden = deleted.length === 0
+  $("toast").hidden = !text
+  say(text)
+}
+
+function say(text) {
+  $("said").textContent = text // for those who listen to the page
+}
