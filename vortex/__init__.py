@@ -35,6 +35,7 @@ from vortex.errors import (
 )
 from vortex.handlers.model_handler import ModelHandler
 from vortex.limits import Limits
+from vortex.node.assets import VortexAssets
 from vortex.node.peer import VortexPeer
 from vortex.node.service import vortexApplication, vortexService
 from vortex.node.vortex import Vortex
@@ -95,6 +96,7 @@ __all__ = [
     "UnknownRecord",
     "UnknownTupleType",
     "Vortex",
+    "VortexAssets",
     "VortexError",
     "VortexPeer",
     "VortexResource",

@@ -26,12 +26,12 @@ class TestArguments:
 
     def test_have_defaults_that_need_nothing(self, asked: list[dict[str, Any]]) -> None:
         assert main(["demo"]) == 0
-        assert asked == [{"port": 8080, "host": "127.0.0.1", "database": None}]
+        assert asked == [{"port": 8080, "host": "127.0.0.1", "database": None, "anonymous": False}]
 
     def test_reach_the_demo(self, asked: list[dict[str, Any]]) -> None:
-        main(["demo", "--port", "0", "--host", "::1", "--database", "sqlite:///x"])
+        main(["demo", "--port", "0", "--host", "::1", "--database", "sqlite:///x", "--anonymous"])
 
-        assert asked == [{"port": 0, "host": "::1", "database": "sqlite:///x"}]
+        assert asked == [{"port": 0, "host": "::1", "database": "sqlite:///x", "anonymous": True}]
 
     @pytest.mark.parametrize("port", ["65536", "-1", "http", "", "8080x", "\u0668"])
     def test_say_what_a_port_is(

@@ -21,7 +21,8 @@ class TestTheWheel:
     def test_holds_every_file_of_the_library_and_the_drop_in_and_nothing_else(self, wheel: Path) -> None:
         dropin = LIBRARY / "cli" / "dropin"
         sources = {path for path in LIBRARY.rglob("*.py") if path.parent != dropin}
-        served = {path for path in (LIBRARY / "static").rglob("*") if path.is_file()}
+        folders = LIBRARY / "static", LIBRARY / "cli" / "board"
+        served = {path for folder in folders for path in folder.rglob("*") if path.is_file()}
         expected = {path.relative_to(ROOT).as_posix() for path in {*sources, *served, LIBRARY / "py.typed"}}
 
         with ZipFile(wheel) as archive:

@@ -12,7 +12,9 @@ import ipaddress
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
-__all__ = ["isLocalAddress", "isLocalRequest"]
+from vortex.tuples.hints import short
+
+__all__ = ["isLocalAddress", "whyNotLocal"]
 
 PROXY_MARKS = ("forwarded", "x-real-ip")
 
@@ -27,23 +29,27 @@ def isLocalAddress(address: str) -> bool:
     return (mapped or ip).is_loopback
 
 
-def isLocalRequest(address: str | None, headerNames: Iterable[str], host: str | None) -> bool:
+def whyNotLocal(address: str | None, headerNames: Iterable[str], host: str | None) -> str | None:
     """
     Args:
         address: The peer's IP address as text; None for a Unix socket, which is local.
         headerNames: The names of all headers of the request.
         host: Its Host header.
+
+    Returns:
+        None for a request of this machine; else what shows that it is none, to follow on "... and".
     """
     if address is not None and not isLocalAddress(address):
-        return False
+        return f"this request comes from {address}"
     for name in headerNames:
-        name = name.lower()
-        if name in PROXY_MARKS or name.startswith("x-forwarded-"):
-            return False
+        if name.lower() in PROXY_MARKS or name.lower().startswith("x-forwarded-"):
+            return f"this request was handed on by a proxy, as its header {short(name)} shows"
     if host is None:
-        return True
+        return None
     try:
         hostname = urlsplit(f"//{host}").hostname or ""
     except ValueError:
-        return False
-    return hostname == "localhost" or hostname.endswith(".localhost") or isLocalAddress(hostname)
+        hostname = ""
+    if hostname == "localhost" or hostname.endswith(".localhost") or isLocalAddress(hostname):
+        return None
+    return f"this request is for {short(host)}, which is no name of this machine alone"

@@ -26,16 +26,23 @@ from twisted.logger import (
 
 from vortex.access.local import isLocalAddress
 from vortex.cli.demo_board import Board, Job, openBoard
-from vortex.cli.demo_page import BoardPage
+from vortex.cli.demo_people import People
+from vortex.cli.demo_rules import JobRules
+from vortex.cli.demo_site import DemoSite
 from vortex.node.vortex import Vortex
 from vortex.orm.orm_crud_handler import OrmCrudHandler
-from vortex.transports.http import VortexResource
 from vortex.transports.http_site import VortexSite
 
 __all__ = ["demo", "handlersOf"]
 
 
-def demo(*, port: int, host: str, database: str | None) -> int:
+Handlers = list[OrmCrudHandler | People]
+
+WRITABLE = ("id", "title", "status", "assignee", "due")
+"""All, so that a deleted job can come back as it was."""
+
+
+def demo(*, port: int, host: str, database: str | None, anonymous: bool = False) -> int:
     """
     Run the server until it is told to end.
 
@@ -43,6 +50,7 @@ def demo(*, port: int, host: str, database: str | None) -> int:
         port: Where to listen; 0: any free port.
         host: The address to listen on. Any but a loopback address opens the board to other machines.
         database: The database's URL; None: a SQLite file in this folder.
+        anonymous: Whether to let in everybody who gets here, also through a proxy.
 
     Returns:
         0, after Ctrl-C or SIGTERM.
@@ -53,7 +61,7 @@ def demo(*, port: int, host: str, database: str | None) -> int:
     _logWarnings()
     board = openBoard(database)
     try:
-        react(_serve, (board, host, port))
+        react(_serve, (board, host, port, anonymous))
     except SystemExit as end:
         if end.code:
             raise
@@ -62,18 +70,19 @@ def demo(*, port: int, host: str, database: str | None) -> int:
     return 0
 
 
-def handlersOf(vortex: Vortex, board: Board) -> list[OrmCrudHandler]:
+def handlersOf(vortex: Vortex, board: Board) -> Handlers:
     """What the demo offers; it is there for as long as these are kept."""
-    return [
-        OrmCrudHandler(board.sessions, Job, {"key": "demo.jobs"}, True, vortex),
-        OrmCrudHandler(board.sessions, Job, {"key": "demo.job"}, vortex=vortex),
-    ]
+    jobs = OrmCrudHandler(board.sessions, Job, {"key": "demo.jobs"}, True, vortex, writable=WRITABLE)
+    job = OrmCrudHandler(board.sessions, Job, {"key": "demo.job"}, vortex=vortex, writable=WRITABLE)
+    for handler in (jobs, job):
+        handler.addExtension(Job, JobRules())
+    return [jobs, job, People(vortex)]
 
 
-async def _serve(reactor: Any, board: Board, host: str, port: int) -> None:
-    vortex = Vortex("demo", anonymous=not _isLoopback(host), reactor=reactor)
+async def _serve(reactor: Any, board: Board, host: str, port: int, anonymous: bool) -> None:
+    vortex = Vortex("demo", anonymous=anonymous or not _isLoopback(host), reactor=reactor)
     handlers = handlersOf(vortex, board)
-    listening = await _listen(reactor, vortex, board, host, port)
+    listening = await _listen(reactor, vortex, host, port)
     running: Deferred[None] = Deferred()
     reactor.callWhenRunning(running.callback, None)
     await running  # from here on a signal ends it in order
@@ -88,20 +97,18 @@ async def _serve(reactor: Any, board: Board, host: str, port: int) -> None:
     await Deferred()  # until then
 
 
-async def _stop(listening: Any, vortex: Vortex, handlers: list[OrmCrudHandler]) -> None:
+async def _stop(listening: Any, vortex: Vortex, handlers: Handlers) -> None:
     await listening.stopListening()
     await vortex.shutdown()
     for handler in handlers:
         handler.shutdown()
 
 
-async def _listen(reactor: Any, vortex: Vortex, board: Board, host: str, port: int) -> Any:
-    root = BoardPage(vortex, board, _address(host, port))
-    for path in (b"vortex", b"vortexws"):
-        root.putChild(path, VortexResource(vortex))
+async def _listen(reactor: Any, vortex: Vortex, host: str, port: int) -> Any:
+    site = VortexSite(DemoSite(vortex), vortex.limits)
     makeEndpoint = TCP6ServerEndpoint if ":" in host else TCP4ServerEndpoint
     try:
-        return await makeEndpoint(reactor, port, interface=host).listen(VortexSite(root, vortex.limits))
+        return await makeEndpoint(reactor, port, interface=host).listen(site)
     except CannotListenError as error:
         isTaken = error.socketError.errno in (errno.EADDRINUSE, errno.EACCES)
         wayOut = "; choose another with --port, or --port 0 for any that is free" if isTaken else ""

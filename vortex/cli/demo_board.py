@@ -7,28 +7,28 @@ with a database that a person has named is said to that person, in one line.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import DateTime, Enum, Insert, String, create_engine, func, insert, inspect, select
+from sqlalchemy import DateTime, Enum, Insert, String, create_engine, func, insert, inspect, select, text
 from sqlalchemy.engine import URL, Engine, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
 from sqlalchemy.pool import StaticPool
 
-from vortex.errors import VortexError
-from vortex.orm.work import working
 from vortex.tuples.tuple import Tuple, addTupleType
 
-__all__ = ["DEFAULT_DATABASE", "Board", "Glance", "Job", "openBoard"]
+__all__ = ["DEFAULT_DATABASE", "LENGTHS", "Board", "Job", "greatestId", "openBoard"]
 
 DEFAULT_DATABASE = "sqlite:///vortex-demo.sqlite"
 
 CONNECT_SECONDS = 10
 """How long a PostgreSQL server may take to answer before it is given up."""
+
+
+LENGTHS = {"title": 200, "assignee": 80}
+"""Characters that a text may have. SQLite would hold longer ones too."""
 
 
 class Base(DeclarativeBase):
@@ -41,26 +41,14 @@ class Job(Tuple, Base):
 
     __tupleType__ = "demo.Job"
     __tablename__ = "vortex_demo_job"
+    # An id is never given twice, or who undoes a delete would write over a newer row.
+    __table_args__ = ({"sqlite_autoincrement": True},)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    title: Mapped[str] = mapped_column(String(200))
+    title: Mapped[str] = mapped_column(String(LENGTHS["title"]))
     status: Mapped[str] = mapped_column(Enum("open", "doing", "done", native_enum=False), default="open")
-    assignee: Mapped[str | None] = mapped_column(String(80))
+    assignee: Mapped[str | None] = mapped_column(String(LENGTHS["assignee"]))
     due: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
-
-
-@dataclass(frozen=True)
-class Glance:
-    """
-    What a page shows of the board.
-
-    Attributes:
-        jobs: The newest, newest first.
-        count: How many there are in all.
-    """
-
-    jobs: Sequence[Job]
-    count: int
 
 
 class Board:
@@ -76,20 +64,6 @@ class Board:
         self._engine = engine
         self.place = place
         self.sessions = sessionmaker(engine)
-
-    def glance(self, most: int) -> Glance:
-        """
-        Up to *most* jobs. This blocks: call it in a thread.
-
-        Raises:
-            DatabaseUnavailable: If the database cannot be reached.
-        """
-        with working(self.sessions, Job.__mapper__, {}) as work:
-            session: Session = work.session
-            jobs = list(session.scalars(select(Job).order_by(Job.id.desc()).limit(most)))
-            count = session.scalar(select(func.count()).select_from(Job)) or 0
-            work.complete(jobs)
-            return Glance(jobs, count)
 
     def close(self) -> None:
         """Let go of the database."""
@@ -121,11 +95,24 @@ def openBoard(database: str | None = None) -> Board:
             if not inspect(connection).has_table(Job.__tablename__):
                 Base.metadata.create_all(connection)
                 connection.execute(_firstJobs(datetime.now(UTC)))
-        board.glance(1)
-    except (SQLAlchemyError, VortexError, OSError) as error:
+            connection.execute(select(Job.__table__).limit(1))  # it may be a table of somebody else's
+    except (SQLAlchemyError, OSError) as error:
         board.close()
         raise SystemExit(f"vortex demo: the database {place} cannot be used: {_why(error)}") from None
     return board
+
+
+def greatestId(session: Session) -> int:
+    """The greatest id that the database has given to a job, whether or not that is still there."""
+    statement = _GREATEST_ID.get(session.get_bind().dialect.name)
+    issued = None if statement is None else session.scalar(text(statement))
+    return issued or session.scalar(select(func.max(Job.id))) or 0
+
+
+_GREATEST_ID = {
+    "sqlite": f"select seq from sqlite_sequence where name = '{Job.__tablename__}'",
+    "postgresql": f"select pg_sequence_last_value(pg_get_serial_sequence('{Job.__tablename__}', 'id'))",
+}
 
 
 def _url(database: str) -> URL:

@@ -36,7 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "vortex demo keeps its jobs in a database and needs SQLAlchemy: pip install 'txvortex[orm]'"
         ) from None
     try:
-        return demo(port=options.port, host=options.host, database=options.database)
+        return demo(
+            port=options.port, host=options.host, database=options.database, anonymous=options.anonymous
+        )
     except KeyboardInterrupt:  # before the reactor took over
         return 130
 
@@ -71,6 +73,11 @@ def _parser() -> argparse.ArgumentParser:
         metavar="URL",
         help="a database's URL, as in postgresql://user:password@host/name "
         "(default: vortex-demo.sqlite, a SQLite file in this folder)",
+    )
+    demo.add_argument(
+        "--anonymous",
+        action="store_true",
+        help="let in everybody who gets here, also through a proxy on this machine",
     )
     return parser
 

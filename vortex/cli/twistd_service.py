@@ -25,7 +25,7 @@ from twisted.python.usage import UsageError
 from twisted.web.resource import IResource, Resource
 from twisted.web.server import Request
 
-from vortex.node.service import vortexService
+from vortex.node.service import STATIC, vortexService
 from vortex.node.vortex import Vortex
 
 __all__ = ["Options", "findApplication", "makeService"]
@@ -51,6 +51,7 @@ class Options(TwistedOptions):
     ]
     optFlags: ClassVar[list[list[object]]] = [
         ["anonymous", None, "Let in programs on other machines, without asking who they are."],
+        ["no-static", None, "Do not serve the browser client at static/."],
     ]
 
     application: Application
@@ -68,6 +69,8 @@ class Options(TwistedOptions):
         self["path"] = self["path"].strip("/")
         if not self["path"] or "/" in self["path"]:
             raise UsageError("--path takes one segment, as in --path vortex")
+        if self["path"] == STATIC and not self["no-static"]:
+            raise UsageError(f"--path {STATIC} is where the browser client is served; see --no-static")
         if self["port"].isdecimal():
             self["port"] = f"tcp:{self['port']}"
         try:
@@ -89,7 +92,9 @@ def makeService(options: Options) -> IService:
             app=options["app"],
         )
     root = _rootOf(made) if IResource.providedBy(made) else None
-    service = vortexService(vortex, options["port"], path=options["path"], root=root)
+    hasItsOwn = root is not None and STATIC.encode() in root.children
+    static = not (options["no-static"] or hasItsOwn)
+    service = vortexService(vortex, options["port"], path=options["path"], root=root, static=static)
     _Keeping(made).setServiceParent(service)
     return service
 

@@ -1,7 +1,8 @@
 """
 Service: a node as a twistd application, from one call.
 
-Whoever has a `twisted.web` site already puts a `VortexResource` into it instead.
+Whoever has a `twisted.web` site already puts a `VortexResource` into it instead, and a `VortexAssets` where
+its pages are to find the browser client.
 """
 
 from __future__ import annotations
@@ -14,12 +15,17 @@ from twisted.application.service import Application, IServiceCollection, MultiSe
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.web.resource import Resource
+from twisted.web.server import Request
 
+from vortex.node.assets import VortexAssets
 from vortex.node.vortex import Vortex
 from vortex.transports.http import VortexResource
 from vortex.transports.http_site import VortexSite
 
-__all__ = ["VortexService", "vortexApplication", "vortexService"]
+__all__ = ["STATIC", "VortexService", "vortexApplication", "vortexService"]
+
+STATIC = "static"
+"""Where a site has the browser client: beside the vortex, so that a page finds both by relative URLs."""
 
 
 class VortexService(Service):
@@ -33,12 +39,37 @@ class VortexService(Service):
         return self._vortex.shutdown()
 
 
+class _Client(VortexAssets):
+    """The browser client's files, before whatever *root* itself makes of addresses below ``static/``."""
+
+    def __init__(self, root: Resource) -> None:
+        super().__init__()
+        self._root = root
+
+    def getChild(self, path: bytes, request: Request) -> Resource:
+        assert request.postpath is not None
+        assert request.prepath is not None
+        if b"/".join((path, *request.postpath)).decode("utf-8", "replace") in self.names:
+            return super().getChild(path, request)
+        request.postpath.insert(0, request.prepath.pop())
+        return self._ofRoot(request)
+
+    def render(self, request: Request) -> bytes | int:
+        rendered: bytes | int = self._ofRoot(request).render(request)
+        return rendered
+
+    def _ofRoot(self, request: Request) -> Resource:
+        resource: Resource = self._root.getChild(STATIC.encode(), request)
+        return resource
+
+
 def vortexService(
     vortex: Vortex,
     endpoint: str | IStreamServerEndpoint,
     *,
     path: str = "vortex",
     root: Resource | None = None,
+    static: bool = True,
 ) -> MultiService:
     """
     A service that serves *vortex* by HTTP: held-open POST and WebSocket.
@@ -49,9 +80,22 @@ def vortexService(
             "tcp:8080" or "tcp:8080:interface=127.0.0.1".
         path: Where peers connect: this path, and the same with "ws" behind it, which
             is where VortexPY looks for WebSockets.
-        root: What else the site serves, and at ``/``; the two paths are put into it.
+        root: What else the site serves, and at ``/``; the paths are put into it.
+        static: Whether to serve the browser client too, as ``static/vortex.mjs``. What else
+            is asked for below ``static/`` is the root's, as it is without.
+
+    Raises:
+        ValueError: If ``static`` is taken: *root* has a child of that name, or *path* is it.
     """
     root = Resource() if root is None else root
+    if static:
+        if path == STATIC or STATIC.encode() in root.children:
+            taken = f"path is {path!r}" if path == STATIC else f"the root has a child {STATIC!r} already"
+            raise ValueError(
+                f"the browser client is served at {STATIC}/, but {taken}: pass static=False, "
+                "and put a VortexAssets() where you like"
+            )
+        root.putChild(STATIC.encode(), _Client(root))
     resource = VortexResource(vortex)
     root.putChild(path.encode(), resource)
     root.putChild(path.encode() + b"ws", resource)
@@ -73,6 +117,7 @@ def vortexApplication(
     *,
     path: str = "vortex",
     root: Resource | None = None,
+    static: bool = True,
 ) -> IServiceCollection:
     """
     A whole application for ``twistd -ny``; arguments as `vortexService` has them.
@@ -82,5 +127,6 @@ def vortexApplication(
         application = vortexApplication(Vortex("jobs"), "tcp:8080")
     """
     application = cast(IServiceCollection, Application(vortex.name))
-    vortexService(vortex, endpoint, path=path, root=root).setServiceParent(IServiceCollection(application))
+    service = vortexService(vortex, endpoint, path=path, root=root, static=static)
+    service.setServiceParent(IServiceCollection(application))
     return application

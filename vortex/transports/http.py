@@ -18,7 +18,7 @@ from twisted.internet.interfaces import IAddress
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
 
-from vortex.access.local import isLocalRequest
+from vortex.access.local import whyNotLocal
 from vortex.access.origin import originAllowed
 from vortex.errors import LimitExceeded, VortexError, errorText
 from vortex.limits import Limits
@@ -28,7 +28,7 @@ from vortex.transports.held_post import HeldPost, PostPeers
 from vortex.transports.transport import LinkHost
 from vortex.transports.websocket import WebSocketUpgrader
 
-__all__ = ["VortexResource"]
+__all__ = ["VortexResource", "plainAnswer", "whyNotServed"]
 
 RETRY_SECONDS = b"10"
 
@@ -83,12 +83,9 @@ class VortexResource(Resource):
             request.setHeader(b"Allow", b"POST, GET")
             raise _Refused(405, "a vortex is reached by a POST that is held open, or a WebSocket upgrade")
         except _Refused as refusal:
-            request.setResponseCode(refusal.status)
-            request.setHeader(b"Content-Type", b"text/plain; charset=utf-8")
-            request.setHeader(b"Cache-Control", b"no-store")
             if refusal.status == 503:
                 request.setHeader(b"Retry-After", RETRY_SECONDS)
-            return f"{refusal}\n".encode()
+            return plainAnswer(request, refusal.status, str(refusal))
 
     def _post(self, request: Request) -> int:
         uuid, name = self._admit(request)
@@ -121,15 +118,11 @@ class VortexResource(Resource):
             _Refused: If this request may not come in.
         """
         self._checkOrigin(request)
-        host = self._host
-        if not host.anonymous and not isLocalRequest(
-            _ip(request.getClientAddress()),
-            (name.decode("latin-1") for name, _ in request.requestHeaders.getAllRawHeaders()),
-            _header(request, "Host"),
-        ):
+        why = whyNotServed(self._host, request)
+        if why is not None:
             raise _Refused(
                 403,
-                "this vortex serves programs on its own machine only; "
+                f"this vortex serves programs on its own machine only, and {why}; "
                 "to open it to others its owner passes anonymous=True to Vortex()",
             )
         uuid, name = (_argument(request, key) for key in ("vortexUuid", "vortexName"))
@@ -159,6 +152,32 @@ PIECE = 64 << 10
 
 MAX_IDENTITY = 512
 """Characters that a peer's uuid and name may have together."""
+
+
+def whyNotServed(node: LinkHost, request: Request) -> str | None:
+    """
+    Why *node* does not serve whoever has sent *request*, to follow on "... and"; None if it does.
+
+    For resources beside a `VortexResource` that are for the same people.
+    """
+    if node.anonymous:
+        return None
+    return whyNotLocal(
+        _ip(request.getClientAddress()),
+        (name.decode("latin-1") for name, _ in request.requestHeaders.getAllRawHeaders()),
+        _header(request, "Host"),
+    )
+
+
+def plainAnswer(request: Request, status: int, text: str) -> bytes:
+    """What to return from `render` for an answer that is a line of text: an error, and not to be kept."""
+    body = f"{text}\n".encode("utf-8", "replace")
+    request.setResponseCode(status)
+    request.setHeader(b"Content-Type", b"text/plain; charset=utf-8")
+    request.setHeader(b"X-Content-Type-Options", b"nosniff")
+    request.setHeader(b"Cache-Control", b"no-store")
+    request.setHeader(b"Content-Length", b"%d" % len(body))
+    return b"" if request.method == b"HEAD" else body
 
 
 def _frames(body: bytes, limits: Limits) -> list[bytes]:
