@@ -142,6 +142,21 @@ class TestArguments:
             == "--path takes one segment, as in --path vortex"
         )
 
+    def test_say_that_a_path_is_taken(self, app: Any) -> None:
+        app.board = lambda vortex: None
+        command = ("--app", "boards:board", "--path", "static")
+
+        assert refused(*command) == "--path static is where the browser client is served; see --no-static"
+        assert options(*command, "--no-static")["path"] == "static"
+
+
+@pytest.fixture
+def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A browser client of one short file."""
+    (tmp_path / "static").mkdir()
+    (tmp_path / "static" / "vortex.mjs").write_text("the client")
+    monkeypatch.setattr("vortex.node.assets.CLIENT", tmp_path / "static")
+
 
 class Running:
     """The service of an application, and its site without a socket."""
@@ -230,6 +245,31 @@ class TestService:
 
         assert running.get(path) == f"200 leaf {seen}".strip()
         assert running.get("/vortex").startswith("405")
+
+    @pytest.mark.usefixtures("client")
+    @pytest.mark.parametrize("made", [lambda: None, Leaf, Resource])
+    def test_serves_the_client(self, app: Any, made: Any) -> None:
+        app.board = lambda vortex: made()
+
+        assert Running().get("/static/vortex.mjs") == "200 the client"
+
+    @pytest.mark.usefixtures("client")
+    def test_leaves_to_a_resource_that_takes_all_addresses_what_is_its_own(self, app: Any) -> None:
+        app.board = lambda vortex: Leaf()
+
+        assert Running().get("/static/app.js") == "200 leaf static/app.js"
+        assert Running("--no-static").get("/static/vortex.mjs") == "200 leaf static/vortex.mjs"
+
+    @pytest.mark.usefixtures("client")
+    def test_leaves_a_resource_its_own_static(self, app: Any) -> None:
+        def board(vortex: Vortex) -> Resource:
+            root = Resource()
+            root.putChild(b"static", Leaf())
+            return root
+
+        app.board = board
+
+        assert Running().get("/static/vortex.mjs") == "200 leaf vortex.mjs"
 
     def test_an_error_of_the_application_comes_out_as_it_is(self, app: Any) -> None:
         def board(vortex: Vortex) -> None:

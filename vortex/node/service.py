@@ -7,6 +7,7 @@ its pages are to find the browser client.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import cast
 
 from twisted.application import strports
@@ -87,6 +88,7 @@ def vortexService(
     Raises:
         ValueError: If ``static`` is taken: *root* has a child of that name, or *path* is it.
     """
+    client = VortexAssets if root is None else partial(_Client, root)
     root = Resource() if root is None else root
     if static:
         if path == STATIC or STATIC.encode() in root.children:
@@ -95,7 +97,7 @@ def vortexService(
                 f"the browser client is served at {STATIC}/, but {taken}: pass static=False, "
                 "and put a VortexAssets() where you like"
             )
-        root.putChild(STATIC.encode(), _Client(root))
+        root.putChild(STATIC.encode(), client())
     resource = VortexResource(vortex)
     root.putChild(path.encode(), resource)
     root.putChild(path.encode() + b"ws", resource)
