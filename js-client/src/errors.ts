@@ -1,0 +1,86 @@
+/**
+ * Errors: everything that the client raises on purpose, and the stable word for each.
+ *
+ * The words are those that the server uses. Nothing is logged here.
+ */
+
+/** Whatever goes wrong in a way that a caller can do something about. */
+export class VortexError extends Error {
+  /** Lower-case words joined by hyphens; stable, unlike the message. */
+  readonly code: string
+
+  constructor(message: string, code = "internal") {
+    super(message)
+    this.name = new.target.name
+    this.code = code
+  }
+}
+
+/** There is no line: nothing was sent. */
+export class NotConnected extends VortexError {
+  constructor(message: string) {
+    super(message, "not-connected")
+  }
+}
+
+/** The line went away before the answer came: what was asked for may or may not have happened. */
+export class ConnectionLost extends VortexError {
+  constructor(message: string) {
+    super(message, "connection-lost")
+  }
+}
+
+/** No answer came in time. */
+export class RequestTimeout extends VortexError {
+  constructor(message: string) {
+    super(message, "timeout")
+  }
+}
+
+/** A message, or a value in it, is not what it should be. */
+export class DecodeError extends VortexError {
+  /**
+   * @param problem - What was expected, and what came.
+   * @param path - Where, as in ".tuples[3].due".
+   */
+  constructor(problem: string, path = "") {
+    super(path ? `${problem} - at ${path}` : problem, "bad-payload")
+  }
+}
+
+/** A value cannot travel. */
+export class EncodeError extends VortexError {
+  constructor(problem: string, path = "") {
+    super(path ? `${problem} - at ${path}` : problem, "cannot-encode")
+  }
+}
+
+/** What came is over one of the `Limits`. */
+export class LimitExceeded extends VortexError {
+  /** The name of the limit. */
+  readonly limit: string
+
+  constructor(limit: string, message: string) {
+    super(`${message} (${limit})`, "limit-exceeded")
+    this.limit = limit
+  }
+}
+
+/** What the other end answered instead of doing what it was asked for. */
+export class RemoteError extends VortexError {
+  constructor(code: string, message: string) {
+    super(message, code)
+  }
+}
+
+/**
+ * The error that a payload's `result` tells.
+ *
+ * @returns null for null and true, which mean that all is well.
+ */
+export function errorOf(result: unknown): VortexError | null {
+  if (result === null || result === undefined || result === true) return null
+  const text = typeof result === "string" ? result : JSON.stringify(result)
+  const [head, code] = /^([a-z]+(?:-[a-z]+)*): /.exec(text) ?? []
+  return head && code ? new RemoteError(code, text.slice(head.length)) : new RemoteError("remote-error", text)
+}

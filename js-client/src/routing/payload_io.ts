@@ -1,0 +1,128 @@
+/**
+ * PayloadIO: takes each message to the endpoints that it matches, and to who waits for it.
+ *
+ * Messages are delivered in the order they came in, although what is in them is unpacked meanwhile. It is unpacked
+ * once, and only if somebody wants it. What one callback raises is reported, and is nothing to the next.
+ */
+
+import { type VortexError, errorOf } from "../errors.ts"
+import type { Limits } from "../limits.ts"
+import type { Envelope } from "../protocol/envelope.ts"
+import type { Payload } from "../protocol/payload.ts"
+import { Delivery } from "./delivery.ts"
+import { MESSAGE_ID, isSubset } from "./filt.ts"
+import type { PayloadEndpoint } from "./payload_endpoint.ts"
+
+interface Waiting {
+  resolve: (payload: Payload) => void
+  reject: (error: unknown) => void
+}
+
+export class PayloadIO {
+  readonly #limits: Limits
+  readonly #send: (payload: Payload) => Promise<void>
+  readonly #onError: (error: unknown) => void
+  readonly #endpoints = new Set<PayloadEndpoint>()
+  readonly #waiting = new Map<string, Waiting>()
+  #last: Promise<void> = Promise.resolve()
+
+  /**
+   * @param send - Sends what a callback answers.
+   * @param onError - Is told what could not be read, and what a callback raised.
+   */
+  constructor(limits: Limits, send: (payload: Payload) => Promise<void>, onError: (error: unknown) => void) {
+    this.#limits = limits
+    this.#send = send
+    this.#onError = onError
+  }
+
+  get endpoints(): readonly PayloadEndpoint[] {
+    return [...this.#endpoints]
+  }
+
+  /** For endpoints. */
+  add(endpoint: PayloadEndpoint): void {
+    this.#endpoints.add(endpoint)
+  }
+
+  /** For endpoints. */
+  discard(endpoint: PayloadEndpoint): void {
+    this.#endpoints.delete(endpoint)
+  }
+
+  /**
+   * Deliver a message, after those that came before.
+   *
+   * @returns When that is done; it never rejects.
+   */
+  route(coming: Envelope | Promise<Envelope>): Promise<void> {
+    // Whoever waits for it has it from here on, even if the line breaks before it is unpacked.
+    const claimed = coming instanceof Promise ? undefined : this.#claim(coming)
+    this.#last = this.#last.then(async () => {
+      try {
+        const envelope = await coming
+        await this.#deliver(envelope, claimed ?? this.#claim(envelope))
+      } catch (error) {
+        claimed?.reject(error)
+        this.#onError(error)
+      }
+    })
+    return this.#last
+  }
+
+  /** The answer to the request of that id; *withdraw* tells it to wait no longer. */
+  waitFor(id: string): { readonly answer: Promise<Payload>; readonly withdraw: (reason: unknown) => void } {
+    const answer = new Promise<Payload>((resolve, reject) => {
+      this.#waiting.set(id, { resolve, reject })
+    })
+    const withdraw = (reason: unknown): void => {
+      const waiting = this.#waiting.get(id)
+      this.#waiting.delete(id)
+      waiting?.reject(reason)
+    }
+    return { answer, withdraw }
+  }
+
+  /** End every request whose answer has not come in with *error*. */
+  failAll(error: VortexError): void {
+    const all = [...this.#waiting.values()]
+    this.#waiting.clear()
+    for (const waiting of all) waiting.reject(error)
+  }
+
+  #claim(envelope: Envelope): Waiting | undefined {
+    const id = envelope.filt[MESSAGE_ID]
+    if (typeof id !== "string") return undefined
+    const waiting = this.#waiting.get(id)
+    this.#waiting.delete(id)
+    return waiting
+  }
+
+  async #deliver(envelope: Envelope, waiting: Waiting | undefined): Promise<void> {
+    const isWanted = (endpoint: PayloadEndpoint): boolean => isSubset(endpoint.filt, envelope.filt)
+    if (!waiting && !this.endpoints.some(isWanted)) return
+    let payload: Payload
+    try {
+      payload = await envelope.open(this.#limits)
+    } catch (error) {
+      waiting?.reject(error)
+      throw error
+    }
+    const error = errorOf(payload.result)
+    if (error) waiting?.reject(error)
+    else waiting?.resolve(payload)
+    const delivery = new Delivery(envelope.filt, envelope.isReply, this.#send)
+    for (const endpoint of this.endpoints.filter(isWanted)) {
+      // One that came before may have shut it down.
+      if (this.#endpoints.has(endpoint)) this.#call(endpoint, payload, delivery)
+    }
+  }
+
+  #call(endpoint: PayloadEndpoint, payload: Payload, delivery: Delivery): void {
+    try {
+      Promise.resolve(endpoint.callback(payload, delivery)).catch(this.#onError)
+    } catch (error) {
+      this.#onError(error)
+    }
+  }
+}

@@ -1,0 +1,271 @@
+/**
+ * Convert: values and what they are in JSON.
+ *
+ *     null, text, true, number    as they are; NaN and the infinities are {"_ft": "float"}
+ *     BigInt                      {"_ft": "int", "_fd": digits}; what comes is a number where that is exact
+ *     Date, DateTime              {"_ft": "datetime", "_fd": "2026-01-02 03:04:05.000006+0000"}
+ *     Uint8Array                  {"_ft": "bytes", "_fd": base64}
+ *     Array, Set                  a list
+ *     Map, plain object           an object; what comes is a plain object
+ *     Tuple                       {"_ct": "rt", "_c": its type, field: ...}
+ *
+ * JSON's text is `protocol/json_text`'s; what envelopes and payloads are, those files say.
+ */
+
+import { DecodeError, EncodeError, LimitExceeded, VortexError } from "../errors.ts"
+import { fromBase64, toBase64 } from "../protocol/base64.ts"
+import type { Limits } from "../limits.ts"
+import { DateTime } from "./date_time.ts"
+import { tupleClassOf } from "./registry.ts"
+import { Tuple, isForbidden, tupleTypeOf } from "./tuple.ts"
+
+type Json = Readonly<Record<string, unknown>>
+
+/** The reading of one message: what is allowed, and where it is. */
+export class Reading {
+  readonly limits: Limits
+  depthLeft: number
+  nodesLeft: number
+  readonly path: (string | number)[] = []
+
+  constructor(limits: Limits) {
+    this.limits = limits
+    this.depthLeft = limits.maxDepth
+    this.nodesLeft = limits.maxNodes
+  }
+}
+
+/** How objects that are no tuples are read, by their `_ct`. */
+export const compositeDecoders = new Map<string, (object: Json, reading: Reading) => unknown>()
+
+/** How values of a class are written, where they are more than plain objects. */
+export const compositeEncoders = new Map<unknown, (value: never, depth: number) => unknown>()
+
+// ---- in
+
+/**
+ * What *value*, as JSON holds it, stands for.
+ *
+ * @throws DecodeError where something in it is not what it should be; the message says where.
+ * @throws LimitExceeded if it is nested too deep, or too much.
+ */
+export function fromJsonable(value: unknown, reading: Reading): unknown {
+  try {
+    return decode(value, reading)
+  } catch (error) {
+    if (!(error instanceof DecodeError) || !reading.path.length) throw error
+    const path = reading.path.map((part) => (typeof part === "number" ? `[${part}]` : `.${part}`)).join("")
+    reading.path.length = 0
+    throw new DecodeError(error.message, path)
+  }
+}
+
+/** Own property *name* of a JSON object; undefined for what only its prototype has. */
+export function own(object: Json, name: string): unknown {
+  return Object.hasOwn(object, name) ? object[name] : undefined
+}
+
+function decode(value: unknown, reading: Reading): unknown {
+  if (typeof value !== "object" || value === null) return value
+  if (Array.isArray(value)) return decodeList(value, reading)
+  const object = value as Json
+  const kind = own(object, "_ft")
+  if (kind !== undefined) return decodeTagged(kind, object, reading)
+  const composite = own(object, "_ct")
+  if (composite === undefined || composite === null) return decodeInto({}, object, reading, false)
+  if (composite === "rt") return decodeTuple(object, reading)
+  const decoder = typeof composite === "string" ? compositeDecoders.get(composite) : undefined
+  if (!decoder) throw new DecodeError(`unknown kind of object, _ct = ${shown(composite)}`)
+  enter(reading, 1)
+  const made = decoder(object, reading)
+  reading.depthLeft++
+  return made
+}
+
+/** One level down, with *count* values there. */
+function enter(reading: Reading, count: number): void {
+  if (--reading.depthLeft < 0) throw new LimitExceeded("maxDepth", "values are nested too deep")
+  if ((reading.nodesLeft -= count) < 0) throw new LimitExceeded("maxNodes", "a message holds too many values")
+}
+
+function decodeList(list: readonly unknown[], reading: Reading): unknown[] {
+  enter(reading, list.length)
+  const decoded = list.map((item, index) => {
+    if (typeof item !== "object" || item === null) return item
+    reading.path.push(index)
+    const value = decode(item, reading)
+    reading.path.pop()
+    return value
+  })
+  reading.depthLeft++
+  return decoded
+}
+
+function decodeInto<T extends object>(target: T, object: Json, reading: Reading, isTuple: boolean): T {
+  const names = Object.keys(object)
+  enter(reading, names.length)
+  for (const name of names) {
+    if (isForbidden(name) || (isTuple && name.startsWith("_"))) continue
+    let value = object[name]
+    if (typeof value === "object" && value !== null) {
+      reading.path.push(name)
+      value = decode(value, reading)
+      reading.path.pop()
+    }
+    ;(target as Record<string, unknown>)[name] = value
+  }
+  reading.depthLeft++
+  return target
+}
+
+function decodeTuple(object: Json, reading: Reading): Tuple {
+  const type = own(object, "_c")
+  if (typeof type !== "string")
+    throw new DecodeError(`a tuple needs the name of its type, got _c = ${shown(type)}`)
+  const cls = tupleClassOf(type)
+  return decodeInto(cls ? new cls() : new Tuple(type), object, reading, true)
+}
+
+function decodeTagged(kind: unknown, object: Json, reading: Reading): unknown {
+  const decoder = typeof kind === "string" ? taggedDecoders.get(kind) : undefined
+  if (!decoder) throw new DecodeError(`unknown kind of value, _ft = ${shown(kind)}`)
+  let data = own(object, "_fd")
+  if (data === undefined) throw new DecodeError(`a value of the kind ${shown(kind)} needs an _fd`)
+  if (data === null) return null
+  // A number of many digits, or NaN, stands within its tag as one of its own.
+  if (typeof data === "object" && kind !== "list" && kind !== "dict") {
+    enter(reading, 1)
+    data = decode(data, reading)
+    reading.depthLeft++
+  }
+  const value = decoder(data, reading)
+  if (value === undefined)
+    throw new DecodeError(`expected a value of the kind ${shown(kind)}, got ${shown(data)}`)
+  return value
+}
+
+/** What each gives is undefined where it is not what it should be. */
+const taggedDecoders = new Map<string, (data: unknown, reading: Reading) => unknown>([
+  ["null", () => null],
+  ["bool", (data) => data === "1"],
+  ["str", (data) => (typeof data === "string" ? data : undefined)],
+  ["int", integer],
+  ["float", (data) => (typeof data === "string" ? floatOf(data) : isNumber(data) ? data : undefined)],
+  ["datetime", (data) => (typeof data === "string" ? new DateTime(data) : undefined)],
+  ["bytes", bytes],
+  ["wkb", bytes],
+  ["list", (data, reading) => (Array.isArray(data) ? decodeList(data, reading) : undefined)],
+  ["dict", (data, reading) => (isPlain(data) ? decodeInto({}, data, reading, false) : undefined)],
+])
+
+const isNumber = (data: unknown): boolean => typeof data === "number" || typeof data === "bigint"
+
+function integer(data: unknown): unknown {
+  if (typeof data === "bigint") return data
+  if (typeof data === "number") return Number.isFinite(data) ? Math.trunc(data) : undefined
+  if (typeof data !== "string" || !/^\s*[+-]?\d{1,4300}\s*$/.test(data)) return undefined
+  const number = Number(data)
+  return Number.isSafeInteger(number) ? number : BigInt(data.trim().replace(/^\+/, ""))
+}
+
+const infinities = new Map([
+  ["inf", Infinity],
+  ["infinity", Infinity],
+  ["nan", NaN],
+])
+
+function floatOf(text: string): number | undefined {
+  const [, sign, word = ""] =
+    /^\s*([+-]?)(nan|inf|infinity|\d+\.?\d*(?:e[+-]?\d+)?|\.\d+(?:e[+-]?\d+)?)\s*$/i.exec(text) ?? []
+  if (!word) return undefined
+  const value = infinities.get(word.toLowerCase()) ?? Number(word)
+  return sign === "-" ? -value : value
+}
+
+function bytes(data: unknown): Uint8Array | undefined {
+  return typeof data === "string" ? fromBase64(data) : undefined
+}
+
+// ---- out
+
+const MAX_DEPTH = 32
+
+/**
+ * *value* as JSON holds it.
+ *
+ * @throws EncodeError where something in it cannot travel; the message says where.
+ */
+export function toJsonable(value: unknown, path = "", depth = MAX_DEPTH): unknown {
+  switch (typeof value) {
+    case "string":
+    case "boolean":
+      return value
+    case "undefined":
+      return null
+    case "number":
+      return Number.isFinite(value)
+        ? value
+        : { _ft: "float", _fd: value > 0 ? "inf" : value < 0 ? "-inf" : "nan" }
+    case "bigint":
+      // Bare digits would lose some on their way through JSON.stringify.
+      return { _ft: "int", _fd: String(value) }
+    case "object":
+      return value && encodeObject(value, path, depth - 1)
+  }
+  throw new EncodeError(`a ${typeof value} cannot travel`, path)
+}
+
+function encodeObject(value: object, path: string, depth: number): unknown {
+  if (depth < 0)
+    throw new EncodeError(`values are nested deeper than ${MAX_DEPTH} levels`, path.slice(0, 200))
+  if (Array.isArray(value) || value instanceof Set)
+    return Array.from(value as Iterable<unknown>, (item, index) =>
+      toJsonable(item, `${path}[${index}]`, depth),
+    )
+  if (value instanceof Date) return { _ft: "datetime", _fd: dateText(value, path) }
+  if (value instanceof Uint8Array) return { _ft: "bytes", _fd: toBase64(value) }
+  const encoder = compositeEncoders.get(value.constructor)
+  if (encoder) return encoder(value as never, depth)
+  const encoded: Record<string, unknown> = {}
+  let pairs: Iterable<[unknown, unknown]>
+  if (value instanceof Tuple) {
+    encoded["_ct"] = "rt"
+    encoded["_c"] = tupleTypeOf(value)
+    if (!encoded["_c"]) throw new EncodeError(`${value.constructor.name} needs a static tupleType`, path)
+    pairs = Object.entries(value)
+  } else if (value instanceof Map) pairs = value
+  else if (isPlain(value)) pairs = Object.entries(value)
+  else throw new EncodeError(`a ${value.constructor.name} cannot travel`, path)
+  for (const [key, item] of pairs) {
+    const name = String(key)
+    if (name === "_ft" || name === "_ct") throw new EncodeError(`a key ${name} would be misread`, path)
+    // What is not there is left as it is by the one who reads this.
+    if (item !== undefined && !isForbidden(name)) encoded[name] = toJsonable(item, `${path}.${name}`, depth)
+  }
+  return encoded
+}
+
+function dateText(date: Date, path: string): string {
+  const time = date.getTime()
+  if (Number.isNaN(time)) throw new EncodeError("an invalid Date cannot travel", path)
+  if (date instanceof DateTime && new DateTime(date.text).getTime() === time) return date.text
+  const text = date.toISOString()
+  if (!/^\d{4}-/.test(text)) throw new EncodeError(`the year of ${text} has more than four digits`, path)
+  return text.replace("T", " ").replace("Z", "000+0000")
+}
+
+export function isPlain(value: unknown): value is Json {
+  if (typeof value !== "object" || value === null) return false
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === null || prototype === Object.prototype
+}
+
+/** *value* for an error's text: not all of it, it may be long. */
+export function shown(value: unknown): string {
+  return `${JSON.stringify(value)}`.slice(0, 60)
+}
+
+/** Whatever came of reading, as an error of ours. */
+export function readingError(error: unknown): VortexError {
+  return error instanceof VortexError ? error : new DecodeError(String(error))
+}
