@@ -84,3 +84,10 @@ export function errorOf(result: unknown): VortexError | null {
   const [head, code] = /^([a-z]+(?:-[a-z]+)*): /.exec(text) ?? []
   return head && code ? new RemoteError(code, text.slice(head.length)) : new RemoteError("remote-error", text)
 }
+
+/** Whatever was thrown, as an error with a code. */
+export function asVortexError(error: unknown): VortexError {
+  return error instanceof VortexError
+    ? error
+    : new VortexError(error instanceof Error ? error.message : String(error))
+}

@@ -12,7 +12,7 @@
  * JSON's text is `protocol/json_text`'s; what envelopes and payloads are, those files say.
  */
 
-import { DecodeError, EncodeError, LimitExceeded, VortexError } from "../errors.ts"
+import { DecodeError, EncodeError, LimitExceeded } from "../errors.ts"
 import { fromBase64, toBase64 } from "../protocol/base64.ts"
 import type { Limits } from "../limits.ts"
 import { DateTime } from "./date_time.ts"
@@ -262,10 +262,5 @@ export function isPlain(value: unknown): value is Json {
 
 /** *value* for an error's text: not all of it, it may be long. */
 export function shown(value: unknown): string {
-  return `${JSON.stringify(value)}`.slice(0, 60)
-}
-
-/** Whatever came of reading, as an error of ours. */
-export function readingError(error: unknown): VortexError {
-  return error instanceof VortexError ? error : new DecodeError(String(error))
+  return (JSON.stringify(value) as string | undefined)?.slice(0, 60) ?? "nothing"
 }

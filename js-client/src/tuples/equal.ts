@@ -1,0 +1,19 @@
+/** Equal: whether two values that came in are the same to the last digit. */
+
+import { DateTime } from "./date_time.ts"
+
+export function equalValues(a: unknown, b: unknown): boolean {
+  if (Object.is(a, b)) return true
+  if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false
+  if (Object.getPrototypeOf(a) !== Object.getPrototypeOf(b)) return false
+  if (a instanceof DateTime)
+    return a.text === (b as DateTime).text && a.getTime() === (b as DateTime).getTime()
+  if (a instanceof Date) return a.getTime() === (b as Date).getTime()
+  const names = Object.keys(a)
+  return (
+    names.length === Object.keys(b).length &&
+    names.every(
+      (name) => Object.hasOwn(b, name) && equalValues(a[name as keyof typeof a], b[name as keyof typeof b]),
+    )
+  )
+}
