@@ -1,0 +1,19 @@
+/** Clock: what is asked of time. Tests pass one whose time passes when they say so. */
+
+export interface Clock {
+  /** Milliseconds since some fixed moment; never goes back. */
+  now(): number
+  /** Call *callback* once, in *ms* milliseconds. Returns what `clearTimer` takes. */
+  setTimer(callback: () => void, ms: number): unknown
+  /** Forget a timer; one that is over, or was none, does nothing. */
+  clearTimer(timer: unknown): void
+}
+
+/** The time there is. */
+export const systemClock: Clock = {
+  now: () => performance.now(),
+  setTimer: (callback, ms) => setTimeout(callback, ms),
+  clearTimer: (timer) => {
+    clearTimeout(timer as ReturnType<typeof setTimeout>)
+  },
+}

@@ -1,0 +1,34 @@
+/** The client's public names, grouped by floor. */
+
+export {
+  ConnectionLost,
+  DecodeError,
+  EncodeError,
+  LimitExceeded,
+  NotConnected,
+  RemoteError,
+  RequestTimeout,
+  VortexError,
+  errorOf,
+} from "./errors.ts"
+export { type Limits, defaultLimits } from "./limits.ts"
+export type { Clock } from "./clock.ts"
+export { DateTime } from "./tuples/date_time.ts"
+export { addTupleType, tupleClassOf } from "./tuples/registry.ts"
+export { type AnyTuple, Tuple, type TupleClass, tupleTypeOf } from "./tuples/tuple.ts"
+export { type Filt, Payload } from "./protocol/payload.ts"
+export type { Form } from "./protocol/envelope.ts"
+export type { PeerIdentity } from "./protocol/events.ts"
+export type { Delivery } from "./routing/delivery.ts"
+export { MESSAGE_ID, aboutOf, isSubset } from "./routing/filt.ts"
+export { type EndpointCallback, PayloadEndpoint } from "./routing/payload_endpoint.ts"
+export { PayloadIO } from "./routing/payload_io.ts"
+export type { TransportKind } from "./transports/transport.ts"
+export type { SocketConstructor, SocketLike } from "./transports/websocket.ts"
+export {
+  type ConnectionOptions,
+  type RequestOptions,
+  type State,
+  type StateChange,
+  VortexConnection,
+} from "./node/vortex_connection.ts"
