@@ -26,6 +26,14 @@ export { PayloadIO } from "./routing/payload_io.ts"
 export type { TransportKind } from "./transports/transport.ts"
 export type { SocketConstructor, SocketLike } from "./transports/websocket.ts"
 export {
+  type Key,
+  Loader,
+  type LoaderOptions,
+  type LoaderState,
+  type RowStatus,
+  type RowsChange,
+} from "./handlers/loader.ts"
+export {
   type ConnectionOptions,
   type RequestOptions,
   type State,

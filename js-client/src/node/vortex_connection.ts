@@ -11,7 +11,15 @@
  */
 
 import { type Clock, systemClock } from "../clock.ts"
-import { ConnectionLost, NotConnected, RequestTimeout, VortexError, errorOf } from "../errors.ts"
+import {
+  ConnectionLost,
+  NotConnected,
+  RequestTimeout,
+  type VortexError,
+  asVortexError,
+  errorOf,
+} from "../errors.ts"
+import { Loader, type LoaderOptions, type RowsChange } from "../handlers/loader.ts"
 import { type Limits, defaultLimits } from "../limits.ts"
 import { Backoff } from "../protocol/backoff.ts"
 import { encodeMessage } from "../protocol/envelope.ts"
@@ -21,6 +29,7 @@ import { VortexPySession } from "../protocol/vortexpy_session.ts"
 import { MESSAGE_ID, SERVER_ECHO } from "../routing/filt.ts"
 import { type EndpointCallback, PayloadEndpoint } from "../routing/payload_endpoint.ts"
 import { PayloadIO } from "../routing/payload_io.ts"
+import type { AnyTuple, Tuple } from "../tuples/tuple.ts"
 import { openHeldPost } from "../transports/held_post.ts"
 import { SessionDriver } from "../transports/session_driver.ts"
 import type { TransportKind } from "../transports/transport.ts"
@@ -66,6 +75,12 @@ export interface RequestOptions {
   /** Milliseconds. */
   readonly timeout?: number
   readonly signal?: AbortSignal
+}
+
+interface ConnectionEvents {
+  state: CustomEvent<StateChange>
+  error: CustomEvent<VortexError>
+  roundtrip: CustomEvent<number>
 }
 
 /** One attempt, and what became of it. */
@@ -126,7 +141,7 @@ export class VortexConnection extends EventTarget {
     this.#limits = { ...defaultLimits, ...options.limits }
     this.#clock = options.clock ?? systemClock
     this.#backoff = new Backoff(options.firstDelayMs, options.maxDelayMs, options.random)
-    this.payloadIO = new PayloadIO(this.#limits, (payload) => this.#send(payload, true), this.#report)
+    this.payloadIO = new PayloadIO(this.#limits, (payload) => this.#send(payload, true), this.report)
     const { transport = "auto" } = options
     this.#auto = transport === "auto"
     this.#preferred = this.#auto ? "websocket" : (transport as TransportKind)
@@ -180,7 +195,7 @@ export class VortexConnection extends EventTarget {
       try {
         callback(this.#state, this)
       } catch (error) {
-        this.#report(error)
+        this.report(error)
       }
     }
     this.addEventListener("state", listener)
@@ -265,6 +280,43 @@ export class VortexConnection extends EventTarget {
     return new PayloadEndpoint(filt, callback, this, options)
   }
 
+  /**
+   * Load the rows that *filt* names, and keep them current.
+   *
+   * @param onRows - Called whenever they have changed, with all of them and with what has changed.
+   */
+  load<T extends Tuple = AnyTuple>(
+    filt: Filt,
+    onRows?: (rows: readonly T[], change: RowsChange<T>) => void,
+    options?: LoaderOptions<T>,
+  ): Loader<T> {
+    return new Loader<T>(this, filt, onRows, options)
+  }
+
+  /** Tell of a failure that no caller hears of: as an "error" event, and on the console. */
+  readonly report = (error: unknown): void => {
+    const detail = asVortexError(error)
+    if (this.dispatchEvent(new CustomEvent("error", { detail, cancelable: true }))) console.error(error)
+  }
+
+  override addEventListener<K extends keyof ConnectionEvents>(
+    type: K,
+    listener: ((event: ConnectionEvents[K]) => void) | null,
+    options?: AddEventListenerOptions | boolean,
+  ): void
+  override addEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject | null,
+    options?: AddEventListenerOptions | boolean,
+  ): void
+  override addEventListener(
+    type: string,
+    listener: never,
+    options?: AddEventListenerOptions | boolean,
+  ): void {
+    super.addEventListener(type, listener, options)
+  }
+
   // ---- the line
 
   /**
@@ -342,12 +394,12 @@ export class VortexConnection extends EventTarget {
         const { envelope } = event
         // The server's word on what it could not read has no filt, as that had none.
         const complaint = "filt" in envelope && !Object.keys(envelope.filt).length && errorOf(envelope.result)
-        if (complaint) this.#report(complaint)
+        if (complaint) this.report(complaint)
         else void this.payloadIO.route(envelope)
         break
       }
       case "malformed":
-        this.#report(event.error)
+        this.report(event.error)
         break
       case "closed":
         this.#lost(event.reason, line.kind)
@@ -412,11 +464,6 @@ export class VortexConnection extends EventTarget {
   async #send(payload: Payload, isReply = false): Promise<void> {
     const hand = await this.#encoded(payload, isReply)
     hand()
-  }
-
-  readonly #report = (error: unknown): void => {
-    const detail = error instanceof VortexError ? error : new VortexError(String(error))
-    if (this.dispatchEvent(new CustomEvent("error", { detail, cancelable: true }))) console.error(error)
   }
 
   #watchPage(watch: boolean): void {
