@@ -14,39 +14,40 @@ const jobs = connection.load({ key: "demo.jobs" }, undefined, { tuple: "demo.Job
 const people = connection.load({ key: "demo.people" }, undefined, { key: "uuid" })
 
 // ---- the line: what it is doing, cutting it, and choosing the transport
-
 const TRANSPORTS = { websocket: "WebSocket", post: "held POST" }
+let timer = null // counts the seconds to the next try
 const isCalm = matchMedia("(prefers-reduced-motion: reduce)")
 const ping = () => connection.ping().catch(() => {}) // a lost line is told of as its state
 
 function drawLine() {
   const { state, transport, peer, retryAtMs, roundTripMs } = connection
-  const isRetrying = state === "waiting" && retryAtMs !== null
   const seconds = Math.max(0, Math.ceil((retryAtMs - performance.now()) / 1000))
+  const waiting = retryAtMs === null ? "Cut" : `Waiting: next try in ${seconds} s`
   $("line").dataset.state = state
-  $("state").textContent = { waiting: isRetrying ? "Lost" : "Cut" }[state] ?? state
-  $("retry").textContent = isRetrying ? `next try in ${seconds} s` : ""
+  $("state").textContent = { connecting: "Connecting", open: "Open", waiting, closed: "Closed" }[state]
+  $("transport").textContent = TRANSPORTS[transport] ?? "–"
   $("round-trip").textContent = roundTripMs === null ? "–" : `${roundTripMs.toFixed(1)} ms`
   $("reconnects").textContent = connection.reconnects
   $("server").textContent = peer?.name ?? "server"
   $("cut").textContent = state === "open" ? "Cut the line" : "Mend the line"
-  if (transport) $("transport").elements.transport.value = transport
-  if (isRetrying) setTimeout(drawLine, 250)
+  if (transport) document.querySelector(`[value="${transport}"]`).checked = true
+  clearTimeout(timer)
+  if (retryAtMs !== null) timer = setTimeout(drawLine, 250)
 }
 
+connection.onStateChange((state) => say(`The line is ${state}`))
 connection.onStateChange(drawLine)
 connection.onStateChange(ping)
+setInterval(ping, 5000)
 connection.addEventListener("roundtrip", () => {
   drawLine()
   if (!isCalm.matches) $("pulse").animate({ left: ["0", "calc(100% - 10px)", "0"], opacity: [1, 1, 0] }, 800)
 })
 connection.addEventListener("error", ({ detail }) => toast(`What came was not understood: ${detail.message}`))
-setInterval(ping, 5000)
 $("cut").onclick = () => (connection.state === "open" ? connection.cut() : connection.reconnect())
-$("transport").onchange = ({ target }) => connection.useTransport(target.value)
+$("switch").onchange = ({ target }) => connection.useTransport(target.value)
 
 // ---- who is here
-
 $("name").value = connection.name
 $("name").onchange = () => {
   localStorage.setItem("name", $("name").value.trim())
@@ -54,17 +55,16 @@ $("name").onchange = () => {
 }
 
 people.addEventListener("rows", () => {
-  const others = people.rows.filter((person) => person.uuid !== connection.uuid)
-  $("people").replaceChildren(...others.map((person) => {
-    const item = document.createElement("li")
-    item.append(person.name || "somebody", " ", document.createElement("span"))
-    item.lastChild.textContent = TRANSPORTS[person.transport] ?? person.transport
-    return item
-  }))
+  $("people").replaceChildren()
+  for (const { uuid, name, transport } of people.rows) {
+    if (uuid === connection.uuid) continue
+    const item = $("people").appendChild(document.createElement("li"))
+    item.append(name || "somebody", " ", document.createElement("span"))
+    item.lastChild.textContent = TRANSPORTS[transport] ?? transport
+  }
 })
 
 // ---- the table: rows that changed are drawn in the next frame, as many in one as it has time for
-
 const rows = new Map() // a job's id: its row in the table
 const touched = new Map() // ids of rows to draw: whether somebody else has changed them
 const drafts = new Set() // cells with something typed in that is not saved
@@ -83,7 +83,7 @@ function touch(id, isNews = false) {
 }
 
 function draw() {
-  const end = performance.now() + 6 // milliseconds: the rest of a frame is for laying out and painting
+  const end = performance.now() + 4 // milliseconds: the rest of a frame is for laying out and painting
   for (const [id, isNews] of touched) {
     if (performance.now() > end) break
     drawRow(id, isNews)
@@ -99,7 +99,7 @@ function drawRow(id, isNews) {
   const row = rows.get(id) ?? addRow(id)
   const { busy, error } = jobs.status(id)
   for (const cell of row.querySelectorAll("input, select")) {
-    if (busy || drafts.has(cell) || cell.validity.badInput) continue // it keeps what is typed
+    if (busy || drafts.has(cell) || cell.matches(":focus:invalid")) continue // it keeps what is typed
     cell.value = textOf(job[cell.name])
     cell.classList.toggle("none", !cell.value)
   }
@@ -108,7 +108,7 @@ function drawRow(id, isNews) {
   row.hidden = !isWanted(job) && !row.contains(document.activeElement)
   row.querySelector(".error").textContent = error ? explain(error, doomed.has(id) ? "deleted" : "saved") : ""
   const easing = isCalm.matches ? "step-end" : "ease-in"
-  if (isNews) row.animate({ backgroundColor: ["var(--flash)", "#0000"] }, { duration: 1500, easing })
+  if (isNews) row.animate({ opacity: [1, 0] }, { pseudoElement: "::before", duration: 1500, easing })
 }
 
 function isWanted({ title, status, assignee }) {
@@ -119,6 +119,7 @@ function isWanted({ title, status, assignee }) {
 function addRow(id) {
   const row = $("row").content.firstElementChild.cloneNode(true)
   row.dataset.id = id
+  row.querySelector("input").ariaDescribedByElements = [row.querySelector(".error")]
   for (const control of row.querySelectorAll("[name]")) control.ariaLabel += ` job ${id}`
   let below = null // newest first: each of those that are loaded belongs at the end
   for (let each = $("jobs").lastElementChild; each?.dataset.id < id; each = each.previousElementSibling) below = each
@@ -129,25 +130,25 @@ function addRow(id) {
 
 function removeRow(id, row) {
   const isFocused = row.contains(document.activeElement)
-  const lost = [...drafts].filter((cell) => row.contains(cell) && drafts.delete(cell))
+  const isDraft = [...drafts].filter((cell) => row.contains(cell) && drafts.delete(cell)).length > 0
+  const error = row.querySelector(".error").textContent || (isDraft && "Not saved: what you were typing in it")
   neighbour = row.nextElementSibling ?? row.previousElementSibling ?? $("add")
   row.remove()
   rows.delete(id)
   if (doomed.has(id)) deleted.push(doomed.get(id))
   if (doomed.delete(id)) toast()
-  else if (lost.length > 0) toast(`Job ${id} was deleted while you were writing in it`)
+  else if (error) toast(`Job ${id} was deleted. ${error}`)
   if (isFocused) ($("toast").hidden ? neighbour.querySelector("button") : $("undo")).focus()
 }
 
 function drawCount() {
-  const shown = $("jobs").querySelectorAll(":scope > :not([hidden])").length
-  const total = `${jobs.rows.length} ${jobs.rows.length === 1 ? "job" : "jobs"}`
-  const count = shown < jobs.rows.length ? `${shown} of ${total}` : total
+  const shown = [...rows.values()].filter((row) => !row.hidden).length
+  const all = jobs.rows.length
+  const count = `${shown < all ? `${shown} of ` : ""}${all} ${all === 1 ? "job" : "jobs"}`
   $("count").textContent = jobs.error ? explain(jobs.error, "loaded") : jobs.state === "loading" ? "Loading" : count
 }
 
 // ---- editing in place: Enter saves, and so does leaving the cell; Escape puts the server's value back
-
 // Days are those in UTC, so that everybody sees the same.
 const textOf = (value) => (value instanceof Date ? value.toISOString().slice(0, 10) : String(value ?? ""))
 const valueOf = (cell) => (cell.type === "date" ? cell.valueAsDate : cell.value.trim() || null)
@@ -157,26 +158,23 @@ function save(cell) {
   const job = jobs.get(idOf(cell))
   if (!job || !cell.validity.valid || !drafts.delete(cell) || cell.value === textOf(job[cell.name])) return
   doomed.delete(job.id)
-  attempt(jobs.save(job, { [cell.name]: valueOf(cell) }), "saved", say)
+  attempt(jobs.save(job, { [cell.name]: valueOf(cell) }), "saved")
 }
 
 $("jobs").oninput = ({ target }) => drafts.add(target)
 $("jobs").onchange = ({ target }) => save(target)
 $("jobs").onkeydown = ({ key, target }) => {
   if (key === "Enter" && target.reportValidity()) save(target)
-  if (key === "Escape" && drafts.delete(target)) touch(idOf(target))
+  if (key === "Escape" && drafts.delete(target)) target.value = textOf(jobs.get(idOf(target))[target.name])
 }
 $("jobs").addEventListener("focusout", ({ target }) => {
   save(target)
-  if (drafts.delete(target) || target.validity.badInput) {
-    toast(`${target.ariaLabel} was not saved: ${target.validationMessage}`)
-    target.value = ""
-  }
+  if (!target.validity.valid) toast(`${target.ariaLabel} was not saved: ${target.validationMessage}`)
+  drafts.delete(target)
   touch(idOf(target)) // puts back what was not saved; and a row that the filter hides could stay until now
 })
 
 // ---- adding, deleting, and undoing that, which makes a job with the same id
-
 const doomed = new Map() // the id of a job that is being deleted here: the job
 const deleted = [] // jobs that can be had back, the last one last
 let neighbour = $("add") // of the last row that went: it has the focus when the toast goes
@@ -185,7 +183,7 @@ $("add").onsubmit = async (event) => {
   event.preventDefault()
   const fields = [...$("add").querySelectorAll("[name]")].map((cell) => [cell.name, valueOf(cell)])
   $("add").inert = true // or a second press would add it twice
-  const job = await attempt(jobs.create(Object.fromEntries(fields)), "added")
+  const job = await attempt(jobs.create(Object.fromEntries(fields)), "added", $("add-error"))
   $("add").inert = false
   if (job) $("add").reset()
   if (job && !isWanted(job)) toast(`Added job ${job.id}, which the filter hides`)
@@ -196,12 +194,12 @@ $("jobs").onclick = ({ target }) => {
   const job = jobs.get(idOf(target))
   if (target.name !== "delete" || jobs.status(job).busy) return
   doomed.set(job.id, job)
-  attempt(jobs.delete(job), "deleted", say)
+  attempt(jobs.delete(job), "deleted")
 }
 
 $("undo").onclick = async () => {
   const job = deleted.pop()
-  if (!(await attempt(jobs.create(job), "restored"))) return deleted.push(job)
+  if (!(await attempt(jobs.create(job), "restored", $("toast-text")))) return deleted.push(job)
   drawRow(job.id)
   rows.get(job.id).querySelector("input").focus()
   toast()
@@ -214,22 +212,21 @@ $("dismiss").onclick = () => {
 }
 
 // ---- telling
-
-/** What came of a change; where it failed that is told, and nothing came of it. */
-const attempt = (change, done, tell = toast) => change.catch((error) => tell(explain(error, done)))
+/** What came of a change, or nothing after it was told why: in *place*; a row of the table has its own. */
+const attempt = (change, done, place) => change.catch((error) => say(explain(error, done), place))
 
 function explain({ code, message }, done) {
   const why = { "connection-lost": "The line was cut", timeout: "No answer came" }[code]
-  return why ? `${why}: maybe ${done}. Once it is open, the table is what the server has.` : `Not ${done}: ${message}`
+  return why ? `${why}: it may or may not be ${done}, the table tells` : `Not ${done}: ${message} (${code})`
 }
 
 function toast(text = deleted.length > 0 ? `Deleted “${deleted.at(-1).title}”` : "") {
-  $("toast-text").textContent = text
   $("undo").hidden = deleted.length === 0
   $("toast").hidden = !text
-  say(text)
+  say(text, $("toast-text"))
 }
 
-function say(text) {
-  $("said").textContent = text // for those who listen to the page
+function say(text, place) {
+  $("log").textContent = text // for those who listen to the page
+  if (place) place.textContent = text
 }
