@@ -1,0 +1,599 @@
+/*! txvortex 0.1.0, MIT licence */
+/**
+ * Errors: everything that the client raises on purpose, and the stable word for each.
+ *
+ * The words are those that the server uses. Nothing is logged here.
+ */
+/** Whatever goes wrong in a way that a caller can do something about. */
+declare class VortexError extends Error {
+    /** Lower-case words joined by hyphens; stable, unlike the message. */
+    readonly code: string;
+    constructor(message: string, code?: string);
+}
+/** There is no line: nothing was sent. */
+declare class NotConnected extends VortexError {
+    constructor(message: string);
+}
+/** The line went away before the answer came: what was asked for may or may not have happened. */
+declare class ConnectionLost extends VortexError {
+    constructor(message: string);
+}
+/** No answer came in time. */
+declare class RequestTimeout extends VortexError {
+    constructor(message: string);
+}
+/** A message, or a value in it, is not what it should be. */
+declare class DecodeError extends VortexError {
+    /**
+     * @param problem - What was expected, and what came.
+     * @param path - Where, as in ".tuples[3].due".
+     */
+    constructor(problem: string, path?: string);
+}
+/** A value cannot travel. */
+declare class EncodeError extends VortexError {
+    constructor(problem: string, path?: string);
+}
+/** What came is over one of the `Limits`. */
+declare class LimitExceeded extends VortexError {
+    /** The name of the limit. */
+    readonly limit: string;
+    constructor(limit: string, message: string);
+}
+/** What the other end answered instead of doing what it was asked for. */
+declare class RemoteError extends VortexError {
+    constructor(code: string, message: string);
+}
+/**
+ * The error that a payload's `result` tells.
+ *
+ * @returns null for null and true, which mean that all is well.
+ */
+declare function errorOf(result: unknown): VortexError | null;
+
+/**
+ * Limits: every bound that the client keeps. Sizes are in bytes, times in milliseconds.
+ *
+ * Nothing in here enforces anything: who reads, inflates or waits takes its bound from a connection's limits.
+ */
+interface Limits {
+    /** Characters in one message as it stands on the wire. */
+    readonly maxFrame: number;
+    /** Bytes that one compressed payload may inflate to. */
+    readonly maxInflated: number;
+    /** Levels of lists, objects and tuples inside each other. */
+    readonly maxDepth: number;
+    /** Values in one message. */
+    readonly maxNodes: number;
+    /** Keys in one filt. */
+    readonly maxFiltItems: number;
+    /** Frames that are no message which one line may bring; past it the line is left. */
+    readonly maxMalformed: number;
+    /** Silence after which the line is taken for dead; the server beats every 10 s. */
+    readonly silenceMs: number;
+}
+declare const defaultLimits: Limits;
+
+/** Clock: what is asked of time. Tests pass one whose time passes when they say so. */
+interface Clock {
+    /** Milliseconds since some fixed moment; never goes back. */
+    now(): number;
+    /** Call *callback* once, in *ms* milliseconds. Returns what `clearTimer` takes. */
+    setTimer(callback: () => void, ms: number): unknown;
+    /** Forget a timer; one that is over, or was none, does nothing. */
+    clearTimer(timer: unknown): void;
+}
+
+/** DateTime: a Date that remembers the exact text it came as, so that microseconds and plain days survive. */
+declare class DateTime extends Date {
+    /** As it stands on the wire, as in "2026-01-02 03:04:05.000006+0000". */
+    readonly text: string;
+    /**
+     * @param text - ISO 8601, with a blank or a T; without an offset it is UTC, without a time it is a day.
+     * @throws DecodeError if it is no date.
+     */
+    constructor(text: string);
+}
+
+/**
+ * Tuple: a record that can travel, and the name of its type. What its fields become on the wire is `convert`'s.
+ */
+/** A class of tuples of one type. */
+interface TupleClass<T extends Tuple = Tuple> {
+    new (): T;
+    readonly tupleType: string;
+}
+/** A tuple whose fields nobody has declared. */
+type AnyTuple = Tuple & Record<string, unknown>;
+/**
+ * A record of named fields.
+ *
+ * One of a type without a class is made by `new Tuple("demo.Job", { title: "Water the plants" })`. A class of
+ * one's own names its type and gives its fields defaults:
+ *
+ *     class Job extends Tuple {
+ *       static override tupleType = "demo.Job"
+ *       id: number | null = null
+ *       title = ""
+ *     }
+ *     addTupleType(Job)
+ *     const job = Job.of({ title: "Water the plants" })
+ */
+declare class Tuple {
+    #private;
+    /** What tuples of this class are called on the wire. */
+    static tupleType: string;
+    /**
+     * @param tupleType - What it is called on the wire; default: the class's own.
+     * @param fields - Its fields. A class with fields of its own is filled by `of` instead: its defaults are set
+     *   after this.
+     */
+    constructor(tupleType?: string, fields?: Readonly<Record<string, unknown>>);
+    /** A new tuple of this class, with *fields* set and the others as the class has them. */
+    static of<T extends Tuple>(this: new () => T, fields: Partial<Omit<T, keyof Tuple>>): T;
+    /** What *tuple* is called on the wire. */
+    static typeOf(tuple: Tuple): string;
+}
+/** What *tuple* is called on the wire. */
+declare function tupleTypeOf(tuple: Tuple): string;
+
+/** Registry: which class stands for which tuple type, for everything in this page or program. */
+
+/**
+ * Have tuples of this class's type arrive as instances of it.
+ *
+ * A class under a name that is taken replaces the one before it, as a reloaded module's has to.
+ *
+ * @throws TypeError if the class does not name its type.
+ */
+declare function addTupleType<C extends TupleClass>(cls: C): C;
+/** The class of *tupleType*; undefined where nobody has added one. */
+declare function tupleClassOf(tupleType: string): TupleClass | undefined;
+
+/**
+ * Envelope: a message that is addressed and not opened, and the wire of VortexPY that it came on.
+ *
+ *     era 0   base64(zlib(rp))            first byte within the base64: x
+ *     era 1   base64(rpe), encodedPayload                                {
+ *     era 2   base64(rpe), data                                          {
+ *     raw     rpe, data                   first byte of the text:        {
+ *
+ * `rp` is a payload and `rpe` an envelope around an encoded one, base64(zlib(rp)). All of them are read; what is
+ * written is era 2, raw or within base64. Frames are `framing`'s.
+ */
+
+/** How a message is written: JSON, or JSON within base64. */
+type Form = "raw" | "base64";
+/** A message whose body is still encoded. */
+declare class Envelope {
+    #private;
+    readonly filt: Filt;
+    readonly result: unknown;
+    readonly date: Date | null;
+    /** An answer or a push, which is not to be answered. */
+    readonly isReply: boolean;
+    constructor(filt: Filt, result: unknown, date: Date | null, isReply: boolean, body: unknown);
+    /** Whether it says no more than who the other end is. */
+    get isHello(): boolean;
+    /** Whether it says nothing at all. */
+    get isEmpty(): boolean;
+    /**
+     * Inflate and decode what is in it.
+     *
+     * @throws DecodeError, LimitExceeded
+     */
+    open(limits: Limits): Promise<Payload>;
+}
+
+/** Payload: what is sent and received, a filt, tuples and a result. */
+
+/** What a payload is routed by. */
+type Filt = Readonly<Record<string, unknown>>;
+/** The only thing that is routed. */
+declare class Payload {
+    filt: Filt;
+    tuples: unknown[];
+    /** null: nothing to say; true: done; anything else tells an error. */
+    result: unknown;
+    /** When it was made; null where the sender does not say. */
+    date: Date | null;
+    constructor(filt?: Filt, tuples?: readonly unknown[], result?: unknown, date?: Date | null);
+    /**
+     * Read one message of any of VortexPY's wires.
+     *
+     * @throws DecodeError, LimitExceeded
+     */
+    static fromVortexMsg(message: string | Uint8Array, limits?: Limits): Promise<Payload>;
+    /**
+     * This payload as one message.
+     *
+     * @param form - "raw": JSON, for a WebSocket; "base64": the same within base64, for what is framed by dots.
+     * @throws EncodeError if it holds what cannot travel.
+     */
+    toVortexMsg(form?: Form): Promise<string>;
+}
+
+/**
+ * Events: what a session tells its owner.
+ *
+ * A session never calls anybody. It collects these, and whoever drives it takes them once, in order.
+ */
+
+/** Who is at the other end, in its own words: labels, never proof of anything. */
+interface PeerIdentity {
+    readonly uuid: string;
+    readonly name: string;
+}
+
+/** Delivery: one message on its way to who wants it, and how to answer it. */
+
+declare class Delivery {
+    #private;
+    readonly filt: Filt;
+    /** Whether it is an answer or a push: then it is not answered again. */
+    readonly isReply: boolean;
+    constructor(filt: Filt, isReply: boolean, send: (payload: Payload) => Promise<void>);
+    /** Answer it, under the filt that it came with. */
+    reply(tuples?: readonly unknown[], result?: unknown): Promise<void>;
+}
+
+/** Filt: which messages an endpoint's filt matches. */
+
+/** The filt's key that ties an answer to its request. */
+declare const MESSAGE_ID = "PayloadResponse.messageId";
+/** Whether a message of *filt* goes to an endpoint of *wanted*: it has the same of everything, dicts aside. */
+declare function isSubset(wanted: Filt, filt: Filt): boolean;
+/** What a message is about: its filt less the messageId and the `rapui` keys, which are of one message. */
+declare function aboutOf(filt: Filt): Filt;
+
+/**
+ * PayloadIO: takes each message to the endpoints that it matches, and to who waits for it.
+ *
+ * Messages are delivered in the order they came in, although what is in them is unpacked meanwhile. It is unpacked
+ * once, and only if somebody wants it. What one callback raises is reported, and is nothing to the next.
+ */
+
+declare class PayloadIO {
+    #private;
+    /**
+     * @param send - Sends what a callback answers.
+     * @param onError - Is told what could not be read, and what a callback raised.
+     */
+    constructor(limits: Limits, send: (payload: Payload) => Promise<void>, onError: (error: unknown) => void);
+    get endpoints(): readonly PayloadEndpoint[];
+    /** For endpoints. */
+    add(endpoint: PayloadEndpoint): void;
+    /** For endpoints. */
+    discard(endpoint: PayloadEndpoint): void;
+    /**
+     * Deliver a message, after those that came before.
+     *
+     * @returns When that is done; it never rejects.
+     */
+    route(coming: Envelope | Promise<Envelope>): Promise<void>;
+    /** The answer to the request of that id; *withdraw* tells it to wait no longer. */
+    waitFor(id: string): {
+        readonly answer: Promise<Payload>;
+        readonly withdraw: (reason: unknown) => void;
+    };
+    /** End every request whose answer has not come in with *error*. */
+    failAll(error: VortexError): void;
+}
+
+/** PayloadEndpoint: a filt, and who is called with the payloads that it matches. */
+
+/** What an endpoint calls; a promise that it returns is waited for by nobody, its failure is reported. */
+type EndpointCallback = (payload: Payload, delivery: Delivery) => unknown;
+/**
+ * Have *callback* called with each payload whose filt holds what *filt* holds.
+ *
+ * It lasts until `shutdown`, or until its signal says so: nothing else ends it.
+ */
+declare class PayloadEndpoint {
+    #private;
+    readonly filt: Filt;
+    readonly callback: EndpointCallback;
+    /**
+     * @param owner - A connection, or its `payloadIO`.
+     * @throws TypeError if *filt* has no key to route by.
+     */
+    constructor(filt: Filt, callback: EndpointCallback, owner: PayloadIO | {
+        readonly payloadIO: PayloadIO;
+    }, options?: {
+        readonly signal?: AbortSignal;
+    });
+    /** Have it called no more. */
+    shutdown(): void;
+}
+
+/**
+ * What a transport is to the session that it carries.
+ *
+ * A transport moves whole frames and knows nothing of what is in them. It never calls its listener while it
+ * is being opened, nor after it was closed, nor does anything that the listener throws reach it.
+ */
+
+/** The ways to reach one and the same server. */
+type TransportKind = "websocket" | "post";
+
+/** WebSocket: a browser's, or one with the same interface, as a `FrameTransport`. One text frame, one message. */
+
+/** What of a WebSocket is used; a browser's has it, so has that of the package `ws`. */
+interface SocketLike {
+    onopen: ((event: never) => void) | null;
+    onmessage: ((event: never) => void) | null;
+    onclose: ((event: never) => void) | null;
+    onerror: ((event: never) => void) | null;
+    send(text: string): void;
+    close(): void;
+}
+/** Makes the WebSocket to a URL, as `WebSocket` does. */
+type SocketConstructor = new (url: string) => SocketLike;
+
+/**
+ * Loader: the rows that a filt names, loaded and kept current, and changed with the server's consent.
+ *
+ * What is here is what the server has said. A save shows as busy until it is answered; the row then is what the
+ * server made of it, or, where it said no, what it was before. Nothing is changed ahead of the answer.
+ *
+ * It asks at each new line, so what was missed while there was none is made up for.
+ */
+
+/** What has become of the rows since the last time. */
+interface RowsChange<T> {
+    readonly created: readonly T[];
+    /** As they are now. */
+    readonly updated: readonly T[];
+    /** As they were. */
+    readonly deleted: readonly T[];
+}
+/** What is under way with one row, and what went wrong with it last. */
+interface RowStatus {
+    readonly busy: "saving" | "deleting" | null;
+    readonly error: VortexError | null;
+}
+type LoaderState = "loading" | "current" | "stale" | "closed";
+/** The value of a row's key: of several key fields, a list. */
+type Key = unknown;
+interface LoaderOptions<T extends Tuple> {
+    /** The field, or fields, that tell rows apart; default: "id". */
+    readonly key?: string | readonly string[];
+    /** What `create` makes; needed while there are no rows to tell it. */
+    readonly tuple?: string | TupleClass<T>;
+    /** Closes the loader. */
+    readonly signal?: AbortSignal;
+    /** How long each request waits for its answer, in milliseconds. */
+    readonly timeout?: number;
+}
+/** What a loader needs of a connection. */
+interface Line {
+    readonly state: string;
+    request(payload: Payload, options?: {
+        readonly timeout?: number;
+    }): Promise<Payload>;
+    listen(filt: Filt, callback: (payload: Payload, delivery: Delivery) => void): PayloadEndpoint;
+    onStateChange(callback: () => void): () => void;
+    /** Tell whoever looks after the page of a callback that has failed. */
+    report(error: unknown): void;
+}
+interface Events<T> {
+    rows: CustomEvent<RowsChange<T>>;
+    status: CustomEvent<RowStatus & {
+        readonly key: Key;
+    }>;
+    state: CustomEvent<LoaderState>;
+}
+/**
+ * Rows under one filt. `connection.load(filt)` makes one.
+ *
+ * Events: "rows" (`detail`: what has changed), "status" (`detail`: a row's key, busy and error) and "state". As
+ * an async iterator it gives the rows as they are, whenever they have changed; of several changes the last.
+ */
+declare class Loader<T extends Tuple = AnyTuple> extends EventTarget implements AsyncIterable<readonly T[]> {
+    #private;
+    readonly filt: Filt;
+    /**
+     * @param onRows - Called whenever the rows have changed, with all of them and with what has changed.
+     * @throws TypeError if *filt* has no key.
+     */
+    constructor(line: Line, filt: Filt, onRows?: (rows: readonly T[], change: RowsChange<T>) => void, options?: LoaderOptions<T>);
+    /** As the server orders them. A row that has not changed stays the same object. */
+    get rows(): readonly T[];
+    /** "stale": there is no line, so the rows may have changed meanwhile. */
+    get state(): LoaderState;
+    /** Why the rows could not be loaded the last time; null if they could. */
+    get error(): VortexError | null;
+    /** The row of that key; of several key fields, a list. */
+    get(key: Key): T | undefined;
+    /** What is under way with a row, which may be given by its key. */
+    status(rowOrKey: Key): RowStatus;
+    /** Forget a row's error. */
+    clearError(rowOrKey: Key): void;
+    /**
+     * Have a new row stored.
+     *
+     * @param fields - Its fields, or a whole tuple.
+     * @returns The row as the server has stored it.
+     * @throws VortexError with the server's code if it refuses; ConnectionLost if that is not known.
+     */
+    create(fields: Readonly<Record<string, unknown>> | Tuple): Promise<T>;
+    /**
+     * Have a row stored.
+     *
+     * @param changes - The fields that are to change. Only they are sent, with the key, so that what others change
+     *   in the row meanwhile stays. Without them the whole row is.
+     * @returns The row as the server has stored it.
+     * @throws VortexError with the server's code if it refuses; ConnectionLost if that is not known.
+     */
+    save(row: T, changes?: Partial<Omit<T, keyof Tuple>>): Promise<T>;
+    /**
+     * Have a row deleted.
+     *
+     * @throws VortexError with the server's code if it refuses; ConnectionLost if that is not known.
+     */
+    delete(row: T): Promise<void>;
+    /**
+     * Ask for the rows again.
+     *
+     * @throws VortexError if they cannot be had; `error` has it too.
+     */
+    reload(): Promise<readonly T[]>;
+    /** Load and tell nothing more; the rows stay as they are. */
+    close(): void;
+    /** Ends with the loader; every `for await` has a turn of its own. */
+    [Symbol.asyncIterator](): AsyncIterator<readonly T[], undefined>;
+    addEventListener<K extends keyof Events<T>>(type: K, listener: ((event: Events<T>[K]) => void) | null, options?: AddEventListenerOptions | boolean): void;
+    addEventListener(type: string, listener: EventListenerOrEventListenerObject | null, options?: AddEventListenerOptions | boolean): void;
+}
+
+/**
+ * VortexConnection: the page's link to one server, which comes back by itself.
+ *
+ *     connecting --server's hello--> open
+ *       |     ^                       |
+ *       v     |                       | line lost, cut()
+ *      waiting <----------------------+          any --close()--> closed
+ *
+ * Nothing is queued while there is no line: a send then fails at once, and a request whose answer had not come
+ * when its line was lost ends with `ConnectionLost`.
+ */
+
+/** Where a connection is on its way, see the module's diagram. */
+type State = "connecting" | "open" | "waiting" | "closed";
+/** What a "state" event tells in its `detail`. */
+interface StateChange {
+    readonly state: State;
+    readonly previous: State;
+    /** What carries the line, or is to carry it; null without one. */
+    readonly transport: TransportKind | null;
+    /** Why the line was lost or could not be opened; null where there is nothing to tell. */
+    readonly reason: string | null;
+}
+/** How a `VortexConnection` is made. */
+interface ConnectionOptions {
+    /** What we call ourselves; others may bear the same name. */
+    readonly name?: string;
+    /** What tells us from others of our name; default: random, new for every connection. */
+    readonly uuid?: string;
+    /** "auto": a WebSocket, and held POST in turn when that cannot be opened; stays with what worked. */
+    readonly transport?: TransportKind | "auto";
+    readonly WebSocket?: SocketConstructor;
+    readonly fetch?: typeof fetch;
+    readonly limits?: Partial<Limits>;
+    readonly clock?: Clock;
+    /** Uniform in [0, 1); for the delays between attempts. */
+    readonly random?: () => number;
+    /** Ceilings of the first and of any delay between attempts, in milliseconds. */
+    readonly firstDelayMs?: number;
+    readonly maxDelayMs?: number;
+    /** How long a request waits for its answer unless it says otherwise, in milliseconds. */
+    readonly requestTimeoutMs?: number;
+}
+/** How one request is made. */
+interface RequestOptions {
+    readonly tuples?: readonly unknown[];
+    /** Milliseconds. */
+    readonly timeout?: number;
+    readonly signal?: AbortSignal;
+}
+interface ConnectionEvents {
+    state: CustomEvent<StateChange>;
+    error: CustomEvent<VortexError>;
+    roundtrip: CustomEvent<number>;
+}
+/**
+ * A link to a server's vortex. It connects at once, and again whenever its line is lost.
+ *
+ * Events: "state" (`CustomEvent<StateChange>`), "roundtrip" (`CustomEvent<number>`, milliseconds) and "error"
+ * (`CustomEvent<VortexError>`: a message that could not be read, or a callback that failed; the console has it
+ * too, unless the event's default is prevented).
+ */
+declare class VortexConnection extends EventTarget {
+    #private;
+    readonly uuid: string;
+    readonly name: string;
+    /** Whom messages go to. */
+    readonly payloadIO: PayloadIO;
+    /**
+     * @param url - The vortex's URL; http and ws name the same place, and a relative one is relative to the page.
+     * @throws TypeError if that is no URL.
+     */
+    constructor(url: string | URL, options?: ConnectionOptions);
+    get state(): State;
+    /** What carries the line, or is being tried; null while there is none. */
+    get transport(): TransportKind | null;
+    /** Who answers, in its own words; while there is no line, who did last. */
+    get peer(): PeerIdentity | null;
+    /** How often the line came back. */
+    get reconnects(): number;
+    /** What the last `ping` took, in milliseconds. */
+    get roundTripMs(): number | null;
+    /** When the next attempt is made, in milliseconds on the clock; null unless one is waited for. */
+    get retryAtMs(): number | null;
+    /** The present line's peer, or the next one's; rejects with `NotConnected` once closed. */
+    get connected(): Promise<PeerIdentity>;
+    /**
+     * Be told of each change of state.
+     *
+     * @returns What ends it.
+     */
+    onStateChange(callback: (state: State, connection: this) => void): () => void;
+    /**
+     * Send a payload, after all that was sent before.
+     *
+     * @returns When it was handed to the transport. That is no answer yet: `request` waits for one.
+     * @throws NotConnected unless the line is open, and still is when the payload has been encoded.
+     * @throws EncodeError if it holds what cannot travel.
+     */
+    send(payload: Payload): Promise<void>;
+    /**
+     * Send a payload and wait for its answer.
+     *
+     * @param about - The filt, or a whole payload.
+     * @throws NotConnected at once, unless the line is open: nothing was sent.
+     * @throws ConnectionLost as soon as the line is gone: it may have been done, or not.
+     * @throws RequestTimeout if no answer came in time.
+     * @throws RemoteError with the server's code and text.
+     * @throws the signal's reason, if it says stop.
+     */
+    request(about: Filt | Payload, options?: RequestOptions): Promise<Payload>;
+    /**
+     * Have an empty message sent straight back by the server.
+     *
+     * @returns What that took, in milliseconds; `roundTripMs` and a "roundtrip" event tell it too.
+     * @throws what `request` does.
+     */
+    ping(options?: Omit<RequestOptions, "tuples">): Promise<number>;
+    /** Have *callback* called with each payload whose filt holds what *filt* does, until that is shut down. */
+    listen(filt: Filt, callback: EndpointCallback, options?: {
+        readonly signal?: AbortSignal;
+    }): PayloadEndpoint;
+    /**
+     * Load the rows that *filt* names, and keep them current.
+     *
+     * @param onRows - Called whenever they have changed, with all of them and with what has changed.
+     */
+    load<T extends Tuple = AnyTuple>(filt: Filt, onRows?: (rows: readonly T[], change: RowsChange<T>) => void, options?: LoaderOptions<T>): Loader<T>;
+    /** Tell of a failure that no caller hears of: as an "error" event, and on the console. */
+    readonly report: (error: unknown) => void;
+    addEventListener<K extends keyof ConnectionEvents>(type: K, listener: ((event: ConnectionEvents[K]) => void) | null, options?: AddEventListenerOptions | boolean): void;
+    addEventListener(type: string, listener: EventListenerOrEventListenerObject | null, options?: AddEventListenerOptions | boolean): void;
+    /**
+     * Go over to the other transport now; "auto" begins with a WebSocket again.
+     *
+     * The old line is left first: a request that waits for its answer there ends with `ConnectionLost`, and until
+     * the new line is open nothing can be sent.
+     */
+    useTransport(transport: TransportKind | "auto"): void;
+    /** Lose the line, as if it had broken; it stays lost until `reconnect`. */
+    cut(): void;
+    /** Try now, unless the line is open; this also ends a `cut`. Nothing ends a `close`. */
+    reconnect(): void;
+    /** Leave for good: no line, no timer and no listener stays. Requests that wait end with `ConnectionLost`. */
+    close(): void;
+}
+
+export { ConnectionLost, DateTime, DecodeError, Delivery, EncodeError, LimitExceeded, Loader, MESSAGE_ID, NotConnected, Payload, PayloadEndpoint, PayloadIO, RemoteError, RequestTimeout, Tuple, VortexConnection, VortexError, aboutOf, addTupleType, defaultLimits, errorOf, isSubset, tupleClassOf, tupleTypeOf };
+export type { AnyTuple, Clock, ConnectionOptions, EndpointCallback, Filt, Form, Key, Limits, LoaderOptions, LoaderState, PeerIdentity, RequestOptions, RowStatus, RowsChange, SocketConstructor, SocketLike, State, StateChange, TransportKind, TupleClass };
+
+export as namespace Vortex
