@@ -1,16 +1,22 @@
 # The only commands. From a fresh clone on Debian with Python 3.11 or newer each makes what it needs, once:
 #
 #   make demo [PORT=8080]   a job board's server; prints its URL when it is ready
-#   make test               everything that must hold: check, unit tests, integration tests, docs
+#   make test               everything that must hold: all of these
 #
-#   make check              ruff and mypy, and nothing else
-#   make fix                what ruff can mend by itself
+#   make check              the linters and the type checkers, of Python and of TypeScript
+#   make unit               tests without a socket, in seconds
+#   make integration        tests with servers, databases, and the real VortexPY
+#   make javascript         tests of the browser client, in Node
+#   make browser            tests of pages, in Chromium
 #   make docs               the documentation, as pages in docs/_build/html
-#   make js                 the browser client
+#
+#   make fix                what the linters can mend by themselves
+#   make js                 the browser client that is in vortex/static
 #   make bench              the benchmarks, beside the real VortexPY
 #   make soak [SECONDS=600] a server under clients that come and go, watched for what it does not give back
 #
-# PYTHON=python3.12 chooses the interpreter, VENV=dir where its environment is made.
+# PYTHON=python3.12 chooses the interpreter, VENV=dir where its environment is made. All but demo and unit need
+# Node 20 or newer.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -19,39 +25,51 @@ SECONDS ?= 600
 BIN := $(VENV)/bin
 PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip --disable-pip-version-check -q
 
+NODE_MODULES := js-client/node_modules/.package-lock.json
+CHROMIUM := /usr/bin/chromium
+
 .NOTPARALLEL:
-.PHONY: demo test unit integration check fix docs js bench soak
+.PHONY: demo test unit integration javascript browser check fix docs js bench soak
 
 demo: $(VENV)/.demo
 	$(BIN)/python -m vortex demo --port $(PORT)
 
-test: check unit integration docs
+test: check unit integration javascript browser docs
 
-check: $(VENV)/.dev
+check: $(VENV)/.dev $(NODE_MODULES)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	cd js-client && npm run -s check
 
 unit: $(VENV)/.dev
-	$(BIN)/python -m pytest tests --ignore=tests/integration
+	$(BIN)/python -m pytest tests --ignore=tests/integration --ignore=tests/browser
 
-integration: $(VENV)/.dev
+integration: $(VENV)/.dev $(NODE_MODULES) $(CHROMIUM)
 	@command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 \
 		|| scripts/need-packages "a PostgreSQL server" postgresql
 	@command -v curl >/dev/null || scripts/need-packages "curl, which the pages' commands are tried with," curl
 	PYTHON=$(BIN)/python tests/peers/setup.sh
 	$(BIN)/python -m pytest tests/integration
 
-fix: $(VENV)/.dev
+javascript: $(VENV)/.dev $(NODE_MODULES)
+	cd js-client && VORTEX_PYTHON="$(abspath $(BIN))/python" npm test -s
+
+browser: $(VENV)/.dev $(NODE_MODULES) $(CHROMIUM)
+	$(BIN)/python -m pytest tests/browser
+
+fix: $(VENV)/.dev $(NODE_MODULES)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	cd js-client && npm run -s fix
 
-docs: $(VENV)/.dev
+docs: $(VENV)/.dev $(NODE_MODULES)
+	cd js-client && npm run -s docs
 	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
 	@echo "docs/_build/html/index.html"
 
-js:
-	@echo "Nothing to build: this version has no browser client."
+js: $(NODE_MODULES)
+	cd js-client && npm run -s build
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks
@@ -74,3 +92,12 @@ $(VENV)/.demo: setup.cfg pyproject.toml | $(BIN)/python
 $(VENV)/.dev: setup.cfg pyproject.toml | $(BIN)/python
 	$(PIP) install -e '.[dev]'
 	@touch $@ $(VENV)/.demo
+
+$(NODE_MODULES): js-client/package.json js-client/package-lock.json
+	@node -e 'process.exit(parseInt(process.versions.node) < 20)' 2>/dev/null && command -v npm >/dev/null \
+		|| { echo "Node 20 or newer, with npm, is needed: https://nodejs.org/en/download" >&2; exit 1; }
+	cd js-client && npm ci --silent
+	@touch $@
+
+$(CHROMIUM):
+	scripts/need-packages "Chromium, which pages are tried in," chromium

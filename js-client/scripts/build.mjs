@@ -44,6 +44,9 @@ for (const file of ["vortex.mjs.map", "vortex.js.map"]) {
   writeFileSync(path, JSON.stringify(map))
 }
 
-const types = await rollup({ input: join(root, "src/index.ts"), plugins: [dts({ tsconfig: join(root, "tsconfig.json") })] })
+const types = await rollup({
+  input: join(root, "src/index.ts"),
+  plugins: [dts({ tsconfig: join(root, "tsconfig.json") })],
+})
 const { output } = await types.generate({ format: "es" })
 writeFileSync(join(folder, "vortex.d.ts"), `${banner}\n${output[0].code}\nexport as namespace Vortex\n`)

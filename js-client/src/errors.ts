@@ -6,18 +6,19 @@
 
 /** Whatever goes wrong in a way that a caller can do something about. */
 export class VortexError extends Error {
+  override name = "VortexError"
   /** Lower-case words joined by hyphens; stable, unlike the message. */
   readonly code: string
 
   constructor(message: string, code = "internal") {
     super(message)
-    this.name = new.target.name
     this.code = code
   }
 }
 
 /** There is no line: nothing was sent. */
 export class NotConnected extends VortexError {
+  override name = "NotConnected"
   constructor(message: string) {
     super(message, "not-connected")
   }
@@ -25,6 +26,7 @@ export class NotConnected extends VortexError {
 
 /** The line went away before the answer came: what was asked for may or may not have happened. */
 export class ConnectionLost extends VortexError {
+  override name = "ConnectionLost"
   constructor(message: string) {
     super(message, "connection-lost")
   }
@@ -32,6 +34,7 @@ export class ConnectionLost extends VortexError {
 
 /** No answer came in time. */
 export class RequestTimeout extends VortexError {
+  override name = "RequestTimeout"
   constructor(message: string) {
     super(message, "timeout")
   }
@@ -39,6 +42,7 @@ export class RequestTimeout extends VortexError {
 
 /** A message, or a value in it, is not what it should be. */
 export class DecodeError extends VortexError {
+  override name = "DecodeError"
   /**
    * @param problem - What was expected, and what came.
    * @param path - Where, as in ".tuples[3].due".
@@ -50,6 +54,7 @@ export class DecodeError extends VortexError {
 
 /** A value cannot travel. */
 export class EncodeError extends VortexError {
+  override name = "EncodeError"
   constructor(problem: string, path = "") {
     super(path ? `${problem} - at ${path}` : problem, "cannot-encode")
   }
@@ -57,6 +62,7 @@ export class EncodeError extends VortexError {
 
 /** What came is over one of the `Limits`. */
 export class LimitExceeded extends VortexError {
+  override name = "LimitExceeded"
   /** The name of the limit. */
   readonly limit: string
 
@@ -68,6 +74,7 @@ export class LimitExceeded extends VortexError {
 
 /** What the other end answered instead of doing what it was asked for. */
 export class RemoteError extends VortexError {
+  override name = "RemoteError"
   constructor(code: string, message: string) {
     super(message, code)
   }

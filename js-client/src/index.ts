@@ -17,7 +17,7 @@ export { DateTime } from "./tuples/date_time.ts"
 export { addTupleType, tupleClassOf } from "./tuples/registry.ts"
 export { type AnyTuple, Tuple, type TupleClass, tupleTypeOf } from "./tuples/tuple.ts"
 export { type Filt, Payload } from "./protocol/payload.ts"
-export type { Form } from "./protocol/envelope.ts"
+export type { Envelope, Form } from "./protocol/envelope.ts"
 export type { PeerIdentity } from "./protocol/events.ts"
 export type { Delivery } from "./routing/delivery.ts"
 export { MESSAGE_ID, aboutOf, isSubset } from "./routing/filt.ts"
@@ -27,13 +27,16 @@ export type { TransportKind } from "./transports/transport.ts"
 export type { SocketConstructor, SocketLike } from "./transports/websocket.ts"
 export {
   type Key,
+  type Line,
   Loader,
+  type LoaderEvents,
   type LoaderOptions,
   type LoaderState,
   type RowStatus,
   type RowsChange,
 } from "./handlers/loader.ts"
 export {
+  type ConnectionEvents,
   type ConnectionOptions,
   type RequestOptions,
   type State,

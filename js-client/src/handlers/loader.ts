@@ -57,7 +57,8 @@ export interface Line {
   report(error: unknown): void
 }
 
-interface Events<T> {
+/** What a loader tells. */
+export interface LoaderEvents<T> {
   rows: CustomEvent<RowsChange<T>>
   status: CustomEvent<RowStatus & { readonly key: Key }>
   state: CustomEvent<LoaderState>
@@ -254,9 +255,9 @@ export class Loader<T extends Tuple = AnyTuple> extends EventTarget implements A
     }
   }
 
-  override addEventListener<K extends keyof Events<T>>(
+  override addEventListener<K extends keyof LoaderEvents<T>>(
     type: K,
-    listener: ((event: Events<T>[K]) => void) | null,
+    listener: ((event: LoaderEvents<T>[K]) => void) | null,
     options?: AddEventListenerOptions | boolean,
   ): void
   override addEventListener(
@@ -417,7 +418,7 @@ export class Loader<T extends Tuple = AnyTuple> extends EventTarget implements A
     this.#tell("state", state)
   }
 
-  #tell(type: keyof Events<T>, detail: unknown): void {
+  #tell(type: keyof LoaderEvents<T>, detail: unknown): void {
     this.dispatchEvent(new CustomEvent(type, { detail }))
   }
 }

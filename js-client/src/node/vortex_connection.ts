@@ -77,7 +77,7 @@ export interface RequestOptions {
   readonly signal?: AbortSignal
 }
 
-interface ConnectionEvents {
+export interface ConnectionEvents {
   state: CustomEvent<StateChange>
   error: CustomEvent<VortexError>
   roundtrip: CustomEvent<number>

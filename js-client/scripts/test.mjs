@@ -1,0 +1,47 @@
+// Runs the client's tests in Node: each file of test/ is bundled by itself, and given to node --test.
+//
+//     node scripts/test.mjs [part of a file's name]
+//
+// The Python that servers are run with is VORTEX_PYTHON. With CI=true a test that is left out is a failure.
+import { spawnSync } from "node:child_process"
+import { filesIn } from "./files.mjs"
+import { rmSync } from "node:fs"
+import { dirname, join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { build } from "esbuild"
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)))
+const [part = ""] = process.argv.slice(2)
+const built = join(root, "build/test")
+const entryPoints = filesIn(join(root, "test"), ".test.ts").filter((file) => file.includes(part))
+if (!entryPoints.length) throw new Error(`no test file's name holds ${JSON.stringify(part)}`)
+
+rmSync(built, { recursive: true, force: true })
+await build({
+  absWorkingDir: root,
+  entryPoints,
+  outdir: built,
+  outbase: join(root, "test"),
+  outExtension: { ".js": ".mjs" },
+  bundle: true,
+  platform: "node",
+  format: "esm",
+  target: "node20",
+  packages: "external",
+  sourcemap: "inline",
+  logLevel: "warning",
+})
+
+const run = spawnSync(
+  process.execPath,
+  ["--enable-source-maps", "--test", "--test-reporter=tap", ...filesIn(built, ".test.mjs")],
+  { cwd: root, stdio: ["ignore", "pipe", "inherit"], encoding: "utf8", maxBuffer: 1 << 28 },
+)
+const count = (what) => Number(new RegExp(`^# ${what} (\\d+)$`, "m").exec(run.stdout)?.[1] ?? NaN)
+const [tests, passed, skipped, todo] = ["tests", "pass", "skipped", "todo"].map(count)
+const isLeftOut = process.env.CI === "true" && skipped + todo > 0
+const failed = run.status !== 0 || !(tests > 0) || isLeftOut
+if (failed) process.stdout.write(run.stdout)
+if (isLeftOut) console.error("with CI=true every test has to run")
+console.log(`${passed} of ${tests} tests passed${skipped + todo ? `, ${skipped + todo} left out` : ""}`)
+process.exitCode = failed ? 1 : 0
