@@ -17,7 +17,7 @@ const BATCH_LENGTH = 1 << 20
 const REASON_LENGTH = 300
 
 /**
- * @param url - Where to, with the query that says who we are.
+ * @param url - Where to, with the query that says who we are; ws and wss stand for http and https.
  * @param fetch - A browser's `fetch` or its equal, with response bodies that can be read as they come.
  * @param maxFrame - Bytes that one frame may have.
  */
@@ -41,7 +41,7 @@ export function openHeldPost(
   }
 
   const post = (body: string, keepalive = false): Promise<Response> =>
-    fetch(url.href, {
+    fetch(url.href.replace(/^ws/, "http"), {
       method: "POST",
       body,
       headers: { "Content-Type": "text/plain" },
