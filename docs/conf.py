@@ -23,7 +23,7 @@ copyright = "2026, Vortex contributors"
 release = version = vortex.__version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
-exclude_patterns = ["_build", "changes", "examples"]
+exclude_patterns = ["_build", "changes", "examples", "reference/javascript/index.md"]
 html_theme = "furo"
 html_title = f"Vortex {release}"
 html_theme_options = {"navigation_with_keys": True}
