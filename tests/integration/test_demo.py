@@ -1,10 +1,10 @@
-"""``vortex demo`` as a stranger runs it: from the wheel, in an empty folder, reached as its page says."""
+"""``vortex demo`` as a stranger runs it: from the wheel, in an empty folder, reached by hand."""
 
 from __future__ import annotations
 
-import html
 import os
 import re
+import signal
 import socket
 import sqlite3
 import subprocess
@@ -13,12 +13,12 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from sqlalchemy import create_engine, text
 
-from tests.integration.children import PATIENCE, Child
+from tests.integration.children import PATIENCE, ROOT, Child
 from tests.integration.wire_by_hand import HeldPostClient, WebSocketClient, envelope
 
 ADDED = "Sharpen the shears"
@@ -33,10 +33,12 @@ class Demo:
         url: Of its page.
     """
 
-    def __init__(self, programs: Path, folder: Path, *arguments: str, module: bool = False) -> None:
+    def __init__(
+        self, programs: Path, folder: Path, *arguments: str, module: bool = False, port: int = 0
+    ) -> None:
         command = [programs / "python", "-m", "vortex"] if module else [programs / "vortex"]
         self.folder = folder
-        self.child = Child(*command, "demo", "--port", "0", *arguments, folder=folder)
+        self.child = Child(*command, "demo", "--port", str(port), *arguments, folder=folder)
         try:
             self.line = self.child.line()
             found = re.search(r"http://\S+?:(\d+)/", self.line)
@@ -46,15 +48,22 @@ class Demo:
             raise
         self.url, self.port = found[0], int(found[1])
 
-    def page(self) -> str:
-        with urllib.request.urlopen(self.url, timeout=PATIENCE) as response:
-            page: str = response.read().decode()
-        return page
+    def get(self, path: str = "", **headers: str) -> tuple[int, str]:
+        """The status and the text of what is there."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        try:
+            with urllib.request.urlopen(
+                urllib.request.Request(self.url + path, headers=named), timeout=PATIENCE
+            ) as response:
+                return response.status, response.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
 
-    def code(self) -> list[str]:
-        """What the page says is to be typed: for a shell, and for Python."""
-        found = re.findall(r"<pre><code>(.*?)</code></pre>", self.page(), re.DOTALL)
-        return [html.unescape(each) for each in found]
+    def add(self, title: str = ADDED) -> dict[str, Any]:
+        """A job more; the answer."""
+        with WebSocketClient(self.port, uuid="adder") as client:
+            return asked(client, {"key": "demo.jobs"}, [{"_ct": "rt", "_c": "demo.Job", "title": title}])
 
     def rows(self) -> list[tuple[Any, ...]]:
         """The table in its file, read by sqlite3 and not by us."""
@@ -90,7 +99,7 @@ class TestTheStart:
     def test_is_the_same_for_python_m(self, installedWithOrm: Path, tmp_path: Path) -> None:
         running = Demo(installedWithOrm, tmp_path, module=True)
         try:
-            assert "6 jobs" in running.page()
+            assert running.get()[0] == 200
             running.interrupt()
         finally:
             running.child.stop()
@@ -122,55 +131,58 @@ class TestTheEnd:
         for count in (7, 8):
             running = Demo(installedWithOrm, tmp_path)
             try:
-                typed(running.code()[0], installedWithOrm, tmp_path)
-                assert f"{count} jobs" in running.page()
+                assert running.add()["result"] is True
+                assert len(running.rows()) == count
                 running.interrupt()
             finally:
                 running.child.stop()
 
+    def test_by_force_leaves_rows_and_port_for_the_next_time(
+        self, installedWithOrm: Path, tmp_path: Path
+    ) -> None:
+        running = Demo(installedWithOrm, tmp_path)
+        with WebSocketClient(running.port, uuid="held"):
+            running.add()
+            os.killpg(running.child.pid, signal.SIGKILL)
+            running.child.stop()
 
-class TestWhatThePageSays:
-    def test_to_type_into_a_shell_creates_a_row(self, demo: Demo, installedWithOrm: Path) -> None:
-        shell, _ = demo.code()
-        assert shell.startswith("curl ")
+            again = Demo(installedWithOrm, tmp_path, port=running.port)
+        try:
+            assert again.line == running.line
+            assert again.rows()[-1] == (7, ADDED, "open")
+            again.add("Mend the kite")
+            assert again.rows()[-1] == (8, "Mend the kite", "open")
+            again.interrupt()
+        finally:
+            again.child.stop()
 
-        typed(shell, installedWithOrm, demo.folder)
 
-        assert demo.rows()[-1] == (7, ADDED, "open")
-        assert ADDED in demo.page()
+class TestThePage:
+    def test_is_in_the_wheel_with_all_that_it_loads(self, demo: Demo) -> None:
+        status, page = demo.get()
 
-    def test_to_run_in_python_creates_a_row_and_prints_it(self, demo: Demo, installedWithOrm: Path) -> None:
-        _, program = demo.code()
-        (demo.folder / "add.py").write_text(program)
+        assert status == 200
+        assert "<title>" in page
+        for path, kept in (
+            ("board.js", "cli/board/board.js"),
+            ("board.css", "cli/board/board.css"),
+            ("static/vortex.mjs", "static/vortex.mjs"),
+        ):
+            assert demo.get(path) == (200, (ROOT / "vortex" / kept).read_text())
 
-        printed = typed("python add.py", installedWithOrm, demo.folder)
-
-        assert printed == f"True [Job(id=7, title='{ADDED}', status='open')]\n"
-        assert demo.rows()[-1] == (7, ADDED, "open")
-
-    def test_is_there_for_whoever_asks_for_the_page_alone(self, demo: Demo) -> None:
+    def test_is_told_of_to_whoever_asks_for_no_more(self, demo: Demo) -> None:
         request = urllib.request.Request(demo.url, method="HEAD")
         with urllib.request.urlopen(request, timeout=PATIENCE) as response:
             assert response.status == 200
-            assert response.headers["Content-Security-Policy"].startswith(
-                "default-src 'none'; style-src 'sha256-"
-            )
+            assert response.headers["Content-Security-Policy"].startswith("default-src 'none'; ")
+            assert int(response.headers["Content-Length"]) > 100
             assert response.read() == b""
 
 
-def typed(command: str, programs: Path, folder: Path) -> str:
-    path = f"{programs}{os.pathsep}{os.environ['PATH']}"
-    done = subprocess.run(
-        ["bash", "-c", command],
-        cwd=folder,
-        env={**os.environ, "PATH": path},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=PATIENCE,
-    )
-    assert done.returncode in ((0, 28) if " -m " in command else (0,)), done.stderr  # 28: curl has hung up
-    return done.stdout
+def asked(client: WebSocketClient, filt: dict[str, Any], tuples: list[Any] | None = None) -> dict[str, Any]:
+    """The answer to a request."""
+    client.send(envelope(2, {**filt, "PayloadResponse.messageId": "asked"}, tuples).removesuffix(b"."))
+    return answerTo(client, "asked")
 
 
 class TestHandlers:
@@ -213,6 +225,48 @@ def answerTo(client: WebSocketClient, messageId: str) -> dict[str, Any]:
         message = client.message()
         if message["filt"].get("PayloadResponse.messageId") == messageId:
             return message
+
+
+class TestPeople:
+    def test_are_told_of_as_they_come_and_go(self, demo: Demo) -> None:
+        people = {"key": "demo.people"}
+        with WebSocketClient(demo.port, uuid="a", name="Ada") as ada:
+            assert [one["name"] for one in asked(ada, people)["tuples"]] == ["Ada"]
+            with HeldPostClient(demo.port, uuid="b", name="Bob") as bob:
+                bob.post(b"").message()
+                came = ada.message()
+
+                assert came["filt"] == people
+                assert [(one["uuid"], one["transport"]) for one in came["tuples"]] == [
+                    ("a", "websocket"),
+                    ("b", "post"),
+                ]
+            with WebSocketClient(demo.port, uuid="c", name="Cyd"):
+                assert ada.message()["tuples"][-1]["name"] == "Cyd"
+            assert "Cyd" not in {one["name"] for one in ada.message()["tuples"]}
+
+
+class TestEcho:
+    """What a client measures a round trip with."""
+
+    ECHO: ClassVar = {"key": "demo.jobs.nobody", "PayloadResponse.messageId": "1", "rapuiServerEcho": True}
+
+    def test_comes_straight_back_over_a_websocket(self, demo: Demo) -> None:
+        with WebSocketClient(demo.port, uuid="a") as client:
+            client.message()
+            client.send(envelope(2, self.ECHO).removesuffix(b"."))
+
+            back = client.message()
+
+        assert back["filt"] == {"key": "demo.jobs.nobody", "PayloadResponse.messageId": "1"}
+        assert back["result"] is None
+
+    def test_comes_straight_back_by_post(self, demo: Demo) -> None:
+        with HeldPostClient(demo.port, uuid="a") as client:
+            held = client.post(envelope(2, self.ECHO))
+
+            held.message()
+            assert held.message()["filt"] == {"key": "demo.jobs.nobody", "PayloadResponse.messageId": "1"}
 
 
 class TestWhatGoesWrong:
@@ -281,7 +335,7 @@ class TestPostgresql:
         engine = create_engine(postgresqlUrl)
         running = Demo(installedWithOrm, tmp_path, "--database", url)
         try:
-            typed(running.code()[0], installedWithOrm, tmp_path)
+            running.add()
 
             with engine.connect() as connection:
                 rows = connection.execute(
@@ -290,9 +344,9 @@ class TestPostgresql:
                 found = rows.all()
             assert found[-1][:3] == (7, ADDED, "open")
             assert found[0][3].utcoffset() is not None
-            assert ADDED in running.page()
             assert f"its jobs in {postgresqlUrl};" in running.line
             assert list(tmp_path.iterdir()) == []
+            self._undo(running)
             running.interrupt()
         finally:
             running.child.stop()
@@ -300,22 +354,39 @@ class TestPostgresql:
                 connection.execute(text("drop table if exists vortex_demo_job"))
             engine.dispose()
 
+    def _undo(self, running: Demo) -> None:
+        """A deleted job comes back under its id; an id that none has had is not taken."""
+        jobs = {"key": "demo.jobs"}
+        with WebSocketClient(running.port, uuid="undoing") as client:
+            before = asked(client, jobs)["tuples"]
+            asked(client, {**jobs, "delete": True}, [before[-1]])
+            assert asked(client, jobs, [{**before[-1], "id": 8}])["result"] == (
+                "unknown-record: there is no job 8 any more"
+            )
+            assert asked(client, jobs, [before[-1]])["result"] is True
+            assert asked(client, jobs)["tuples"] == before
+        assert running.add()["tuples"][0]["id"]["_fd"] == 8
+
 
 class TestOtherMachines:
-    def test_are_let_in_where_it_listens_for_them(self, installedWithOrm: Path, tmp_path: Path) -> None:
-        running = Demo(installedWithOrm, tmp_path, "--host", "0.0.0.0")
+    @pytest.mark.parametrize("arguments", [("--host", "0.0.0.0"), ("--anonymous",)])
+    def test_are_let_in_where_it_is_told_to(
+        self, installedWithOrm: Path, tmp_path: Path, arguments: tuple[str, ...]
+    ) -> None:
+        running = Demo(installedWithOrm, tmp_path, *arguments)
         try:
             assert ", open to other machines, " in running.line
-            request = urllib.request.Request(running.url, headers={"Host": "board.example"})
-            with urllib.request.urlopen(request, timeout=PATIENCE) as response:
-                assert "http://board.example/vortex?" in response.read().decode()
+            status, _ = running.get(Host="board.example", X_Forwarded_For="192.0.2.1")
+            assert status == 200
             running.interrupt()
         finally:
             running.child.stop()
 
-    def test_are_not_where_it_does_not(self, demo: Demo) -> None:
-        request = urllib.request.Request(demo.url, headers={"Host": "board.example"})
+    def test_are_told_why_not_where_it_is_not(self, demo: Demo) -> None:
+        status, text = demo.get(Host="board.example")
 
-        with pytest.raises(urllib.error.HTTPError, match="403") as error:
-            urllib.request.urlopen(request, timeout=PATIENCE)
-        error.value.close()
+        assert status == 403
+        assert text == (
+            "this demo serves its own machine only, and this request is for 'board.example', which is no "
+            "name of this machine alone; vortex demo --anonymous lets everybody in, also through a proxy\n"
+        )

@@ -13,8 +13,10 @@ import json
 import os
 import re
 import socket
+import ssl
 import time
 import zlib
+from collections.abc import Sequence
 from typing import Any, Self
 
 __all__ = [
@@ -27,11 +29,17 @@ __all__ = [
     "envelope",
     "era0",
     "person",
+    "rawEnvelope",
     "splitFrames",
 ]
 
 DATE = {"_ft": "datetime", "_fd": "2026-01-02 03:04:05.000006+0000"}
 PATIENCE = 10.0
+
+
+def _connected(port: int, tls: ssl.SSLContext | None) -> socket.socket:
+    plain = socket.create_connection(("127.0.0.1", port), PATIENCE)
+    return plain if tls is None else tls.wrap_socket(plain, server_hostname="localhost")
 
 
 def person(**fields: Any) -> dict[str, Any]:
@@ -48,6 +56,11 @@ def envelope(era: int, filt: dict[str, Any], tuples: list[Any] | None = None, re
     key = {1: "encodedPayload", 2: "data"}[era]
     message = {"_ct": "rpe", "filt": filt, key: body, "result": result, "date": DATE}
     return base64.b64encode(json.dumps(message).encode()) + b"."
+
+
+def rawEnvelope(filt: dict[str, Any], tuples: list[Any] | None = None) -> bytes:
+    """One message of era 2 as bare JSON, for a WebSocket."""
+    return base64.b64decode(envelope(2, filt, tuples).removesuffix(b"."))
 
 
 def era0(
@@ -121,13 +134,24 @@ class WebSocketClient:
         uuid: The peer's uuid.
         name: The peer's name.
         path: Where the server has its vortex for WebSockets.
+        tls: By what to trust a server that speaks TLS; None: it does not.
+        headers: Further lines of the request's head.
 
     Attributes:
         head: The server's answer to the upgrade.
     """
 
-    def __init__(self, port: int, *, uuid: str, name: str = "by-hand", path: str = "/vortexws") -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port), PATIENCE)
+    def __init__(
+        self,
+        port: int,
+        *,
+        uuid: str,
+        name: str = "by-hand",
+        path: str = "/vortexws",
+        tls: ssl.SSLContext | None = None,
+        headers: Sequence[str] = (),
+    ) -> None:
+        self._socket = _connected(port, tls)
         self._raw = b""
         key = base64.b64encode(os.urandom(16)).decode()
         lines = [
@@ -137,6 +161,7 @@ class WebSocketClient:
             "Connection: Upgrade",
             f"Sec-WebSocket-Key: {key}",
             "Sec-WebSocket-Version: 13",
+            *headers,
         ]
         self._socket.sendall("\r\n".join(lines).encode() + b"\r\n\r\n")
         while b"\r\n\r\n" not in self._raw:
@@ -209,10 +234,19 @@ class HeldPostClient:
         uuid: The peer's uuid.
         name: The peer's name.
         path: Where the server has its vortex.
+        tls: By what to trust a server that speaks TLS; None: it does not.
     """
 
-    def __init__(self, port: int, *, uuid: str, name: str = "by-hand", path: str = "/vortex") -> None:
-        self.port, self.uuid, self.name, self.path = port, uuid, name, path
+    def __init__(
+        self,
+        port: int,
+        *,
+        uuid: str,
+        name: str = "by-hand",
+        path: str = "/vortex",
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self.port, self.uuid, self.name, self.path, self.tls = port, uuid, name, path, tls
         self.cookies: dict[str, str] = {}
         self.posts: list[HeldPost] = []
 
@@ -240,7 +274,7 @@ class HeldPost:
         self._client = client
         self._raw = b""
         self._taken = 0
-        self._socket = socket.create_connection(("127.0.0.1", client.port), PATIENCE)
+        self._socket = _connected(client.port, client.tls)
         cookies = "; ".join(f"{name}={value}" for name, value in client.cookies.items())
         lines = [
             f"POST {client.path}?vortexUuid={client.uuid}&vortexName={client.name} HTTP/1.1",
@@ -290,6 +324,14 @@ class HeldPost:
                 continue
             assert not self.ended, "the response ended"
             self._read(deadline - time.monotonic())
+
+    def nextBytes(self, within: float) -> bytes:
+        """What comes next, be it a beat."""
+        deadline = time.monotonic() + within
+        before = len(self.body)
+        while len(self.body) == before:
+            self._read(deadline - time.monotonic())
+        return self.body[before:]
 
     def waitUntilEnded(self, within: float = PATIENCE) -> None:
         deadline = time.monotonic() + within

@@ -27,6 +27,7 @@ from vortex.routing.ports import Node, theNode
 from vortex.transports.held_post import HeldPost, PostPeers
 from vortex.transports.transport import LinkHost
 from vortex.transports.websocket import WebSocketUpgrader
+from vortex.tuples.hints import short
 
 __all__ = ["VortexResource", "plainAnswer", "whyNotServed"]
 
@@ -139,8 +140,13 @@ class VortexResource(Resource):
 
     def _checkOrigin(self, request: Request) -> None:
         origin = _header(request, "Origin")
-        if not originAllowed(origin, _header(request, "Host"), self._allowedOrigins):
-            raise _Refused(403, f"pages of {origin} may not connect; see allowedOrigins of VortexResource")
+        host = _header(request, "Host")
+        if not originAllowed(origin, host, self._allowedOrigins):
+            raise _Refused(
+                403,
+                f"pages of {short(origin)} may not connect to {short(host)}: a proxy in between has to "
+                "pass on the Host, and other sites are named in allowedOrigins of VortexResource",
+            )
         if origin is not None and origin in self._allowedOrigins:
             request.setHeader(b"Access-Control-Allow-Origin", origin.encode("latin-1"))
             request.setHeader(b"Access-Control-Allow-Credentials", b"true")
