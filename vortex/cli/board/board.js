@@ -15,7 +15,6 @@ const people = connection.load({ key: "demo.people" }, undefined, { key: "uuid" 
 
 // ---- the line: what it is doing, cutting it, and choosing the transport
 const TRANSPORTS = { websocket: "WebSocket", post: "held POST" }
-let timer = null // counts the seconds to the next try
 const isCalm = matchMedia("(prefers-reduced-motion: reduce)")
 const ping = () => connection.ping().catch(() => {}) // a lost line is told of as its state
 
@@ -31,14 +30,13 @@ function drawLine() {
   $("server").textContent = peer?.name ?? "server"
   $("cut").textContent = state === "open" ? "Cut the line" : "Mend the line"
   if (transport) document.querySelector(`[value="${transport}"]`).checked = true
-  clearTimeout(timer)
-  if (retryAtMs !== null) timer = setTimeout(drawLine, 250)
 }
 
 connection.onStateChange((state) => say(`The line is ${state}`))
 connection.onStateChange(drawLine)
 connection.onStateChange(ping)
-setInterval(ping, 5000)
+setInterval(ping, 3000)
+setInterval(drawLine, 500) // for the seconds until the next try
 connection.addEventListener("roundtrip", () => {
   drawLine()
   if (!isCalm.matches) $("pulse").animate({ left: ["0", "calc(100% - 10px)", "0"], opacity: [1, 1, 0] }, 800)
@@ -71,7 +69,7 @@ const drafts = new Set() // cells with something typed in that is not saved
 
 jobs.addEventListener("rows", ({ detail: { created, updated, deleted } }) => {
   const isNews = rows.size > 0
-  for (const { id } of [...created.toReversed(), ...updated, ...deleted]) touch(id, isNews && !jobs.status(id).busy)
+  for (const { id } of [...created.toReversed(), ...updated, ...deleted]) touch(id, isNews)
 })
 jobs.addEventListener("status", ({ detail }) => touch(detail.key))
 jobs.addEventListener("state", drawCount)
@@ -79,7 +77,7 @@ $("filter").oninput = () => [...rows.keys()].forEach((id) => touch(id))
 
 function touch(id, isNews = false) {
   if (touched.size === 0) requestAnimationFrame(draw)
-  touched.set(id, isNews || touched.get(id))
+  touched.set(id, touched.get(id) || (isNews && !jobs.status(id).busy))
 }
 
 function draw() {
@@ -119,10 +117,11 @@ function isWanted({ title, status, assignee }) {
 function addRow(id) {
   const row = $("row").content.firstElementChild.cloneNode(true)
   row.dataset.id = id
-  row.querySelector("input").ariaDescribedByElements = [row.querySelector(".error")]
+  row.querySelector(".error").id = `error-${id}`
+  row.querySelector("input").setAttribute("aria-describedby", `error-${id}`)
   for (const control of row.querySelectorAll("[name]")) control.ariaLabel += ` job ${id}`
   let below = null // newest first: each of those that are loaded belongs at the end
-  for (let each = $("jobs").lastElementChild; each?.dataset.id < id; each = each.previousElementSibling) below = each
+  for (let it = $("jobs").lastElementChild; it?.dataset.id < id; it = it.previousElementSibling) below = it
   $("jobs").insertBefore(row, below)
   rows.set(id, row)
   return row
@@ -145,7 +144,8 @@ function drawCount() {
   const shown = [...rows.values()].filter((row) => !row.hidden).length
   const all = jobs.rows.length
   const count = `${shown < all ? `${shown} of ` : ""}${all} ${all === 1 ? "job" : "jobs"}`
-  $("count").textContent = jobs.error ? explain(jobs.error, "loaded") : jobs.state === "loading" ? "Loading" : count
+  const text = jobs.state === "loading" ? "Loading" : count
+  $("count").textContent = jobs.error ? explain(jobs.error, "loaded") : text
 }
 
 // ---- editing in place: Enter saves, and so does leaving the cell; Escape puts the server's value back
@@ -183,6 +183,7 @@ $("add").onsubmit = async (event) => {
   event.preventDefault()
   const fields = [...$("add").querySelectorAll("[name]")].map((cell) => [cell.name, valueOf(cell)])
   $("add").inert = true // or a second press would add it twice
+  $("add-error").textContent = ""
   const job = await attempt(jobs.create(Object.fromEntries(fields)), "added", $("add-error"))
   $("add").inert = false
   if (job) $("add").reset()
