@@ -38,7 +38,6 @@ connection.onStateChange(ping)
 setInterval(ping, 3000)
 setInterval(drawLine, 500) // for the seconds until the next try
 connection.addEventListener("roundtrip", () => {
-  drawLine()
   if (!isCalm.matches) $("pulse").animate({ left: ["0", "calc(100% - 10px)", "0"], opacity: [1, 1, 0] }, 800)
 })
 connection.addEventListener("error", ({ detail }) => toast(`What came was not understood: ${detail.message}`))
@@ -110,7 +109,8 @@ function drawRow(id, isNews) {
 }
 
 function isWanted({ title, status, assignee }) {
-  const isFound = `${title} ${assignee ?? ""}`.toLowerCase().includes($("filter-text").value.trim().toLowerCase())
+  const text = $("filter-text").value.trim().toLowerCase()
+  const isFound = `${title} ${assignee ?? ""}`.toLowerCase().includes(text)
   return isFound && ($("filter-status").value || status) === status
 }
 
@@ -130,7 +130,7 @@ function addRow(id) {
 function removeRow(id, row) {
   const isFocused = row.contains(document.activeElement)
   const isDraft = [...drafts].filter((cell) => row.contains(cell) && drafts.delete(cell)).length > 0
-  const error = row.querySelector(".error").textContent || (isDraft && "Not saved: what you were typing in it")
+  const error = row.querySelector(".error").textContent || (isDraft && "Not saved: what you were typing")
   neighbour = row.nextElementSibling ?? row.previousElementSibling ?? $("add")
   row.remove()
   rows.delete(id)
