@@ -6,8 +6,8 @@ usage: python server.py DATABASE [PORT]
 Prints ``READY port`` once it listens on 127.0.0.1, at /vortex, and ends when it is killed. It echoes on
 {"key": "test.echo"}, answers {"key": "test.slow"} when {"key": "test.release"} comes, never answers
 {"key": "test.never"}, fails on {"key": "test.fail"} and {"key": "test.refuse"}, pushes to whoever sends
-{"key": "test.push"}, has a model at {"key": "test.model"} and rows at {"key": "test.rows"}. {"key": "test.peers"}
-answers with the names and transports of those that are there.
+{"key": "test.push"}, has a model at {"key": "test.model"} and rows at {"key": "test.rows"}, and answers
+{"key": "test.peers"} with the names and transports of those that are there.
 """
 
 from __future__ import annotations
