@@ -49,6 +49,8 @@ integration: $(VENV)/.dev $(NODE_MODULES) $(CHROMIUM)
 	@command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 \
 		|| scripts/need-packages "a PostgreSQL server" postgresql
 	@command -v curl >/dev/null || scripts/need-packages "curl, which the pages' commands are tried with," curl
+	@PATH="$$PATH:/usr/sbin" command -v nginx >/dev/null || scripts/need-packages "nginx, behind which the demo is tried," nginx-light
+	@command -v openssl >/dev/null || scripts/need-packages "openssl, which makes nginx a certificate," openssl
 	PYTHON=$(BIN)/python tests/peers/setup.sh
 	$(BIN)/python -m pytest tests/integration
 

@@ -4,7 +4,7 @@ from twisted.internet import endpoints, reactor
 from twisted.web.resource import Resource
 from twisted.web.static import Data
 
-from vortex import ModelHandler, Tuple, Vortex, VortexResource, VortexSite, addTupleType
+from vortex import ModelHandler, Tuple, Vortex, VortexAssets, VortexResource, VortexSite, addTupleType
 
 
 @addTupleType
@@ -26,6 +26,7 @@ vortex = Vortex("jobs")
 jobs = Jobs({"key": "jobs"}, vortex)
 root.putChild(b"vortex", VortexResource(vortex))
 root.putChild(b"vortexws", VortexResource(vortex))  # where VortexPY looks for WebSockets
+root.putChild(b"static", VortexAssets())  # the browser client, static/vortex.mjs
 
 reactor.addSystemEventTrigger("before", "shutdown", vortex.shutdown)
 endpoints.serverFromString(reactor, "tcp:8080").listen(VortexSite(root, vortex.limits))
