@@ -100,7 +100,8 @@ class TestPeople:
         bob.lose()
         for handler in demo.handlers:
             handler.shutdown()
+        now = demo.clock.seconds()
+        assert [each for each in demo.clock.getDelayedCalls() if each.getTime() <= now] == []
         demo.settle()
 
         assert ada.pushed("demo.people")[before:] == []
-        assert [each for each in demo.clock.getDelayedCalls() if each.getTime() <= demo.clock.seconds()] == []

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import quote, urljoin
 
 import pytest
+from twisted.logger import capturedLogs
 from twisted.web.resource import Resource
 from twisted.web.server import Request
 
@@ -93,8 +94,11 @@ class TestContent:
         assert answer["X-Content-Type-Options"] == "nosniff"
 
     def test_is_told_of_without_being_sent(self, assets: VortexAssets) -> None:
-        got, head = ask(assets, "/board.mjs"), ask(assets, "/board.mjs", method="HEAD")
+        got = ask(assets, "/board.mjs")
+        with capturedLogs() as logs:
+            head = ask(assets, "/board.mjs", method="HEAD")
 
+        assert [event for event in logs if "HEAD" in event.get("log_format", "")] == []
         assert head.body == b""
         assert head.status == 200
         assert without(head, "date") == without(got, "date")
@@ -226,6 +230,7 @@ class TestPacking:
         once, twice = (ask(VortexAssets(folder), "/board.mjs", "Accept-Encoding: gzip") for _ in range(2))
 
         assert once.body == twice.body
+        assert once.body[4:8] == bytes(4)  # the time at which it was packed: none
 
     @pytest.mark.parametrize("path", ["/images/dot.png", "/index.html"])
     def test_is_left_when_it_would_not_be_shorter(self, path: str, assets: VortexAssets) -> None:

@@ -62,7 +62,7 @@ _COMPRESSIBLE = (
     "image/svg+xml",
     "application/wasm",
 )
-_ENTITY_TAG = re.compile(r'(?:W/)?("[^"]*")')
+_ENTITY_TAG = re.compile(r'"[^"]*"')  # what stands before a weak one, W/, does not count here
 _QUALITY = re.compile(r"[01](?:\.[0-9]{0,3})?")
 
 
