@@ -87,9 +87,15 @@ export class RemoteError extends VortexError {
  */
 export function errorOf(result: unknown): VortexError | null {
   if (result === null || result === undefined || result === true) return null
-  const text = typeof result === "string" ? result : JSON.stringify(result)
+  const text = typeof result === "string" ? result : shown(result)
   const [head, code] = /^([a-z]+(?:-[a-z]+)*): /.exec(text) ?? []
   return head && code ? new RemoteError(code, text.slice(head.length)) : new RemoteError("remote-error", text)
+}
+
+/** *value* for an error's text: not all of it, it may be long. */
+export function shown(value: unknown): string {
+  const text = JSON.stringify(value, (_, item: unknown) => (typeof item === "bigint" ? String(item) : item))
+  return (text as string | undefined)?.slice(0, 200) ?? "nothing"
 }
 
 /** Whatever was thrown, as an error with a code. */

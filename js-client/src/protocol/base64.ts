@@ -4,7 +4,7 @@ import { DecodeError } from "../errors.ts"
 
 /** What newer engines have built in. */
 interface Native {
-  fromBase64?: (text: string, options: { lastChunkHandling: "strict" }) => Uint8Array<ArrayBuffer>
+  fromBase64?: (text: string) => Uint8Array<ArrayBuffer>
 }
 
 /** @throws DecodeError if *text* is no base64. */
@@ -12,7 +12,7 @@ export function fromBase64(text: string): Uint8Array<ArrayBuffer> {
   const native = Uint8Array as Native
   try {
     if (text.length % 4 || /\s/.test(text)) throw new Error("it is cut short, or has blanks in it")
-    if (native.fromBase64) return native.fromBase64(text, { lastChunkHandling: "strict" })
+    if (native.fromBase64) return native.fromBase64(text)
     const binary = atob(text)
     const bytes = new Uint8Array(binary.length)
     for (let index = 0; index < binary.length; index++) bytes[index] = binary.charCodeAt(index)

@@ -10,21 +10,13 @@
  * written is era 2, raw or within base64. Frames are `framing`'s.
  */
 
-import { DecodeError, LimitExceeded } from "../errors.ts"
+import { DecodeError, LimitExceeded, shown } from "../errors.ts"
 import type { Limits } from "../limits.ts"
-import {
-  Reading,
-  compositeDecoders,
-  fromJsonable,
-  isPlain,
-  own,
-  shown,
-  toJsonable,
-} from "../tuples/convert.ts"
+import { Reading, compositeDecoders, fromJsonable, isPlain, own, toJsonable } from "../tuples/convert.ts"
 import { fromBase64, toBase64 } from "./base64.ts"
 import { deflate, inflate } from "./compression.ts"
-import { parseJson } from "./json_text.ts"
-import { type Filt, Payload, readBody } from "./payload.ts"
+import { parseJson, utf8 } from "./json_text.ts"
+import { type Filt, Payload } from "./payload.ts"
 
 /** How a message is written: JSON, or JSON within base64. */
 export type Form = "raw" | "base64"
@@ -51,14 +43,19 @@ export class Envelope {
     this.#body = body
   }
 
-  /** Whether it says no more than who the other end is. */
+  /** Whether it says who the other end is, and no more. */
   get isHello(): boolean {
-    return this.#body === null && Object.hasOwn(this.filt, UUID_KEY) && Object.keys(this.filt).length <= 2
+    const { [UUID_KEY]: uuid, [NAME_KEY]: name, ...more } = this.filt
+    return typeof uuid === "string" && typeof name === "string" && this.#saysNoMoreThan(more)
   }
 
   /** Whether it says nothing at all. */
   get isEmpty(): boolean {
-    return this.#body === null && this.result === null && Object.keys(this.filt).length === 0
+    return this.#saysNoMoreThan(this.filt)
+  }
+
+  #saysNoMoreThan(more: Filt): boolean {
+    return this.#body === null && this.result === null && !Object.keys(more).length
   }
 
   /**
@@ -71,19 +68,20 @@ export class Envelope {
   }
 
   async #tuples(limits: Limits): Promise<readonly unknown[]> {
-    const body = this.#body
-    const reading = new Reading(limits)
-    if (body === null) return []
-    if (typeof body !== "string") {
-      const value = fromJsonable(body, reading)
-      if (value instanceof Payload) return value.tuples
-      return Array.isArray(value) ? (value as unknown[]) : [value]
+    let tuples = this.#body ?? []
+    // As era 2 allows, it may be the tuples themselves, or the only one.
+    if (typeof tuples !== "string") tuples = Array.isArray(tuples) ? tuples : [tuples]
+    else {
+      const object = parseJson(utf8(await inflate(fromBase64(tuples), limits.maxInflated)))
+      if (!isPlain(object) || own(object, "_ct") !== "rp")
+        throw new DecodeError("expected a payload, a JSON object with _ct = 'rp', in the envelope")
+      tuples = own(object, "tuples") ?? []
     }
-    const text = utf8(await inflate(fromBase64(body), limits.maxInflated))
-    const object = parseJson(text)
-    if (!isPlain(object) || own(object, "_ct") !== "rp")
-      throw new DecodeError("expected a payload, a JSON object with _ct = 'rp', in the envelope")
-    return readBody(object, reading).tuples
+    const reading = new Reading(limits)
+    reading.path.push("tuples")
+    const values = fromJsonable(tuples, reading)
+    if (!Array.isArray(values)) throw new DecodeError(`expected a list, got ${shown(tuples)}`, ".tuples")
+    return values as unknown[]
   }
 }
 
@@ -131,23 +129,16 @@ function written(fields: Json, form: Form): string {
   return form === "raw" ? text : toBase64(new TextEncoder().encode(text))
 }
 
-/** JavaScript's btoa has put Latin-1 on the wire, where it should be UTF-8. */
-function utf8(bytes: Uint8Array): string {
-  try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes)
-  } catch {
-    return new TextDecoder("latin1").decode(bytes)
-  }
-}
-
 function readEnvelope(object: unknown, reading: Reading): Envelope {
   if (!isPlain(object) || own(object, "_ct") !== "rpe")
     throw new DecodeError("expected an envelope, a JSON object with _ct = 'rpe'")
   let body = own(object, "data") ?? own(object, "encodedPayload") ?? null
   // VortexPY 2.4 has the encoded payload as bytes, and encodes those once more.
   if (isPlain(body) && own(body, "_ft") === "bytes") {
-    const inner = own(body, "_fd")
-    body = typeof inner === "string" ? utf8(fromBase64(inner)) : null
+    const inner = own(body, "_fd") ?? ""
+    if (typeof inner !== "string")
+      throw new DecodeError(`expected a payload in base64, got ${shown(inner)}`, ".data")
+    body = utf8(fromBase64(inner))
   }
   return envelopeOf(object, own(object, "filt"), reading, body === "" ? null : body)
 }

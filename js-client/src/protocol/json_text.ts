@@ -8,6 +8,15 @@ import { DecodeError } from "../errors.ts"
 
 const UNUSUAL = /(?<![\w.+-])-?(?:Infinity|NaN|\d{16,}(?![\d.eE]))/g
 
+/** UTF-8; or Latin-1, which VortexJS has put where UTF-8 should be. */
+export function utf8(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes)
+  } catch {
+    return new TextDecoder("latin1").decode(bytes)
+  }
+}
+
 /** @throws DecodeError if *text* is no JSON. */
 export function parseJson(text: string): unknown {
   try {

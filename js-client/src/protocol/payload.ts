@@ -12,6 +12,7 @@ import {
 } from "../tuples/convert.ts"
 import { DecodeError } from "../errors.ts"
 import { type Form, encodeMessage, readMessage } from "./envelope.ts"
+import { utf8 } from "./json_text.ts"
 
 /** What a payload is routed by. */
 export type Filt = Readonly<Record<string, unknown>>
@@ -43,7 +44,7 @@ export class Payload {
    * @throws DecodeError, LimitExceeded
    */
   static async fromVortexMsg(message: string | Uint8Array, limits: Limits = defaultLimits): Promise<Payload> {
-    const text = typeof message === "string" ? message : new TextDecoder().decode(message)
+    const text = typeof message === "string" ? message : utf8(message)
     return (await readMessage(text, limits)).open(limits)
   }
 
@@ -58,8 +59,8 @@ export class Payload {
   }
 }
 
-/** The tuples and the date of a payload's JSON object, as it stands within an envelope. */
-export function readBody(object: Readonly<Record<string, unknown>>, reading: Reading): Payload {
+/** A payload that is the value of a field; that of a message is read by its envelope. */
+function readNested(object: Readonly<Record<string, unknown>>, reading: Reading): Payload {
   const part = (name: string): unknown => {
     reading.path.push(name)
     const value = fromJsonable(own(object, name), reading)
@@ -74,7 +75,7 @@ export function readBody(object: Readonly<Record<string, unknown>>, reading: Rea
   return new Payload(filt as Filt, tuples, part("result") ?? null, date instanceof Date ? date : null)
 }
 
-compositeDecoders.set("rp", readBody)
+compositeDecoders.set("rp", readNested)
 compositeEncoders.set(Payload, (payload: Payload, depth) => ({
   _ct: "rp",
   _c: "vortex.Payload.Payload",

@@ -1,7 +1,7 @@
 /** Filt: which messages an endpoint's filt matches. */
 
-import { toJsonable } from "../tuples/convert.ts"
-import { isPlain } from "../tuples/convert.ts"
+import { isPlain, toJsonable } from "../tuples/convert.ts"
+import { DateTime, wireText } from "../tuples/date_time.ts"
 import type { Filt } from "../protocol/payload.ts"
 
 /** The filt's key that ties an answer to its request. */
@@ -10,27 +10,56 @@ export const MESSAGE_ID = "PayloadResponse.messageId"
 /** The filt's key that has a server send a message straight back. */
 export const SERVER_ECHO = "rapuiServerEcho"
 
-/** A text that is equal for two values exactly if they are the same in a filt: the order of a list is none. */
+/**
+ * A text that is equal for two values exactly if they are the same in a filt, as the server has it: true is 1, a
+ * list is what is in it in any order, a date is its instant, and a tuple is what travels.
+ *
+ * @throws EncodeError if something in it cannot travel.
+ */
 export function identity(value: unknown): string {
-  return JSON.stringify(sorted(toJsonable(value)))
+  return JSON.stringify(place(value, false))
 }
 
-function sorted(json: unknown): unknown {
-  if (Array.isArray(json)) return json.map((item) => JSON.stringify(sorted(item))).sort()
-  if (typeof json !== "object" || json === null) return json
-  return Object.entries(json)
-    .map(([name, item]) => [name, sorted(item)])
-    .sort(([a], [b]) => (String(a) < String(b) ? -1 : 1))
+/** *value* as JSON in which all that is the same is written the same; what begins a list there says what it is. */
+function place(value: unknown, isOrdered: boolean): unknown {
+  if (value === undefined || value === null || typeof value === "string") return value
+  if (typeof value === "boolean") return [0, String(Number(value))]
+  if (typeof value === "number") return [0, String(Number.isInteger(value) ? BigInt(value) : value)]
+  if (typeof value === "bigint") return [0, String(value)]
+  if (Array.isArray(value) || value instanceof Set) {
+    const items = Array.from(value as Iterable<unknown>, (item) => place(item, isOrdered) ?? null)
+    return isOrdered ? [1, items] : [2, items.map((item) => JSON.stringify(item)).sort()]
+  }
+  if (isDict(value)) {
+    const pairs = [...(value instanceof Map ? value : Object.entries(value))] as [unknown, unknown][]
+    const there = pairs.filter(([, item]) => item !== undefined)
+    return [3, there.map(([key, item]) => JSON.stringify([String(key), place(item, isOrdered)])).sort()]
+  }
+  if (value instanceof Date) {
+    const date = new DateTime(wireText(value))
+    return date.text.includes(":") ? [4, date.getTime(), date.microseconds] : [5, date.text]
+  }
+  return [value instanceof Uint8Array ? 6 : 7, place(toJsonable(value), true)]
 }
+
+const isDict = (value: unknown): value is object => value instanceof Map || isPlain(value)
 
 /** Whether a message of *filt* goes to an endpoint of *wanted*: it has the same of everything, dicts aside. */
 export function isSubset(wanted: Filt, filt: Filt): boolean {
-  return Object.keys(wanted).every(
-    (key) =>
-      isPlain(wanted[key]) ||
-      (Object.hasOwn(filt, key) &&
-        (wanted[key] === filt[key] || identity(wanted[key]) === identity(filt[key]))),
-  )
+  return Object.keys(wanted).every((key) => {
+    const value = wanted[key]
+    // Neither a dict nor what does not travel puts a condition.
+    return value === undefined || isDict(value) || (Object.hasOwn(filt, key) && isSame(value, filt[key]))
+  })
+}
+
+function isSame(a: unknown, b: unknown): boolean {
+  if (a === b || typeof a === "string" || typeof b === "string") return a === b
+  try {
+    return identity(a) === identity(b)
+  } catch {
+    return false
+  }
 }
 
 /** What a message is about: its filt less the messageId and the `rapui` keys, which are of one message. */

@@ -1,5 +1,6 @@
 /** PayloadEndpoint: a filt, and who is called with the payloads that it matches. */
 
+import { shown } from "../errors.ts"
 import type { Filt, Payload } from "../protocol/payload.ts"
 import type { Delivery } from "./delivery.ts"
 import type { PayloadIO } from "./payload_io.ts"
@@ -28,7 +29,7 @@ export class PayloadEndpoint {
     options: { readonly signal?: AbortSignal } = {},
   ) {
     if (!Object.hasOwn(filt, "key"))
-      throw new TypeError(`an endpoint's filt needs a 'key' to route by, got ${JSON.stringify(filt)}`)
+      throw new TypeError(`an endpoint's filt needs a 'key' to route by, got ${shown(filt)}`)
     this.filt = { ...filt }
     this.callback = callback
     this.#payloadIO = "payloadIO" in owner ? owner.payloadIO : owner

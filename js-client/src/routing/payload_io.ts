@@ -57,11 +57,14 @@ export class PayloadIO {
    */
   route(coming: Envelope | Promise<Envelope>): Promise<void> {
     // Whoever waits for it has it from here on, even if the line breaks before it is unpacked.
-    const claimed = coming instanceof Promise ? undefined : this.#claim(coming)
+    let claimed = coming instanceof Promise ? undefined : this.#claim(coming)
+    // It may fail before its turn has come.
+    if (coming instanceof Promise) coming.catch(() => undefined)
     this.#last = this.#last.then(async () => {
       try {
         const envelope = await coming
-        await this.#deliver(envelope, claimed ?? this.#claim(envelope))
+        claimed ??= this.#claim(envelope)
+        await this.#deliver(envelope, claimed)
       } catch (error) {
         claimed?.reject(error)
         this.#onError(error)
@@ -101,13 +104,7 @@ export class PayloadIO {
   async #deliver(envelope: Envelope, waiting: Waiting | undefined): Promise<void> {
     const isWanted = (endpoint: PayloadEndpoint): boolean => isSubset(endpoint.filt, envelope.filt)
     if (!waiting && !this.endpoints.some(isWanted)) return
-    let payload: Payload
-    try {
-      payload = await envelope.open(this.#limits)
-    } catch (error) {
-      waiting?.reject(error)
-      throw error
-    }
+    const payload = await envelope.open(this.#limits)
     const error = errorOf(payload.result)
     if (error) waiting?.reject(error)
     else waiting?.resolve(payload)

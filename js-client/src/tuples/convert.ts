@@ -12,10 +12,10 @@
  * JSON's text is `protocol/json_text`'s; what envelopes and payloads are, those files say.
  */
 
-import { DecodeError, EncodeError, LimitExceeded } from "../errors.ts"
+import { DecodeError, EncodeError, LimitExceeded, VortexError, shown } from "../errors.ts"
 import { fromBase64, toBase64 } from "../protocol/base64.ts"
 import type { Limits } from "../limits.ts"
-import { DateTime } from "./date_time.ts"
+import { DateTime, wireText } from "./date_time.ts"
 import { tupleClassOf } from "./registry.ts"
 import { Tuple, isForbidden, tupleTypeOf } from "./tuple.ts"
 
@@ -53,10 +53,12 @@ export function fromJsonable(value: unknown, reading: Reading): unknown {
   try {
     return decode(value, reading)
   } catch (error) {
-    if (!(error instanceof DecodeError) || !reading.path.length) throw error
-    const path = reading.path.map((part) => (typeof part === "number" ? `[${part}]` : `.${part}`)).join("")
-    reading.path.length = 0
-    throw new DecodeError(error.message, path)
+    const { path } = reading
+    if (error instanceof VortexError && !(error instanceof DecodeError && path.length)) throw error
+    // What is no error of ours was thrown by a class of the application's, which did not take a value.
+    const problem = error instanceof DecodeError ? error.message : String(error)
+    const where = path.splice(0).map((part) => (typeof part === "number" ? `[${part}]` : `.${part}`))
+    throw new DecodeError(problem, where.join("").slice(0, 200))
   }
 }
 
@@ -105,7 +107,8 @@ function decodeInto<T extends object>(target: T, object: Json, reading: Reading,
   const names = Object.keys(object)
   enter(reading, names.length)
   for (const name of names) {
-    if (isForbidden(name) || (isTuple && name.startsWith("_"))) continue
+    // A tuple's methods are its class's: no sender replaces one.
+    if (isForbidden(name) || (isTuple && (name.startsWith("_") || isInherited(target, name)))) continue
     let value = object[name]
     if (typeof value === "object" && value !== null) {
       reading.path.push(name)
@@ -117,6 +120,8 @@ function decodeInto<T extends object>(target: T, object: Json, reading: Reading,
   reading.depthLeft++
   return target
 }
+
+const isInherited = (object: object, name: string): boolean => name in object && !Object.hasOwn(object, name)
 
 function decodeTuple(object: Json, reading: Reading): Tuple {
   const type = own(object, "_c")
@@ -162,11 +167,15 @@ const isNumber = (data: unknown): boolean => typeof data === "number" || typeof 
 
 function integer(data: unknown): unknown {
   if (typeof data === "bigint") return data
-  if (typeof data === "number") return Number.isFinite(data) ? Math.trunc(data) : undefined
-  if (typeof data !== "string" || !/^\s*[+-]?\d{1,4300}\s*$/.test(data)) return undefined
-  const number = Number(data)
-  return Number.isSafeInteger(number) ? number : BigInt(data.trim().replace(/^\+/, ""))
+  const isNumeric = typeof data === "number" ? Number.isFinite(data) : isDigits(data)
+  if (!isNumeric) return undefined
+  const number = Math.trunc(Number(data)) + 0
+  if (Number.isSafeInteger(number)) return number
+  return BigInt(typeof data === "string" ? data.trim().replace(/^\+/, "") : number)
 }
+
+/** More digits would take long, as their square. */
+const isDigits = (data: unknown): boolean => typeof data === "string" && /^\s*[+-]?\d{1,4300}\s*$/.test(data)
 
 const infinities = new Map([
   ["inf", Infinity],
@@ -176,7 +185,7 @@ const infinities = new Map([
 
 function floatOf(text: string): number | undefined {
   const [, sign, word = ""] =
-    /^\s*([+-]?)(nan|inf|infinity|\d+\.?\d*(?:e[+-]?\d+)?|\.\d+(?:e[+-]?\d+)?)\s*$/i.exec(text) ?? []
+    /^\s*([+-]?)(nan|inf|infinity|(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?)\s*$/i.exec(text) ?? []
   if (!word) return undefined
   const value = infinities.get(word.toLowerCase()) ?? Number(word)
   return sign === "-" ? -value : value
@@ -222,7 +231,7 @@ function encodeObject(value: object, path: string, depth: number): unknown {
     return Array.from(value as Iterable<unknown>, (item, index) =>
       toJsonable(item, `${path}[${index}]`, depth),
     )
-  if (value instanceof Date) return { _ft: "datetime", _fd: dateText(value, path) }
+  if (value instanceof Date) return { _ft: "datetime", _fd: wireText(value, path) }
   if (value instanceof Uint8Array) return { _ft: "bytes", _fd: toBase64(value) }
   const encoder = compositeEncoders.get(value.constructor)
   if (encoder) return encoder(value as never, depth)
@@ -236,31 +245,20 @@ function encodeObject(value: object, path: string, depth: number): unknown {
   } else if (value instanceof Map) pairs = value
   else if (isPlain(value)) pairs = Object.entries(value)
   else throw new EncodeError(`a ${value.constructor.name} cannot travel`, path)
+  const isTuple = value instanceof Tuple
+  let isMistakable = false
   for (const [key, item] of pairs) {
     const name = String(key)
-    if (name === "_ft" || name === "_ct") throw new EncodeError(`a key ${name} would be misread`, path)
     // What is not there is left as it is by the one who reads this.
-    if (item !== undefined && !isForbidden(name)) encoded[name] = toJsonable(item, `${path}.${name}`, depth)
+    if (item === undefined || isForbidden(name) || (isTuple && name.startsWith("_"))) continue
+    encoded[name] = toJsonable(item, `${path}.${name}`, depth)
+    isMistakable ||= !isTuple && (name === "_ft" || name === "_ct")
   }
-  return encoded
-}
-
-function dateText(date: Date, path: string): string {
-  const time = date.getTime()
-  if (Number.isNaN(time)) throw new EncodeError("an invalid Date cannot travel", path)
-  if (date instanceof DateTime && new DateTime(date.text).getTime() === time) return date.text
-  const text = date.toISOString()
-  if (!/^\d{4}-/.test(text)) throw new EncodeError(`the year of ${text} has more than four digits`, path)
-  return text.replace("T", " ").replace("Z", "000+0000")
+  return isMistakable ? { _ft: "dict", _fd: encoded } : encoded
 }
 
 export function isPlain(value: unknown): value is Json {
   if (typeof value !== "object" || value === null) return false
   const prototype: unknown = Object.getPrototypeOf(value)
   return prototype === null || prototype === Object.prototype
-}
-
-/** *value* for an error's text: not all of it, it may be long. */
-export function shown(value: unknown): string {
-  return (JSON.stringify(value) as string | undefined)?.slice(0, 60) ?? "nothing"
 }

@@ -1,9 +1,9 @@
 /** DateTime: a Date that remembers the exact text it came as, so that microseconds and plain days survive. */
 
-import { DecodeError } from "../errors.ts"
+import { DecodeError, EncodeError } from "../errors.ts"
 
 const ISO =
-  /^(\d{1,4})-(\d\d)-(\d\d)(?:[ T](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?(Z|[+-]\d\d:?\d\d(?::?\d\d)?)?)?$/
+  /^(\d{1,4})-(\d\d)-(\d\d)(?:[ T](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d+))?)?(Z|[+-]\d\d(?::?\d\d(?::?\d\d)?)?)?)?$/
 
 export class DateTime extends Date {
   /** As it stands on the wire, as in "2026-01-02 03:04:05.000006+0000". */
@@ -17,6 +17,25 @@ export class DateTime extends Date {
     super(millisecondsOf(text))
     this.text = text
   }
+
+  /** Those of its text that a Date has no room for: 0 to 999. */
+  get microseconds(): number {
+    return Number(/[.,]\d{3}(\d{1,3})/.exec(this.text)?.[1]?.padEnd(3, "0") ?? 0)
+  }
+}
+
+/**
+ * *date* as it stands on the wire: with the text it came as, if it is that date still.
+ *
+ * @throws EncodeError if it is invalid, or of a year of more than four digits.
+ */
+export function wireText(date: Date, path = ""): string {
+  const time = date.getTime()
+  if (date instanceof DateTime && new DateTime(date.text).getTime() === time) return date.text
+  if (Number.isNaN(time)) throw new EncodeError("an invalid Date cannot travel", path)
+  const text = date.toISOString()
+  if (!/^\d{4}-/.test(text)) throw new EncodeError(`the year of ${text} has more than four digits`, path)
+  return text.replace("T", " ").replace("Z", "000+0000")
 }
 
 function millisecondsOf(text: string): number {
