@@ -1,0 +1,162 @@
+import assert from "node:assert/strict"
+import { suite, test } from "node:test"
+import { gzipSync, deflateSync } from "node:zlib"
+import { DecodeError, LimitExceeded, VortexError } from "../../src/errors.ts"
+import { defaultLimits } from "../../src/limits.ts"
+import { inflate } from "../../src/protocol/compression.ts"
+import { DotDecoder } from "../../src/protocol/framing.ts"
+import { readMessage } from "../../src/protocol/envelope.ts"
+import { Payload } from "../../src/protocol/payload.ts"
+import { PayloadEndpoint } from "../../src/routing/payload_endpoint.ts"
+import { PayloadIO } from "../../src/routing/payload_io.ts"
+import { isSubset } from "../../src/routing/filt.ts"
+import { Tuple } from "../../src/tuples/tuple.ts"
+import { vectorFiles } from "../files.ts"
+import { mutated, seeds } from "./mutations.ts"
+
+const LIMITS = { ...defaultLimits, maxInflated: 100_000, maxNodes: 5_000, maxFrame: 50_000 }
+
+/** A message with *json* as its tuples' text. */
+function message(json: string): string {
+  const body = deflateSync(`{"_ct":"rp","filt":{},"tuples":${json}}`).toString("base64")
+  return JSON.stringify({ _ct: "rpe", filt: { key: "k" }, data: body })
+}
+
+const decoded = async (json: string): Promise<unknown> =>
+  (await Payload.fromVortexMsg(message(`[${json}]`), LIMITS)).tuples[0]
+
+suite("5,000 mutated frames", () => {
+  test("each is a payload or an error with a code; nothing else comes out, and no prototype is touched", async () => {
+    const names = Object.getOwnPropertyNames(Object.prototype).sort()
+    const endings = new Map<string, number>()
+    for (const text of mutated(seeds(vectorFiles()), 5_000)) {
+      let ending = "payload"
+      try {
+        await (await readMessage(text, LIMITS)).open(LIMITS)
+      } catch (error) {
+        assert.ok(error instanceof VortexError, `${String(error)} came of ${text.slice(0, 200)}`)
+        ending = error.code
+      }
+      endings.set(ending, (endings.get(ending) ?? 0) + 1)
+    }
+
+    assert.deepEqual(Object.getOwnPropertyNames(Object.prototype).sort(), names)
+    assert.equal(({} as Record<string, unknown>)["polluted"], undefined)
+    // Were all of them refused at the first byte, this would show nothing.
+    assert.ok((endings.get("payload") ?? 0) > 300, JSON.stringify([...endings]))
+    assert.ok((endings.get("bad-payload") ?? 0) > 1_000, JSON.stringify([...endings]))
+  })
+
+  test("none stops what comes after it", async () => {
+    const errors: unknown[] = []
+    const got: unknown[] = []
+    const io = new PayloadIO(
+      LIMITS,
+      () => Promise.resolve(),
+      (error) => errors.push(error),
+    )
+    new PayloadEndpoint({ key: "last" }, (payload) => got.push(payload.tuples[0]), io)
+    new PayloadEndpoint({ key: "k" }, () => { throw new Error("no") }, io) // prettier-ignore
+    for (const text of mutated(seeds(vectorFiles()), 500, 7)) {
+      try {
+        void io.route(readMessage(text, LIMITS))
+      } catch {
+        // Refused before it was routed.
+      }
+    }
+    await io.route(readMessage(message('["here"]').replace('"k"', '"last"'), LIMITS))
+
+    assert.deepEqual(got, ["here"])
+    assert.ok(errors.some((error) => error instanceof VortexError))
+  })
+})
+
+suite("Names that reach a prototype", () => {
+  for (const name of ["__proto__", "constructor", "prototype"]) {
+    test(`${name} as a field of a tuple is dropped`, async () => {
+      const tuple = (await decoded(`{"_ct":"rt","_c":"x.Y","a":1,"${name}":{"polluted":1}}`)) as Tuple
+
+      assert.deepEqual(Object.keys(tuple), ["a"])
+      assert.equal(Object.getPrototypeOf(tuple), Tuple.prototype)
+    })
+
+    test(`${name} as a key of an object is dropped`, async () => {
+      const object = (await decoded(`{"a":1,"${name}":{"polluted":1}}`)) as object
+
+      assert.deepEqual(Object.keys(object), ["a"])
+      assert.equal(Object.getPrototypeOf(object), Object.prototype)
+    })
+
+    test(`${name} as a type is a name like any other`, async () => {
+      const tuple = (await decoded(`{"_ct":"rt","_c":"${name}","a":1}`)) as Tuple
+
+      assert.equal(Tuple.typeOf(tuple), name)
+      assert.deepEqual(Object.entries(tuple), [["a", 1]])
+    })
+
+    test(`${name} as a kind of value, or of object, is refused`, async () => {
+      await assert.rejects(decoded(`{"_ft":"${name}","_fd":1}`), DecodeError)
+      await assert.rejects(decoded(`{"_ct":"${name}"}`), DecodeError)
+    })
+
+    test(`${name} in a filt matches nothing that is only inherited`, () => {
+      assert.equal(isSubset(JSON.parse(`{"${name}":1}`) as Record<string, unknown>, {}), false)
+    })
+  }
+})
+
+suite("Bounds", () => {
+  test("a bomb is given up at the limit", async () => {
+    const bomb = new Uint8Array(deflateSync(Buffer.alloc(50 << 20)))
+    const before = process.memoryUsage().arrayBuffers
+
+    await assert.rejects(
+      inflate(bomb, 1_000_000),
+      new LimitExceeded("maxInflated", "a payload unpacks to over 1000000 bytes"),
+    )
+    assert.ok(process.memoryUsage().arrayBuffers - before < 30 << 20)
+  })
+
+  test("exactly as much as the limit passes", async () => {
+    const text = Buffer.alloc(1000, "x")
+
+    assert.deepEqual(Buffer.from(await inflate(new Uint8Array(deflateSync(text)), 1000)), text)
+    await assert.rejects(inflate(new Uint8Array(deflateSync(text)), 999), LimitExceeded)
+  })
+
+  test("what is cut short, or no zlib, is refused", async () => {
+    const whole = new Uint8Array(deflateSync(Buffer.alloc(1000, "x")))
+
+    await assert.rejects(inflate(whole.subarray(0, whole.length - 1), 1000), DecodeError)
+    await assert.rejects(inflate(new Uint8Array(gzipSync("x")), 1000), DecodeError)
+    await assert.rejects(inflate(new Uint8Array(0), 1000), DecodeError)
+  })
+
+  test("values nest up to the limit, and no deeper", async () => {
+    const nested = (levels: number): string => "[".repeat(levels) + "]".repeat(levels)
+
+    await decoded(nested(LIMITS.maxDepth - 1)) // the list of tuples is a level too
+    await assert.rejects(decoded(nested(LIMITS.maxDepth)), LimitExceeded)
+    await assert.rejects(decoded(nested(10_000)), LimitExceeded)
+  })
+
+  test("a message holds no more values than the limit", async () => {
+    await decoded(`[${"1,".repeat(4_990)}1]`)
+    await assert.rejects(decoded(`[${"1,".repeat(5_000)}1]`), LimitExceeded)
+  })
+
+  test("a filt has no more keys than the limit", () => {
+    const filt = Object.fromEntries(Array.from({ length: LIMITS.maxFiltItems + 1 }, (_, n) => [`k${n}`, n]))
+
+    assert.throws(() => readMessage(JSON.stringify({ _ct: "rpe", filt }), LIMITS), LimitExceeded)
+  })
+
+  test("a message is no longer than the limit", () => {
+    assert.throws(() => readMessage("A".repeat(LIMITS.maxFrame + 1), LIMITS), LimitExceeded)
+    assert.throws(() => new DotDecoder(10).feed("A".repeat(11)), LimitExceeded)
+    assert.throws(() => new DotDecoder(10).feed("A".repeat(11) + "."), LimitExceeded)
+    const decoder = new DotDecoder(10)
+    decoder.feed("A".repeat(6))
+    assert.throws(() => decoder.feed("A".repeat(6)), LimitExceeded)
+  })
+})
