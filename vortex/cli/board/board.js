@@ -130,13 +130,14 @@ function addRow(id) {
 function removeRow(id, row) {
   const isFocused = row.contains(document.activeElement)
   const isDraft = [...drafts].filter((cell) => row.contains(cell) && drafts.delete(cell)).length > 0
-  const error = row.querySelector(".error").textContent || (isDraft && "Not saved: what you were typing")
+  const error = row.querySelector(".error").textContent || (isDraft ? "Not saved: what you were typing" : "")
   neighbour = row.nextElementSibling ?? row.previousElementSibling ?? $("add")
   row.remove()
   rows.delete(id)
+  if (error.startsWith("Not deleted")) doomed.delete(id) // so it was somebody else
+  else if (!doomed.has(id) && error) toast(`Job ${id} was deleted. ${error}`)
   if (doomed.has(id)) deleted.push(doomed.get(id))
   if (doomed.delete(id)) toast()
-  else if (error) toast(`Job ${id} was deleted. ${error}`)
   if (isFocused) ($("toast").hidden ? neighbour.querySelector("button") : $("undo")).focus()
 }
 
@@ -163,8 +164,8 @@ function save(cell) {
 
 $("jobs").oninput = ({ target }) => drafts.add(target)
 $("jobs").onchange = ({ target }) => save(target)
-$("jobs").onkeydown = ({ key, target }) => {
-  if (key === "Enter" && target.reportValidity()) save(target)
+$("jobs").onkeydown = ({ key, target, isComposing }) => {
+  if (key === "Enter" && !isComposing && target.reportValidity()) save(target)
   if (key === "Escape" && drafts.delete(target)) target.value = textOf(jobs.get(idOf(target))[target.name])
 }
 $("jobs").addEventListener("focusout", ({ target }) => {
@@ -202,7 +203,7 @@ $("undo").onclick = async () => {
   const job = deleted.pop()
   if (!(await attempt(jobs.create(job), "restored", $("toast-text")))) return deleted.push(job)
   drawRow(job.id)
-  rows.get(job.id).querySelector("input").focus()
+  rows.get(job.id)?.querySelector("input").focus()
   toast()
 }
 
@@ -228,6 +229,7 @@ function toast(text = deleted.length > 0 ? `Deleted â€œ${deleted.at(-1).title}â€
 }
 
 function say(text, place) {
-  $("log").textContent = text // for those who listen to the page
   if (place) place.textContent = text
+  $("log").append(`${text} `) // for those who listen to the page
+  if ($("log").childNodes.length > 9) $("log").firstChild.remove()
 }
