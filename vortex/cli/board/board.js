@@ -32,7 +32,9 @@ function drawLine() {
   if (transport) document.querySelector(`[value="${transport}"]`).checked = true
 }
 
-connection.onStateChange((state) => say(`The line is ${state}`))
+connection.addEventListener("state", ({ detail: { state, previous } }) => {
+  if (state === "open" || previous === "open") say(`The line is ${state}`) // and not at each try
+})
 connection.onStateChange(drawLine)
 connection.onStateChange(ping)
 setInterval(ping, 3000)
