@@ -2,8 +2,8 @@
 
 import { DecodeError, LimitExceeded } from "../errors.ts"
 
-/** Bytes given to the decompressor at once: what it unpacks past the limit is bounded by what these hold. */
-const PIECE = 8 << 10
+/** What one compressed byte can unpack to at most. */
+const MAX_RATIO = 1032
 
 export async function deflate(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
   const stream = new Blob([bytes]).stream().pipeThrough(new CompressionStream("deflate"))
@@ -24,16 +24,19 @@ export async function inflate(
   const stream = new DecompressionStream("deflate")
   const writer = stream.writable.getWriter()
   const write = async (): Promise<void> => {
-    for (let start = 0; start < bytes.length; start += PIECE)
-      await writer.write(bytes.subarray(start, start + PIECE))
+    for (let start = 0, end; start < bytes.length; start = end) {
+      // No more at once than fits below the limit, but for little.
+      end = start + Math.min(64 << 10, 64 + Math.ceil((limit - size) / MAX_RATIO))
+      await writer.write(bytes.subarray(start, end))
+    }
     await writer.close()
   }
   const reader = stream.readable.getReader()
+  const parts: Uint8Array[] = []
+  let size = 0
   write().catch(() => {
     // The reader fails with it.
   })
-  const parts: Uint8Array[] = []
-  let size = 0
   try {
     for (;;) {
       const { done, value } = (await reader.read()) as ReadableStreamReadResult<Uint8Array>

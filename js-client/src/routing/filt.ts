@@ -48,7 +48,7 @@ const isDict = (value: unknown): value is object => value instanceof Map || isPl
 export function isSubset(wanted: Filt, filt: Filt): boolean {
   return Object.keys(wanted).every((key) => {
     const value = wanted[key]
-    // Neither a dict nor what does not travel puts a condition.
+    // A dict puts no condition, nor does undefined, which does not travel.
     return value === undefined || isDict(value) || (Object.hasOwn(filt, key) && isSame(value, filt[key]))
   })
 }

@@ -3,7 +3,7 @@
 import { DecodeError, EncodeError } from "../errors.ts"
 
 const ISO =
-  /^(\d{1,4})-(\d\d)-(\d\d)(?:[ T](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d+))?)?(Z|[+-]\d\d(?::?\d\d(?::?\d\d)?)?)?)?$/
+  /^(\d{1,4})-(\d\d)-(\d\d)(?:[ T]([01]\d|2[0-3]):(\d\d)(?::(\d\d)(?:[.,](\d+))?)?(Z|[+-]\d\d(?::?\d\d(?::?\d\d)?)?)?)?$/
 
 export class DateTime extends Date {
   /** As it stands on the wire, as in "2026-01-02 03:04:05.000006+0000". */
@@ -45,13 +45,14 @@ function millisecondsOf(text: string): number {
     const date = `${String(year).padStart(4, "0")}-${String(month)}-${String(day)}`
     const time = Date.parse(`${date}T${hour}:${minute}:${second}.${fraction.slice(0, 3).padEnd(3, "0")}Z`)
     // Date.parse takes 30 February for 2 March.
-    if (!Number.isNaN(time) && new Date(time).toISOString().startsWith(date)) return time - offsetOf(offset)
+    const isDay = Number(day) < 29 || new Date(time).getUTCDate() === Number(day)
+    if (isDay && !Number.isNaN(time)) return time - offsetOf(offset)
   }
   throw new DecodeError(`expected an ISO 8601 date, got ${JSON.stringify(text.slice(0, 40))}`)
 }
 
 function offsetOf(text: string): number {
-  if (text === "Z") return 0
+  if (text === "Z" || text === "+0000") return 0
   const [hours = 0, minutes = 0, seconds = 0] = (text.slice(1).replaceAll(":", "").match(/\d\d/g) ?? []).map(
     Number,
   )
