@@ -13,7 +13,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 from sqlalchemy import create_engine, text
@@ -244,29 +244,6 @@ class TestPeople:
             with WebSocketClient(demo.port, uuid="c", name="Cyd"):
                 assert ada.message()["tuples"][-1]["name"] == "Cyd"
             assert "Cyd" not in {one["name"] for one in ada.message()["tuples"]}
-
-
-class TestEcho:
-    """What a client measures a round trip with."""
-
-    ECHO: ClassVar = {"key": "demo.jobs.nobody", "PayloadResponse.messageId": "1", "rapuiServerEcho": True}
-
-    def test_comes_straight_back_over_a_websocket(self, demo: Demo) -> None:
-        with WebSocketClient(demo.port, uuid="a") as client:
-            client.message()
-            client.send(envelope(2, self.ECHO).removesuffix(b"."))
-
-            back = client.message()
-
-        assert back["filt"] == {"key": "demo.jobs.nobody", "PayloadResponse.messageId": "1"}
-        assert back["result"] is None
-
-    def test_comes_straight_back_by_post(self, demo: Demo) -> None:
-        with HeldPostClient(demo.port, uuid="a") as client:
-            held = client.post(envelope(2, self.ECHO))
-
-            held.message()
-            assert held.message()["filt"] == {"key": "demo.jobs.nobody", "PayloadResponse.messageId": "1"}
 
 
 class TestWhatGoesWrong:

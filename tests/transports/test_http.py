@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import gc
+import json
 import weakref
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from twisted.internet.task import Clock
@@ -263,6 +264,16 @@ class TestWebSocket:
         assert decode(answer)["payload"]["tuples"] == ["x"]
         answer.decode("ascii")
 
+    def test_speaks_raw_json_to_one_who_has_said_no_more_than_hello(self, server: Server) -> None:
+        client = server.webSocket()
+        client.frame(envelope({"__vortexUuid__": UUID, "__vortexName__": "page"}))
+
+        server.vortex.send(Payload({"key": "news"}))
+
+        hello, news = (data for _, data in client.frames)
+        assert isHello(decode(hello))
+        assert json.loads(news)["filt"]["key"] == "news"
+
     def test_a_message_may_come_in_fragments(self, server: Server, echo: Echo) -> None:
         client = server.webSocket()
         whole = envelope(asked(), ["x"])
@@ -343,6 +354,35 @@ class TestWebSocket:
             assert channel() is None
         finally:
             gc.enable()
+
+
+class TestServerEcho:
+    """What a client measures a round trip with: its message comes straight back, whoever listens."""
+
+    FILT: ClassVar = {"key": "nobody's", "PayloadResponse.messageId": "m1"}
+    MESSAGE = base64Envelope({**FILT, "rapuiServerEcho": True})
+
+    def test_comes_over_a_websocket(self, server: Server) -> None:
+        client = server.webSocket()
+        client.frame(envelope({**self.FILT, "rapuiServerEcho": True}))
+
+        hello, back = client.messages
+
+        assert isHello(hello)
+        assert (back["filt"], back["result"]) == (self.FILT, None)
+        assert client.frames[-1][1].startswith(b"{")
+
+    def test_comes_by_post(self, server: Server) -> None:
+        client = server.post(self.MESSAGE + b".")
+
+        assert [each["filt"] for each in client.messages if not isHello(each)] == [self.FILT]
+
+    def test_comes_by_the_response_that_is_held(self, server: Server) -> None:
+        first = server.post(base64Envelope({}) + b".")
+        second = server.post(self.MESSAGE + b".", headers=first.cookie)
+
+        assert first.ended
+        assert [each["filt"] for each in second.messages if not isHello(each)] == [self.FILT]
 
 
 class TestRefusals:
