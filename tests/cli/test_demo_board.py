@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from vortex.cli.demo_board import Board, Job, openBoard
+from vortex.cli.demo_board import Board, Job, greatestId, openBoard
 
 
 @contextmanager
@@ -54,6 +54,28 @@ class TestOpening:
 
         with board(url):
             assert sql(tmp_path / "a.sqlite", "select * from vortex_demo_job") == []
+
+    def test_gives_no_id_twice_in_a_file_that_did(self, tmp_path: Path) -> None:
+        path = tmp_path / "a.sqlite"
+        columns = "id integer not null primary key, title text, status text, assignee text, due datetime"
+        sql(path, f"create table vortex_demo_job ({columns})")
+        rows = "(3, 'dig', 'open', 'Ada', null), (7, 'sow', 'done', null, null)"
+        sql(path, f"insert into vortex_demo_job values {rows}")
+
+        for _ in range(2):
+            with board(f"sqlite:///{path}") as opened, opened.sessions() as session:
+                assert greatestId(session) == 7
+        sql(path, "delete from vortex_demo_job where id = 7")
+
+        with board(f"sqlite:///{path}") as opened, opened.sessions() as session:
+            assert greatestId(session) == 7
+            session.add(Job(title="mow", status="open"))
+            session.commit()
+        assert sql(path, "select * from vortex_demo_job") == [
+            (3, "dig", "open", "Ada", None),
+            (8, "mow", "open", None, None),
+        ]
+        assert sql(path, "select name from sqlite_master where name like '%older%'") == []
 
     def test_works_in_memory_too(self) -> None:
         with board("sqlite://") as opened:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import DateTime, Enum, Insert, String, create_engine, func, insert, inspect, select, text
-from sqlalchemy.engine import URL, Engine, make_url
+from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
 from sqlalchemy.pool import StaticPool
@@ -96,10 +96,25 @@ def openBoard(database: str | None = None) -> Board:
                 Base.metadata.create_all(connection)
                 connection.execute(_firstJobs(datetime.now(UTC)))
             connection.execute(select(Job.__table__).limit(1))  # it may be a table of somebody else's
+            if url.get_backend_name() == "sqlite":
+                _giveNoIdTwice(connection)
     except (SQLAlchemyError, OSError) as error:
         board.close()
         raise SystemExit(f"vortex demo: the database {place} cannot be used: {_why(error)}") from None
     return board
+
+
+def _giveNoIdTwice(connection: Connection) -> None:
+    """Make the table of an older file over, which still would."""
+    name = Job.__tablename__
+    ddl = connection.scalar(text("select sql from sqlite_master where name = :name"), {"name": name})
+    if "AUTOINCREMENT" not in ddl.upper():
+        connection.exec_driver_sql("begin immediate")  # or each of these would be for itself
+        connection.exec_driver_sql(f"alter table {name} rename to {name}_older")
+        Base.metadata.create_all(connection)
+        columns = ", ".join(Job.__table__.columns.keys())
+        connection.exec_driver_sql(f"insert into {name} ({columns}) select {columns} from {name}_older")
+        connection.exec_driver_sql(f"drop table {name}_older")
 
 
 def greatestId(session: Session) -> int:
