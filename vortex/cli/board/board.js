@@ -63,7 +63,7 @@ people.addEventListener("rows", () => {
   }
 })
 
-// ---- the table: rows that changed are drawn in the next frame, as many in one as it has time for
+// ---- the table: rows that changed are drawn in the next frame, some at least and then for a short time
 const rows = new Map() // a job's id: its row in the table
 const touched = new Map() // ids of rows to draw: whether somebody else has changed them
 const drafts = new Set() // cells with something typed in that is not saved
@@ -83,8 +83,9 @@ function touch(id, isNews = false) {
 
 function draw() {
   const end = performance.now() + 4 // milliseconds: the rest of a frame is for laying out and painting
+  const enough = touched.size - 20
   for (const [id, isNews] of touched) {
-    if (performance.now() > end) break
+    if (touched.size < enough && performance.now() > end) break
     drawRow(id, isNews)
     touched.delete(id)
   }
@@ -136,8 +137,8 @@ function removeRow(id, row) {
   neighbour = row.nextElementSibling ?? row.previousElementSibling ?? $("add")
   row.remove()
   rows.delete(id)
-  if (error.startsWith("Not deleted")) doomed.delete(id) // so it was somebody else
-  else if (!doomed.has(id) && error) toast(`Job ${id} was deleted. ${error}`)
+  if (error.startsWith("Not deleted")) doomed.delete(id)
+  else if (error && !doomed.has(id)) toast(`Job ${id} was deleted. ${error}`)
   if (doomed.has(id)) deleted.push(doomed.get(id))
   if (doomed.delete(id)) toast()
   if (isFocused) ($("toast").hidden ? neighbour.querySelector("button") : $("undo")).focus()
