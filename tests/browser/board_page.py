@@ -15,6 +15,11 @@ from tests.browser.chromium import Visitor
 
 __all__ = ["BoardPage", "Field", "Transport"]
 
+LOAD_MS = 60_000.0
+"""Milliseconds within which a page shows all its rows, be they a thousand and the machine busy."""
+
+ALL_ROWS = re.compile(r"^\d+ jobs?$")
+
 Transport = Literal["WebSocket", "held POST"]
 Field = Literal["Title", "Status", "Assignee", "Due date"]
 
@@ -42,10 +47,11 @@ class BoardPage:
 
     @classmethod
     def opened(cls, visitor: Visitor, url: str, transport: Transport = "WebSocket", name: str = "") -> Self:
-        """Open the board at *url*, in a page more of the visitor; returns once its line is open that way."""
+        """Open the board at *url*, in a page more of the visitor; returns once it shows its rows that way."""
         board = cls(visitor, visitor.page())
         board.page.goto(f"{url}?name={name}" if name else url)
         board.waitUntilOpen()
+        expect(board.page.get_by_text(ALL_ROWS)).to_be_visible(timeout=LOAD_MS)
         if transport != "WebSocket":
             board.useTransport(transport)
         return board
@@ -57,7 +63,7 @@ class BoardPage:
         expect(self.line).to_contain_text(text)
 
     def waitUntilOpen(self, transport: Transport | None = None) -> None:
-        expect(self.cutButton).to_be_visible()
+        expect(self.line.get_by_text("Open", exact=True)).to_be_visible()
         if transport is not None:
             expect(self.page.get_by_role("radio", name=transport)).to_be_checked()
             expect(self.figure("Transport")).to_have_text(transport)
@@ -65,6 +71,10 @@ class BoardPage:
     def useTransport(self, transport: Transport) -> None:
         self.page.get_by_role("radio", name=transport).check(force=True)
         self.waitUntilOpen(transport)
+
+    def reconnects(self) -> int:
+        """As many as it says there were."""
+        return int(self.figure("Reconnects").inner_text())
 
     def figure(self, name: Literal["Transport", "Round trip", "Reconnects"]) -> Locator:
         """What stands beside this word."""
@@ -121,6 +131,12 @@ class BoardPage:
         else:
             cell.fill(value)
             cell.press("Enter")
+
+    def settle(self) -> None:
+        """Add a job, which is there when that was answered: nothing sent before is under way any more."""
+        count = self.rows.count()
+        self.add("so that something is answered")
+        expect(self.rows).to_have_count(count + 1)
 
     def delete(self, id_: int) -> None:
         self.deleteButton(id_).click()

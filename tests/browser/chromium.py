@@ -12,9 +12,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, WebError, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Playwright,
+    WebError,
+    sync_playwright,
+)
 
-__all__ = ["DESKTOP", "FLAGS", "PATIENCE_MS", "PHONE", "ColorScheme", "Visitor", "chromium", "program"]
+__all__ = ["DESKTOP", "PATIENCE_MS", "PHONE", "ColorScheme", "Visitor", "chromium", "launched"]
 
 ColorScheme = Literal["dark", "light"]
 
@@ -31,7 +39,6 @@ FLAGS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    "--lang=en-GB",  # in which order a date is typed
 )
 
 _TELL_VIOLATIONS = """
@@ -49,21 +56,27 @@ def program() -> str:
 
 
 @contextmanager
-def chromium(*, flags: Sequence[str] = FLAGS, without: Sequence[str] = ()) -> Iterator[Browser]:
+def launched(playwright: Playwright, *, without: Sequence[str] = ()) -> Iterator[Browser]:
     """
     A browser without a window.
 
     Args:
         without: Flags of Playwright's own that it is started without.
     """
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=program(), args=list(flags), ignore_default_args=list(without)
-        )
-        try:
-            yield browser
-        finally:
-            browser.close()
+    browser = playwright.chromium.launch(
+        executable_path=program(), args=list(FLAGS), ignore_default_args=list(without)
+    )
+    try:
+        yield browser
+    finally:
+        browser.close()
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """Playwright and a browser, where nothing has started Playwright yet."""
+    with sync_playwright() as playwright, launched(playwright) as browser:
+        yield browser
 
 
 class Visitor:
@@ -93,7 +106,7 @@ class Visitor:
             viewport={"width": size[0], "height": size[1]},
             color_scheme=colorScheme,
             reduced_motion="reduce",
-            locale="en-GB",
+            locale="en-US",
             timezone_id="UTC",
             **settings,
         )

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Playwright, expect, sync_playwright
 
 from tests.browser.board_page import BoardPage, Transport
-from tests.browser.chromium import PATIENCE_MS, Visitor, chromium
+from tests.browser.chromium import PATIENCE_MS, Visitor, launched
 from tests.browser.cutting_proxy import CuttingProxy
 from tests.browser.demo_server import DemoServer
 from tests.integration.conftest import realPeers
@@ -19,21 +19,27 @@ __all__ = ["Visits", "realPeers"]
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """The browser, the same for all tests."""
+def playwright() -> Iterator[Playwright]:
     expect.set_options(timeout=PATIENCE_MS)
-    with chromium() as running:
+    with sync_playwright() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def browser(playwright: Playwright) -> Iterator[Browser]:
+    """The browser, the same for all tests."""
+    with launched(playwright) as running:
         yield running
 
 
 @pytest.fixture
 def demo(tmp_path: Path) -> Iterator[DemoServer]:
-    """The demo for one test; it may be killed and started again, and in the end it has logged nothing."""
+    """The demo for one test; it may be killed and started again, and logs nothing as long as it runs."""
     running = DemoServer(tmp_path)
     try:
         yield running
     finally:
-        running.stop()
+        running.kill()
     assert running.child.errors == "", str(running.child)
 
 
@@ -57,9 +63,11 @@ class Visits:
         self._visitors.append(visitor)
         return visitor
 
-    def board(self, url: str, transport: Transport = "WebSocket", **settings: Any) -> BoardPage:
-        """The board as a visitor of its own sees it, once it shows the rows."""
-        return BoardPage.opened(self.visitor(**settings), url, transport)
+    def board(
+        self, url: str, transport: Transport = "WebSocket", *, name: str = "", **settings: Any
+    ) -> BoardPage:
+        """The board as a visitor of its own sees it, once its line is open."""
+        return BoardPage.opened(self.visitor(**settings), url, transport, name)
 
     def close(self) -> list[list[str]]:
         """What each visitor's pages complained of."""

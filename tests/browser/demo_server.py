@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -13,7 +14,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from tests.integration.children import PATIENCE, Child
+from tests.integration.children import PATIENCE, ROOT, Child
 
 __all__ = ["DemoServer"]
 
@@ -56,6 +57,7 @@ class DemoServer:
             str(self.port),
             *self._arguments,
             folder=self.folder,
+            environment={"PYTHONPATH": str(ROOT)},  # this tree's, whichever the environment has
         )
         try:
             line = self.child.line()
@@ -129,4 +131,6 @@ class DemoServer:
         return connection
 
     def stop(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            self.thaw()
         self.child.stop()

@@ -11,7 +11,7 @@ from playwright.sync_api import Page
 
 from tests.integration.children import ROOT
 
-__all__ = ["axeFindings", "cutOff", "unnamedControls"]
+__all__ = ["axeFindings", "cutOff", "description", "unnamedControls"]
 
 AXE = ROOT / "js-client" / "node_modules" / "axe-core" / "axe.min.js"
 
@@ -57,18 +57,26 @@ def axeFindings(page: Page) -> list[str]:
 
 def unnamedControls(page: Page) -> tuple[list[str], int]:
     """Controls to which the browser's accessibility tree gives no name, and how many it has in all."""
-    session = page.context.new_cdp_session(page)
-    nodes: list[dict[str, Any]] = session.send("Accessibility.getFullAXTree")["nodes"]
-    session.detach()
-    controls = [
-        node for node in nodes if not node["ignored"] and node.get("role", {}).get("value") in CONTROL_ROLES
-    ]
+    controls = [node for node in _tree(page) if node.get("role", {}).get("value") in CONTROL_ROLES]
     unnamed = [
         f"{node['role']['value']} #{node['backendDOMNodeId']}"
         for node in controls
         if not str(node.get("name", {}).get("value", "")).strip()
     ]
     return unnamed, len(controls)
+
+
+def description(page: Page, name: str) -> str:
+    """What the accessibility tree says of the control of this name, besides its name and value."""
+    (node,) = [node for node in _tree(page) if node.get("name", {}).get("value") == name]
+    return str(node.get("description", {}).get("value", ""))
+
+
+def _tree(page: Page) -> list[dict[str, Any]]:
+    session = page.context.new_cdp_session(page)
+    nodes: list[dict[str, Any]] = session.send("Accessibility.getFullAXTree")["nodes"]
+    session.detach()
+    return [node for node in nodes if not node["ignored"]]
 
 
 _CUT_OFF = """() => {

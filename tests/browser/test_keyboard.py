@@ -61,7 +61,7 @@ class TestKeyboard:
         demo.waitForRow(id=row["id"], status="done")
 
         tabTo(board, f"Due date of job {row['id']}")
-        keyboard.type("24122027")
+        keyboard.type("12242027")
         keyboard.press("Tab")
         demo.waitForRow(id=row["id"], due="2027-12-24 00:00:00.000000")
 

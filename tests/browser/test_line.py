@@ -25,6 +25,7 @@ class TestServerKilled:
         boards = [visit.board(demo.url, transport) for transport in TRANSPORTS]
         for board in boards:
             board.visitor.mayFail.append(BROKEN)
+        before = [board.reconnects() for board in boards]
 
         demo.kill()
         for board in boards:
@@ -35,14 +36,14 @@ class TestServerKilled:
         demo.change("insert into {table} (id, title, status) values (40, 'Added in the dark', 'open')")
         demo.start()
 
-        for transport, board in zip(TRANSPORTS, boards, strict=True):
+        for transport, board, count in zip(TRANSPORTS, boards, before, strict=True):
             board.waitUntilOpen()
             board.shows(1, title="Changed in the dark", status="done")
             board.lacks(2)
             board.shows(40, title="Added in the dark", status="open")
             assert board.titles() == demo.titles()[::-1]
             expect(board.figure("Transport")).to_have_text(transport)
-            expect(board.figure("Reconnects")).to_have_text("1")
+            expect(board.figure("Reconnects")).to_have_text(str(count + 1))
 
         # and it is live again, both ways
         boards[0].edit(3, "Title", "Order more screws")
@@ -57,6 +58,7 @@ class TestServerKilled:
     ) -> None:
         board = visit.board(demo.url, transport)
         board.visitor.mayFail.append(BROKEN)
+        before = board.reconnects()
         for time in (1, 2):
             demo.kill()
             board.state(re.compile("Waiting|Connecting"))
@@ -65,7 +67,7 @@ class TestServerKilled:
 
             board.shows(1, title=f"Killed {time} times")
             board.waitUntilOpen()
-            expect(board.figure("Reconnects")).to_have_text(str(time))
+            expect(board.figure("Reconnects")).to_have_text(str(before + time))
 
 
 class TestCutButton:
@@ -74,10 +76,12 @@ class TestCutButton:
         board = visit.board(demo.url, transport, name="Ada")
         other = visit.board(demo.url, name="Ben")
         expect(other.people).to_have_count(1)
+        before = board.reconnects()
 
         board.cutButton.click()
         board.state("Cut")
-        expect(other.people).to_have_count(0)
+        if transport == "WebSocket":  # one by POST may be between two of its requests, for all that is known
+            expect(other.people).to_have_count(0)
         other.edit(1, "Title", "Water the palms")
         demo.waitForRow(id=1, title="Water the palms")
         board.shows(1, title="Water the plants")
@@ -85,7 +89,7 @@ class TestCutButton:
         board.mendButton.click()
         board.waitUntilOpen(transport)
         board.shows(1, title="Water the palms")
-        expect(board.figure("Reconnects")).to_have_text("1")
+        expect(board.figure("Reconnects")).to_have_text(str(before + 1))
         expect(other.people).to_have_text([f"Ada {transport}"])
 
 
@@ -108,6 +112,7 @@ class TestSwitch:
         self, demo: DemoServer, proxy: CuttingProxy, visit: Visits
     ) -> None:
         board = visit.board(proxy.url)
+        board.settle()
         proxy.loseAnswers()
         board.edit(1, "Title", "Water the palms")
         demo.waitForRow(id=1, title="Water the palms")
@@ -133,10 +138,10 @@ class TestDeadLine:
         proxy.loseAnswers()
         demo.change("update {table} set title = 'Changed in the dark' where id = 1")
 
-        board.page.clock.fast_forward(20_000)
+        board.page.clock.run_for(20_000)
         board.state(re.compile("Waiting|Connecting"))
         proxy.mend()
-        board.page.clock.fast_forward(20_000)
+        board.page.clock.run_for(10_000)
 
         board.waitUntilOpen()
         board.shows(1, title="Changed in the dark")

@@ -143,6 +143,7 @@ class TestWhatNobodyEdited:
 
         board.edit(3, "Title", "Order more screws")
         demo.waitForRow(id=3, title="Order more screws")
+        expect(board.row(3)).not_to_have_attribute("aria-busy", "true")
 
         saves = [json.loads(frame) for frame in sent if '"data":"' in frame]
         assert [save["filt"]["key"] for save in saves] == ["demo.jobs"]
