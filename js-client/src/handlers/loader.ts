@@ -7,7 +7,7 @@
  * It asks at each new line, so what was missed while there was none is made up for.
  */
 
-import { type VortexError, asVortexError, errorOf } from "../errors.ts"
+import { VortexError, asVortexError, errorOf } from "../errors.ts"
 import { type Filt, Payload } from "../protocol/payload.ts"
 import type { Delivery } from "../routing/delivery.ts"
 import { aboutOf, identity } from "../routing/filt.ts"
@@ -153,7 +153,8 @@ export class Loader<T extends Tuple = AnyTuple> extends EventTarget implements A
 
   /** What is under way with a row, which may be given by its key. */
   status(rowOrKey: Key): RowStatus {
-    return this.#status.get(textOf(this.#keyOf(rowOrKey))) ?? IDLE
+    const { busy, error } = this.#status.get(textOf(this.#keyOf(rowOrKey))) ?? IDLE
+    return { busy, error }
   }
 
   /** Forget a row's error. */
@@ -382,8 +383,8 @@ export class Loader<T extends Tuple = AnyTuple> extends EventTarget implements A
 
   /** The row that an answer holds, as it is shown. */
   #stored({ tuples: [row] }: Payload): T {
-    const stored = row as T
-    return this.get(this.#keyOf(stored)) ?? stored
+    if (!(row instanceof Tuple)) throw new VortexError("the server's answer holds no row")
+    return this.get(this.#keyOf(row)) ?? (row as T)
   }
 
   #tupleType(): string {

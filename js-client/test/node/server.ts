@@ -20,9 +20,13 @@ export class PythonServer {
     return `http://127.0.0.1:${this.port}/vortex`
   }
 
+  /** The file of its rows. */
+  get database(): string {
+    return join(this.#folder, "rows.sqlite")
+  }
+
   async start(): Promise<this> {
-    const database = join(this.#folder, "rows.sqlite")
-    const child = spawn(PYTHON, ["test/node/server.py", database, String(this.port)], {
+    const child = spawn(PYTHON, ["test/node/server.py", this.database, String(this.port)], {
       env: { ...process.env, PYTHONPATH: resolve("..") },
       stdio: ["ignore", "pipe", "pipe"],
     })

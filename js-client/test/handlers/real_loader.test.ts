@@ -1,0 +1,111 @@
+/** Loader against the real Python server and its database. */
+
+import assert from "node:assert/strict"
+import { execFileSync } from "node:child_process"
+import { after, before, suite, test } from "node:test"
+import WebSocket from "ws"
+import { type Loader, type TransportKind, Tuple, VortexConnection, addTupleType } from "../../src/index.ts"
+import { PYTHON, PythonServer } from "../node/server.ts"
+
+class Row extends Tuple {
+  static override tupleType = "test.Row"
+  id: number | null = null
+  title = ""
+}
+
+const server = new PythonServer()
+const connections: VortexConnection[] = []
+
+function load(transport: TransportKind): [VortexConnection, Loader<Row>] {
+  const connection = new VortexConnection(server.url, {
+    WebSocket,
+    transport,
+    firstDelayMs: 20,
+    maxDelayMs: 200,
+  })
+  connections.push(connection)
+  return [connection, connection.load<Row>({ key: "test.rows" }, undefined, { tuple: Row })]
+}
+
+/** The rows that the database has, read by somebody else. */
+function stored(): unknown {
+  const program =
+    "import json, sqlite3, sys; print(json.dumps(sqlite3.connect(sys.argv[1]).execute('select id, title from row order by id').fetchall()))"
+  return JSON.parse(execFileSync(PYTHON, ["-c", program, server.database], { encoding: "utf8" }))
+}
+
+const shown = ({ rows }: Loader<Row>): unknown => rows.map(({ id, title }) => [id, title])
+
+/** When *loader* shows what *wanted* says. */
+async function until(loader: Loader<Row>, wanted: (rows: readonly Row[]) => boolean): Promise<void> {
+  if (loader.state === "current" && wanted(loader.rows)) return
+  for await (const rows of loader) if (wanted(rows)) return
+}
+
+before(async () => {
+  addTupleType(Row)
+  await server.start()
+})
+after(async () => {
+  for (const connection of connections) connection.close()
+  await server.remove()
+})
+
+suite("Rows of a real server", () => {
+  test("are created, saved and deleted, in the database and on another page", async () => {
+    const [, mine] = load("websocket")
+    const [, other] = load("post")
+    await until(mine, () => true)
+    await until(other, () => true)
+    const created = await mine.create({ title: "one" })
+    assert.ok(created instanceof Row)
+    await until(other, (rows) => rows.length === 1)
+    assert.deepEqual([shown(mine), shown(other), stored()], [[[1, "one"]], [[1, "one"]], [[1, "one"]]])
+
+    await other.save(other.rows[0] as Row, { title: "ONE" })
+    await until(mine, ([row]) => row?.title === "ONE")
+    assert.deepEqual([shown(other), stored()], [[[1, "ONE"]], [[1, "ONE"]]])
+
+    await mine.delete(mine.rows[0] as Row)
+    await until(other, (rows) => rows.length === 0)
+    assert.deepEqual([shown(mine), stored()], [[], []])
+  })
+
+  test("that break a rule of the database stay what they are, and the code tells it", async () => {
+    const [, rows] = load("websocket")
+    await until(rows, () => true)
+    const row = await rows.create({ title: "kept" })
+    await assert.rejects(rows.save(row, { title: null as never }), { code: "constraint-violation" })
+
+    assert.equal(rows.status(row).error?.code, "constraint-violation")
+    assert.equal(rows.get(row.id)?.title, "kept")
+    assert.deepEqual((stored() as unknown[]).at(-1), [row.id, "kept"])
+  })
+
+  test("are right again after the server was killed, and a save meanwhile is told", async () => {
+    const [connection, rows] = load("websocket")
+    await until(rows, () => true)
+    const row = await rows.create({ title: "before" })
+    await server.kill()
+    await untilState(connection, "waiting")
+    await assert.rejects(rows.save(row, { title: "lost" }), { code: "not-connected" })
+    const sql =
+      "import sqlite3, sys; db = sqlite3.connect(sys.argv[1]); db.execute(\"update row set title = 'meanwhile' where title = 'before'\"); db.commit()"
+    execFileSync(PYTHON, ["-c", sql, server.database])
+    await server.start()
+    await until(rows, (all) => all.some(({ title }) => title === "meanwhile"))
+
+    assert.deepEqual(shown(rows), stored())
+  })
+})
+
+async function untilState(connection: VortexConnection, state: string): Promise<void> {
+  if (connection.state === state) return
+  await new Promise<void>((resolve) => {
+    const end = connection.onStateChange((now) => {
+      if (now !== state) return
+      end()
+      resolve()
+    })
+  })
+}
