@@ -16,6 +16,7 @@ from tests.wire_messages import envelope
 from vortex.cli.demo import handlersOf
 from vortex.cli.demo_board import openBoard
 from vortex.cli.demo_site import DemoSite
+from vortex.node.assets import CLIENT
 from vortex.node.vortex import Vortex
 from vortex.transports.http_site import VortexSite
 
@@ -100,7 +101,13 @@ def idOf(row: dict[str, Any]) -> int:
 
 
 @pytest.fixture
-def demo(tmp_path: Path) -> Iterator[DemoOnAClock]:
+def demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DemoOnAClock]:
+    """It serves files with the names of the browser client's, which are shorter."""
+    client = tmp_path / "static"
+    client.mkdir()
+    for file in CLIENT.iterdir():
+        (client / file.name).write_text(file.name)
+    monkeypatch.setattr("vortex.node.assets.CLIENT", client)
     running = DemoOnAClock(tmp_path / "board.sqlite")
     yield running
     running.board.close()
