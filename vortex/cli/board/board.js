@@ -83,7 +83,7 @@ function touch(id, isNews = false) {
 
 function draw() {
   const end = performance.now() + 4 // milliseconds: the rest of a frame is for laying out and painting
-  const enough = touched.size - 20
+  const enough = touched.size - 25
   for (const [id, isNews] of touched) {
     if (touched.size < enough && performance.now() > end) break
     drawRow(id, isNews)
