@@ -248,6 +248,8 @@ function encodeObject(value: object, path: string, depth: number): unknown {
   const isTuple = value instanceof Tuple
   let isMistakable = false
   for (const [key, item] of pairs) {
+    if (!["string", "number", "bigint"].includes(typeof key))
+      throw new EncodeError(`a key is a text or a number, got ${shown(key)}`, path)
     const name = String(key)
     // What is not there is left as it is by the one who reads this.
     if (item === undefined || isForbidden(name) || (isTuple && name.startsWith("_"))) continue

@@ -12,7 +12,7 @@ import { PayloadIO } from "../../src/routing/payload_io.ts"
 import { isSubset } from "../../src/routing/filt.ts"
 import { Tuple } from "../../src/tuples/tuple.ts"
 import { vectorFiles } from "../files.ts"
-import { mutated, seeds } from "./mutations.ts"
+import { bombs, mutated, mutatedBodies, seeds } from "./mutations.ts"
 
 const LIMITS = { ...defaultLimits, maxInflated: 100_000, maxNodes: 5_000, maxFrame: 50_000 }
 
@@ -25,39 +25,58 @@ function message(json: string): string {
 const decoded = async (json: string): Promise<unknown> =>
   (await Payload.fromVortexMsg(message(`[${json}]`), LIMITS)).tuples[0]
 
-suite("5,000 mutated frames", () => {
+/** Every second of the mutated messages is damaged within its body; zip bombs are among them. */
+async function* mutations(count: number, seed: number): AsyncGenerator<string> {
+  const files = vectorFiles()
+  yield* mutated(seeds(files), count / 2, seed)
+  yield* mutatedBodies(files, count / 2, seed)
+  yield* bombs(1_000_000)
+}
+
+suite("5,000 mutated messages", () => {
   test("each is a payload or an error with a code; nothing else comes out, and no prototype is touched", async () => {
     const names = Object.getOwnPropertyNames(Object.prototype).sort()
     const endings = new Map<string, number>()
-    for (const text of mutated(seeds(vectorFiles()), 5_000)) {
+    let slowest = 0
+    for await (const text of mutations(5_000, 1)) {
       let ending = "payload"
+      const start = performance.now()
       try {
-        await (await readMessage(text, LIMITS)).open(LIMITS)
+        const { tuples } = await (await readMessage(text, LIMITS)).open(LIMITS)
+        for (const tuple of tuples)
+          if (tuple instanceof Tuple) assert.equal(Object.getPrototypeOf(tuple), Tuple.prototype)
       } catch (error) {
         assert.ok(error instanceof VortexError, `${String(error)} came of ${text.slice(0, 200)}`)
+        assert.ok(error.message.length < 1_000, error.message)
         ending = error.code
       }
+      slowest = Math.max(slowest, performance.now() - start)
       endings.set(ending, (endings.get(ending) ?? 0) + 1)
     }
 
     assert.deepEqual(Object.getOwnPropertyNames(Object.prototype).sort(), names)
     assert.equal(({} as Record<string, unknown>)["polluted"], undefined)
     // Were all of them refused at the first byte, this would show nothing.
-    assert.ok((endings.get("payload") ?? 0) > 300, JSON.stringify([...endings]))
-    assert.ok((endings.get("bad-payload") ?? 0) > 1_000, JSON.stringify([...endings]))
+    const told = JSON.stringify([...endings])
+    assert.ok((endings.get("payload") ?? 0) > 1_000, told)
+    assert.ok((endings.get("bad-payload") ?? 0) > 1_000, told)
+    assert.ok((endings.get("limit-exceeded") ?? 0) > 100, told)
+    assert.ok(slowest < 2_000, `one took ${slowest} ms`)
   })
 
   test("none stops what comes after it", async () => {
     const errors: unknown[] = []
     const got: unknown[] = []
+    const refused = new Error("no")
     const io = new PayloadIO(
       LIMITS,
       () => Promise.resolve(),
       (error) => errors.push(error),
     )
+    for (const key of ["vec", "peer.echo", "peer.jobs"]) new PayloadEndpoint({ key }, () => undefined, io)
     new PayloadEndpoint({ key: "last" }, (payload) => got.push(payload.tuples[0]), io)
-    new PayloadEndpoint({ key: "k" }, () => { throw new Error("no") }, io) // prettier-ignore
-    for (const text of mutated(seeds(vectorFiles()), 500, 7)) {
+    new PayloadEndpoint({ key: "k" }, () => { throw refused }, io) // prettier-ignore
+    for await (const text of mutations(1_000, 7)) {
       try {
         void io.route(readMessage(text, LIMITS))
       } catch {
@@ -67,7 +86,9 @@ suite("5,000 mutated frames", () => {
     await io.route(readMessage(message('["here"]').replace('"k"', '"last"'), LIMITS))
 
     assert.deepEqual(got, ["here"])
-    assert.ok(errors.some((error) => error instanceof VortexError))
+    assert.deepEqual(errors.filter((error) => error !== refused && !(error instanceof VortexError)), []) // prettier-ignore
+    assert.ok(errors.filter((error) => error === refused).length > 100)
+    assert.ok(errors.filter((error) => error instanceof VortexError).length > 100)
   })
 })
 

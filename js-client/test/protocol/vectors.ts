@@ -1,50 +1,65 @@
 /**
- * The recorded vectors, and whether what we read is what was meant. Runs in Node and in a page.
+ * The recorded vectors: whether what we read is what was meant, and whether what we write means the same.
  *
- * A vector's meaning is its `decoded`, in a notation of its own: {"int": "5"}, {"tuple": type, "fields": ...}. What
- * JavaScript has one form for is brought to one form first: numbers, and the keys of objects, which are texts.
+ * A codec vector's meaning is what was recorded of it, and that of a session's message is what stands in its JSON, by
+ * the rules in `notation`. Nothing here is held against our own encoder or decoder. Runs in Node and in a page.
  */
 
 import { VortexError } from "../../src/errors.ts"
 import { defaultLimits } from "../../src/limits.ts"
 import { type Envelope, readMessage } from "../../src/protocol/envelope.ts"
 import { Payload } from "../../src/protocol/payload.ts"
-import { DateTime } from "../../src/tuples/date_time.ts"
 import { addTupleType } from "../../src/tuples/registry.ts"
-import { Tuple, tupleTypeOf } from "../../src/tuples/tuple.ts"
+import { Tuple } from "../../src/tuples/tuple.ts"
+import { NoRule, REFUSED, canonical, meaningOf, normal, notationOf, strictJson, valueOf } from "./notation.ts"
+
+type Json = Readonly<Record<string, unknown>>
+
+export interface Described {
+  readonly meaning?: string
+  readonly envelope_json?: Json
+  readonly payload_json?: Json
+}
 
 export interface Vector {
   readonly name: string
   readonly kind: string
   readonly raw_b64?: string | null
-  readonly decoded?: unknown
-  readonly decode_error?: string
-  readonly decoded_by_vortexpy622?: unknown
   readonly json_text?: string
-  readonly messages?: readonly { readonly meaning?: string; readonly envelope_json?: unknown }[]
+  readonly messages?: readonly Described[]
   readonly [other: string]: unknown
 }
 
-/** What a file of vectors is expected to hold. */
+/** Every file, and how many vectors it holds. */
 export const FILES: ReadonlyMap<string, number> = new Map([
   ["codec_vortexjs242", 41],
   ["codec_vortexpy030", 14],
   ["codec_vortexpy622", 115],
+  ["session_http_vortexpy030", 62],
+  ["session_http_vortexpy241_server_rawclient", 7],
+  ["session_http_vortexpy622_server_rawclient", 15],
+  ["session_tcp_vortexpy241", 25],
+  ["session_tcp_vortexpy622_server_rawclient", 9],
+  ["session_ws_vortexjs242_vs_vortexpy241", 15],
+  ["session_ws_vortexjs242_vs_vortexpy622_fails", 5],
+  ["session_ws_vortexpy622", 35],
   ["vortexjs242_decodes_vortexpy622", 112],
 ])
 
-const REFUSED = "<refused>"
+/** Whether what we read or write is what was recorded; if not, why, and what it is instead. */
+type Difference = readonly [why: string, ours: unknown]
+
 const READABLE = "the peer refuses its own, or another peer's, readable date"
-const KEYS = "keys are texts, in JavaScript as in JSON"
+const ANY_PART = "the peer takes any part of a type's name for the type"
 const GENERIC = "a type without a class is a generic tuple, and may have any field"
 const NO_DATE = "the peer makes up a date when none came; we say that there was none"
-const ENVELOPE = { envelope: { filt: { dict: [["key", "k"]] }, result: null, date: null } }
+const LATIN = "the peer reads UTF-8 only; VortexJS writes Latin-1"
+const JS_REFUSED = "VortexJS hands on what is no date"
+const EMPTY_ENVELOPE = { envelope: { filt: { dict: [["key", "k"]] }, result: null, date: null } }
 
-/** Where we differ from the peer that was recorded: why, and what we read. */
-const DIFFERENCES: ReadonlyMap<string, readonly [why: string, ours: unknown]> = new Map<
-  string,
-  [string, unknown]
->([
+const dictOf = (...pairs: [string, unknown][]): unknown => ({ dict: pairs })
+
+const READ: ReadonlyMap<string, Difference> = new Map<string, Difference>([
   [
     "tuple_field.dt_year_1",
     [READABLE + ": it does not pad years", { datetime: "0001-01-01T00:00:00+00:00" }],
@@ -54,32 +69,108 @@ const DIFFERENCES: ReadonlyMap<string, readonly [why: string, ours: unknown]> = 
   [
     "tuple_field.dict_numeric_str_keys",
     [
-      KEYS,
-      {
-        dict: [
-          ["1", "a"],
-          ["01", "b"],
-          ["1e3", "c"],
-          ["1.5", "d"],
-          ["nan", "e"],
-          [" 7 ", "f"],
-          ["1_000", "g"],
-          ["inf", "h"],
-        ],
-      },
+      "keys are texts, in JavaScript as in JSON: none is lost",
+      dictOf(
+        ...(Object.entries({
+          1: "a", "01": "b", "1e3": "c", 1.5: "d", nan: "e", " 7 ": "f", "1_000": "g", inf: "h",
+        }) as [string, unknown][]),
+      ), // prettier-ignore
     ],
   ],
-  ["decode_only.substr_type_s", ["the peer takes any part of a type's name for the type", REFUSED]],
-  ["decode_only.empty_type", ["the peer takes any part of a type's name for the type", REFUSED]],
+  ["decode_only.substr_type_s", [ANY_PART, REFUSED]],
+  ["decode_only.empty_type", [ANY_PART, REFUSED]],
   ["decode_only.tuple_unknown", [GENERIC, { tuple: "no.such", fields: {} }]],
   [
     "decode_only.wkb",
     ["the peer needs shapely; we hand on the well-known binary form as it is", { bytes: "AAAA" }],
   ],
-  ["decode_only.envelope.no_date", [NO_DATE, ENVELOPE]],
-  ["decode_only.envelope.overwrites_method", [NO_DATE, ENVELOPE]],
-  ["decode_only.envelope.both_fields_reversed", [NO_DATE, ENVELOPE]],
-  ["js_brisbane.tuple_field.date_invalid", ["what is no date is refused", REFUSED]],
+  ["decode_only.envelope.no_date", [NO_DATE, EMPTY_ENVELOPE]],
+  ["decode_only.envelope.overwrites_method", [NO_DATE, EMPTY_ENVELOPE]],
+  ["decode_only.envelope.both_fields_reversed", [NO_DATE, EMPTY_ENVELOPE]],
+  [
+    "js.envelope.filt_latin1 by vortexpy622",
+    [
+      LATIN,
+      {
+        envelope: {
+          filt: dictOf(["key", "\xe9"]),
+          result: null,
+          date: { datetime: "2024-02-29T13:14:15.123000+00:00" },
+        },
+      },
+    ],
+  ],
+  ["js_brisbane.tuple_field.date_invalid", [JS_REFUSED, REFUSED]],
+])
+
+const CANNOT = "the peer has no form for it, we have"
+const NO_NUMBER = "VortexJS has no such number in JSON; the server reads ours"
+const UNDERSCORE = "VortexJS drops keys that begin with _"
+const MORE_KEYS = "the peer drops such keys in silence"
+const WRAPPED = "the peer's own dict would be taken for a typed value; ours is wrapped, and read back"
+const UTC = "VortexJS sends the offset of the place where it runs"
+
+const WRITTEN: ReadonlyMap<string, Difference> = new Map<string, Difference>([
+  // ---- of VortexPY 6.2.2, by meaning
+  [
+    "tuple_field.dt_year_1",
+    ["the peer does not pad years, and cannot read that", { datetime: "0001-01-01T00:00:00+00:00" }],
+  ],
+  ["tuple_field.date_only", [READABLE, { date: "2024-02-29" }]],
+  ["tuple_field.dict_numeric_str_keys", READ.get("tuple_field.dict_numeric_str_keys") ?? ["", null]],
+  ["tuple_field.dict_empty_key", [MORE_KEYS, dictOf(["", { int: "1" }])]],
+  ["tuple_field.dict_none_key", [MORE_KEYS + "; null is no key", REFUSED]],
+  ["tuple_field.dict_with_ft_key", [WRAPPED, dictOf(["_ft", "hello"], ["x", { int: "1" }])]],
+  ["tuple_field.dict_with_ct_key", [WRAPPED, dictOf(["_ct", "hello"])]],
+  ["tuple_field.frozenset", [CANNOT, [{ int: "1" }]]],
+  ["tuple_field.enum_plain", [CANNOT, { int: "1" }]],
+  [
+    "tuple_field.raw_field_datetime",
+    [
+      "the peer's raw fields go into JSON as they are; we have none, all are typed",
+      {
+        tuple: "acme.Raw",
+        fields: { n: { int: "1" }, raw: { datetime: "2024-02-29T13:14:15.123456+00:00" } },
+      },
+    ],
+  ],
+  ["tuple_field.float_neg_zero", ["JSON.stringify knows no -0", { int: "0" }]],
+  [
+    "tuple_field.envelope_in_tuple",
+    [
+      "an envelope is no value of ours to send: what it says travels as a payload",
+      {
+        payload: {
+          filt: dictOf(["key", "e"]),
+          tuples: [],
+          date: { datetime: "2024-02-29T13:14:15.123456+00:00" },
+        },
+      },
+    ],
+  ],
+  // ---- of VortexJS, the JSON itself
+  ["js.tuple_field.undefined", ["a field that is undefined is left as it is at the other end", undefined]],
+  ["js.tuple_field.nan", [NO_NUMBER, { _ft: "float", _fd: "nan" }]],
+  ["js.tuple_field.inf", [NO_NUMBER, { _ft: "float", _fd: "inf" }]],
+  ["js.tuple_field.map", [CANNOT, {}]],
+  ["js.tuple_field.uint8array", [CANNOT + ", once it is a dict", { 0: 1, 1: 2 }]],
+  ["js.tuple_field.dict_underscore", [UNDERSCORE, { _x: 1, y: 2 }]],
+  [
+    "js.tuple_field.payload",
+    [
+      "a payload has a result of its own, and says what Python calls it",
+      {
+        _ct: "rp",
+        _c: "vortex.Payload.Payload",
+        filt: { key: "in" },
+        tuples: [],
+        result: null,
+        date: { _ft: "datetime", _fd: "2024-02-29 13:14:15.123000+0000" },
+      },
+    ],
+  ],
+  ["js_brisbane.tuple_field.date_no_ms", [UTC, { _ft: "datetime", _fd: "2024-01-01 00:00:00.000000+0000" }]],
+  ["js_brisbane.tuple_field.date_invalid", ["an invalid date is refused", REFUSED]],
 ])
 
 /** Of the recorded types the one that a class tells more of than its bytes: which fields there are. */
@@ -91,47 +182,129 @@ class Enums extends Tuple {
 }
 
 export interface Checked {
-  readonly checked: number
+  /** What was read or written otherwise than was meant. */
   readonly problems: readonly string[]
+  /** How many comparisons were made, of each sort. */
+  readonly counts: Readonly<Record<string, number>>
 }
 
 /**
- * Read every vector.
+ * Read and write every vector.
  *
  * @param files - The vectors of each file, by its name without ".json".
- * @returns How many were read, and what was read otherwise than it was meant.
  */
 export async function checkVectors(files: ReadonlyMap<string, readonly Vector[]>): Promise<Checked> {
   addTupleType(Enums)
   const problems: string[] = []
-  const unused = new Set(DIFFERENCES.keys())
-  let checked = 0
-  const expect = (name: string, ours: unknown, theirs: unknown): void => {
-    checked++
-    const difference = DIFFERENCES.get(name)
-    unused.delete(name)
-    const wanted = difference ? difference[1] : theirs
-    const [read, meant] = [canonical(ours), canonical(wanted)]
-    if (read !== meant) problems.push(`${name}: read ${read}, meant is ${meant}`)
-    else if (difference && canonical(theirs) === meant) problems.push(`${name}: is no difference any more`)
+  const counts: Record<string, number> = {}
+  const unused = new Set<Difference>([...READ.values(), ...WRITTEN.values()])
+
+  /** Hold *ours*, a text, against *theirs* or, where we differ, against what we say that it is. */
+  const expect = (sort: string, name: string, ours: string, theirs: string, difference?: string): void => {
+    counts[sort] = (counts[sort] ?? 0) + 1
+    if (ours !== (difference ?? theirs))
+      problems.push(`${sort} ${name}: it is ${ours}, should be ${difference ?? theirs}`)
+    else if (difference === theirs) problems.push(`${sort} ${name}: is no difference any more`)
   }
-  for (const [file, count] of FILES) {
-    const length = files.get(file)?.length
-    if (length !== count) problems.push(`${file}: ${String(length)} vectors instead of ${count}`)
+  const expectRead = (sort: string, name: string, ours: unknown, theirs: unknown): void => {
+    const difference = READ.get(name)
+    if (difference) unused.delete(difference)
+    expect(
+      sort,
+      name,
+      canonical(ours),
+      canonical(theirs),
+      difference && canonical(difference[1] === REFUSED ? REFUSED : normal(difference[1])),
+    )
   }
-  const having = (file: string): readonly Vector[] =>
-    (files.get(file) ?? []).filter(({ raw_b64 }) => typeof raw_b64 === "string")
-  for (const vector of [...having("codec_vortexpy622"), ...having("codec_vortexjs242")])
-    expect(vector.name, await read(vector), meaning(vector))
-  const meant = new Map(having("codec_vortexpy622").map((vector) => [vector.raw_b64, vector]))
-  for (const vector of having("vortexjs242_decodes_vortexpy622")) {
-    const same = meant.get(vector.raw_b64)
-    if (same) expect(same.name, await read(vector), meaning(same))
+
+  for (const [file, count] of FILES) expect("files", file, String(files.get(file)?.length), String(count))
+  const all = (file: string): readonly Vector[] => files.get(file) ?? []
+  const recorded = (file: string): readonly Vector[] =>
+    all(file).filter(({ raw_b64 }) => typeof raw_b64 === "string")
+
+  // ---- what is read
+  for (const vector of recorded("codec_vortexpy622"))
+    expectRead("vortexpy622", vector.name, await read(vector), decoded(vector, "decoded", "decode_error"))
+  for (const vector of recorded("codec_vortexjs242")) {
+    const ours = await read(vector)
+    expectRead("vortexjs242", vector.name, ours, decoded(vector, "decoded", "decode_error"))
+    const other = `${vector.name} by vortexpy622`
+    expectRead(
+      "vortexjs242",
+      other,
+      ours,
+      decoded(vector, "decoded_by_vortexpy622", "decode_error_by_vortexpy622"),
+    )
   }
-  for (const vector of having("codec_vortexpy030"))
-    expect(vector.name, await readEra0(vector), era0Meaning(vector))
-  for (const name of unused) problems.push(`${name}: there is no such vector`)
-  return { checked, problems }
+  const twins = new Map(recorded("codec_vortexpy622").map((vector) => [vector.raw_b64, vector]))
+  for (const vector of recorded("vortexjs242_decodes_vortexpy622")) {
+    const twin = twins.get(vector.raw_b64)
+    const ours = await read(vector)
+    if (twin) expectRead("given to vortexjs242", twin.name, ours, decoded(twin, "decoded", "decode_error"))
+    else expectRead("given to vortexjs242, by the rules", vector.name, ours, await ruled(vector))
+  }
+  for (const vector of recorded("codec_vortexpy030")) {
+    const { filt, tuples, result, date } = strictJson(vector.json_text ?? "") as Json
+    const envelope = await readMessage(atob(vector.raw_b64 ?? ""), defaultLimits)
+    const theirs = meaningOf({ filt, tuples, result, date })
+    expectRead("vortexpy030", vector.name, notationOf({ ...(await envelope.open(defaultLimits)) }), theirs)
+  }
+  for (const file of ["codec_vortexpy622", "codec_vortexpy030"])
+    for (const vector of recorded(file)) {
+      if (typeof vector["is_empty"] !== "boolean") continue
+      const { isEmpty, isHello } = await readMessage(atob(vector.raw_b64 ?? ""), defaultLimits)
+      expect("is empty", vector.name, String(isEmpty || isHello), String(vector["is_empty"]))
+    }
+
+  // ---- whole sessions
+  for (const file of FILES.keys())
+    if (file.startsWith("session"))
+      for (const vector of all(file)) {
+        const frames = framesOf(vector)
+        const messages = frames.length ? (vector.messages ?? []) : []
+        expect("frames", `${file} ${String(vector["seq"])}`, String(frames.length), String(messages.length))
+        for (const [index, described] of messages.entries()) {
+          const name = `${file} ${String(vector["seq"])}.${index}`
+          const frame = frames[index] ?? ""
+          if (described.meaning === "heartbeat") expect("beats", name, frame, "")
+          else {
+            const envelope = await readMessage(frame, defaultLimits)
+            expectRead("messages", name, await readAll(envelope), await describedAll(described))
+          }
+        }
+      }
+
+  // ---- what is written
+  for (const vector of all("codec_vortexpy622")) {
+    if (!("value" in vector) || vector.kind === "selector_json_str") continue
+    const difference = WRITTEN.get(vector.name)
+    if (difference) unused.delete(difference)
+    const json = await write(vector)
+    expect(
+      "written as vortexpy622",
+      vector.name,
+      canonical(json === REFUSED ? REFUSED : meaningOf(json)),
+      canonical(decoded(vector, "decoded", "encode_error")),
+      difference && canonical(difference[1] === REFUSED ? REFUSED : normal(difference[1])),
+    )
+  }
+  for (const vector of all("codec_vortexjs242")) {
+    if (!("value" in vector) || vector.kind !== "encoded_payload") continue
+    const difference = WRITTEN.get(vector.name)
+    if (difference) unused.delete(difference)
+    expect(
+      "written as vortexjs242",
+      vector.name,
+      JSON.stringify(await write(vector)) ?? "nothing", // prettier-ignore
+      JSON.stringify("encode_error" in vector ? REFUSED : vector["field_json"]),
+      difference && (JSON.stringify(difference[1]) ?? "nothing"),
+    )
+  }
+
+  for (const [name, difference] of [...READ, ...WRITTEN])
+    if (unused.has(difference)) problems.push(`${name}: there is no such vector`)
+  return { problems, counts }
 }
 
 // ---- what we read
@@ -139,7 +312,7 @@ export async function checkVectors(files: ReadonlyMap<string, readonly Vector[]>
 async function read(vector: Vector): Promise<unknown> {
   const raw = atob(vector.raw_b64 ?? "")
   try {
-    if (vector.kind !== "encoded_payload") return notationOfEnvelope(await readMessage(raw, defaultLimits))
+    if (vector.kind !== "encoded_payload") return notationOf(await readMessage(raw, defaultLimits))
     const { tuples } = await Payload.fromVortexMsg(JSON.stringify({ _ct: "rpe", filt: {}, data: raw }))
     return notationOf((tuples[0] as Record<string, unknown>)["v"])
   } catch (error) {
@@ -148,177 +321,118 @@ async function read(vector: Vector): Promise<unknown> {
   }
 }
 
-async function readEra0(vector: Vector): Promise<unknown> {
+/** All that a message says: its envelope, and the tuples in it. */
+async function readAll(envelope: Envelope): Promise<unknown> {
+  const { tuples } = await envelope.open(defaultLimits)
+  return { ...(notationOf(envelope) as object), tuples: notationOf(tuples) }
+}
+
+// ---- what was meant
+
+/** What a peer made of the bytes; of a whole payload the field's value, as everywhere else. */
+function decoded(vector: Vector, key: string, error: string): unknown {
+  if (error in vector) return REFUSED
+  const found = normal(vector[key])
+  if (!vector.name.startsWith("zlib_level")) return found
+  const { payload } = found as { payload: { tuples: { fields: Json }[] } }
+  return payload.tuples[0]?.fields["v"]
+}
+
+/** What the bytes mean by the rules. */
+async function ruled(vector: Vector): Promise<unknown> {
+  const raw = atob(vector.raw_b64 ?? "")
   try {
-    const { filt, tuples, result, date } = await Payload.fromVortexMsg(atob(vector.raw_b64 ?? ""))
-    return notationOf({ filt, tuples, result, date })
+    if (vector.kind !== "encoded_payload") return meaningOf(JSON.parse(raw.startsWith("{") ? raw : atob(raw)))
+    const { tuples } = (await inflated(raw)) as { tuples: Json[] }
+    return meaningOf(tuples[0]?.["v"])
+  } catch (error) {
+    if (error instanceof NoRule) return REFUSED
+    throw error
+  }
+}
+
+async function describedAll({ envelope_json = {}, payload_json }: Described): Promise<unknown> {
+  const { filt = {}, result = null, date = null, tuples = [] } = envelope_json
+  const envelope = mapOf({ filt, result, date })
+  let data = envelope_json["data"] ?? envelope_json["encodedPayload"] ?? null
+  // As 2.4.1 has it, bytes within base64.
+  if (typeof data === "object" && data !== null) data = atob(String((data as Json)["_fd"]))
+  const payload = payload_json ?? (typeof data === "string" ? ((await inflated(data)) as Json) : { tuples })
+  return { envelope, tuples: meaningOf(payload["tuples"]) }
+}
+
+const mapOf = (parts: Json): unknown =>
+  Object.fromEntries(Object.entries(parts).map(([name, value]) => [name, meaningOf(value)]))
+
+/** The JSON in an encoded payload, by what the engine has built in. */
+export async function inflated(text: string): Promise<unknown> {
+  const bytes = Uint8Array.from(atob(text), (char) => char.charCodeAt(0))
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"))
+  return strictJson(await new Response(stream).text())
+}
+
+// ---- what we write
+
+/** The JSON that we write in the place of a vector's value: of the field, or of the envelope. */
+async function write(vector: Vector): Promise<unknown> {
+  const value = valueOf(vector["value"])
+  const isWhole = value instanceof Payload && vector.name.startsWith("zlib_level")
+  try {
+    if (vector.kind === "vortex_msg") return JSON.parse(await (value as Payload).toVortexMsg("raw"))
+    const payload = isWhole ? value : new Payload({ key: "vec" }, [new Tuple("acme.Vec", { v: value })])
+    const { data } = JSON.parse(await payload.toVortexMsg("raw")) as { data: string }
+    const { tuples } = (await inflated(data)) as { tuples: Json[] }
+    return tuples[0]?.["v"]
   } catch (error) {
     if (error instanceof VortexError) return REFUSED
     throw error
   }
 }
 
-function notationOfEnvelope({ filt, result, date }: Envelope): unknown {
-  return { envelope: { filt: notationOf(filt), result: notationOf(result), date: notationOf(date) } }
-}
-
-function notationOf(value: unknown): unknown {
-  if (typeof value === "number" || typeof value === "bigint") return { number: numberText(value) }
-  if (typeof value !== "object" || value === null) return value
-  if (Array.isArray(value)) return value.map(notationOf)
-  if (value instanceof Payload) {
-    const { filt, tuples, date } = value
-    return { payload: { filt: notationOf(filt), tuples: notationOf(tuples), date: notationOf(date) } }
-  }
-  if (value instanceof DateTime) {
-    if (/^\d+-\d+-\d+$/.test(value.text)) return { date: value.text }
-    const { micros } = instantOf(value.text)
-    if (BigInt(value.getTime()) !== floorDiv(micros, 1000n))
-      return `${value.text} is not ${value.toISOString()}`
-    return { instant: String(micros) }
-  }
-  if (value instanceof Uint8Array) return { bytes: btoa(String.fromCharCode(...value)) }
-  const entries = Object.entries(value).map(([key, item]) => [key, notationOf(item)])
-  if (value instanceof Tuple)
-    return { tuple: tupleTypeOf(value), fields: Object.fromEntries(entries) as unknown }
-  if ("open" in value) return notationOfEnvelope(value as Envelope)
-  return { dict: entries }
-}
-
-// ---- what was meant
-
-function meaning(vector: Vector): unknown {
-  if (vector.decode_error !== undefined) return REFUSED
-  const decoded = normal(vector.decoded)
-  if (vector.name.startsWith("zlib_level")) {
-    const { tuples } = (decoded as { payload: { tuples: { fields: { v: unknown } }[] } }).payload
-    return tuples[0]?.fields.v
-  }
-  return decoded
-}
-
-/** What an era 0 message says, by its JSON and the rules of that era: no offset means UTC. */
-function era0Meaning(vector: Vector): unknown {
-  const text = (vector.json_text ?? "").replaceAll(/: (NaN|-?Infinity)/g, ': {"_ft": "float", "_fd": "$1"}')
-  const { filt, tuples, result, date } = JSON.parse(text) as Record<string, unknown>
-  return {
-    dict: Object.entries({ filt, tuples, result, date }).map(([key, json]) => [key, plainMeaning(json)]),
-  }
-}
-
-function plainMeaning(json: unknown): unknown {
-  if (typeof json === "number") return { number: numberText(json) }
-  if (typeof json !== "object" || json === null) return json
-  if (Array.isArray(json)) return json.map(plainMeaning)
-  const { _ft: kind, _fd: data, _ct: composite, _c: type, ...fields } = json as Record<string, unknown>
-  if (kind === "int" || kind === "float") return { number: numberText(Number(data)) }
-  if (kind === "datetime") {
-    return /^[\d-]+$/.test(String(data))
-      ? { date: data }
-      : { instant: String(instantOf(String(data)).micros) }
-  }
-  if (kind !== undefined) return `an unknown kind, ${JSON.stringify(kind)}`
-  const entries = Object.entries(fields).map(([key, item]) => [key, plainMeaning(item)])
-  if (composite === "rt") return { tuple: type, fields: Object.fromEntries(entries) as unknown }
-  return { dict: entries }
-}
-
-/** The recorded notation, with one form for what JavaScript has one form for. */
-function normal(notation: unknown): unknown {
-  if (typeof notation !== "object" || notation === null) return notation
-  if (Array.isArray(notation)) return notation.map(normal)
-  const object = notation as Record<string, unknown>
-  const [first] = Object.entries(object)
-  if (!first) return notation
-  const [kind, data] = first
-  switch (kind) {
-    case "int":
-      return { number: numberText(BigInt(String(data))) }
-    case "float":
-    case "number":
-      return { number: numberText(numberOf(String(data))) }
-    case "datetime":
-      return { instant: String(instantOf(String(data)).micros) }
-    case "date":
-      return String(data).includes("T") ? { instant: String(instantOf(String(data)).micros) } : notation
-    case "js":
-      return null
-    case "enum":
-      return ENUMS.get(String(data))
-    case "dict":
-      return {
-        dict: (data as [unknown, unknown][]).map(([key, value]) => [keyText(normal(key)), normal(value)]),
-      }
-    case "tuple": {
-      const fields = Object.entries(object["fields"] as object).map(([name, value]) => [name, normal(value)])
-      return { tuple: data, fields: Object.fromEntries(fields) as unknown }
+/** Messages that we write of the recorded values, and what each means to who reads it right. */
+export async function writtenMessages(
+  files: ReadonlyMap<string, readonly Vector[]>,
+): Promise<{ readonly name: string; readonly message: string; readonly meaning: string }[]> {
+  const made = []
+  for (const file of ["codec_vortexpy622", "codec_vortexjs242"])
+    for (const vector of files.get(file) ?? []) {
+      const value = valueOf(vector["value"])
+      if (vector.kind !== "encoded_payload" || value === undefined || (await write(vector)) === REFUSED)
+        continue
+      if (vector.name.startsWith("zlib_level")) continue
+      // VortexJS loses more of its values than we do of the same: what they were is what is meant. Neither has a -0.
+      const difference = file === "codec_vortexpy622" ? WRITTEN.get(vector.name) : undefined
+      let meaning = difference ? normal(difference[1]) : normal(vector["value"])
+      if (vector.name.endsWith("neg_zero")) meaning = normal({ int: "0" })
+      const form = made.length % 2 ? "raw" : "base64"
+      const payload = new Payload({ key: "vec" }, [new Tuple("acme.Vec", { v: value })])
+      const message = await payload.toVortexMsg(form)
+      made.push({ name: vector.name, message, meaning: canonical(meaning) })
     }
-    case "payload":
-    case "envelope": {
-      const { filt, tuples, result, date } = data as Record<string, unknown>
-      const inner = kind === "payload" ? { filt, tuples, date } : { filt, result, date }
-      return {
-        [kind]: Object.fromEntries(Object.entries(inner).map(([name, value]) => [name, normal(value)])),
-      }
-    }
-  }
-  return notation
+  return made
 }
 
-const ENUMS = new Map<string, unknown>([
-  ["Colour.RED", "red"],
-  ["Colour.BLUE", "blue"],
-  ["Level.LOW", { number: "1" }],
-  ["Level.HIGH", { number: "9" }],
-])
+// ---- the frames of a session
 
-function keyText(key: unknown): string {
-  return typeof key === "string" ? key : String((key as { number: unknown }).number)
+/** The frames in one vector of a session, as text, in order; none where it carries none, or was not kept. */
+export function framesOf({ raw_b64, messages, transport, what }: Vector): string[] {
+  if (typeof raw_b64 !== "string" || !messages) return []
+  let raw = atob(raw_b64)
+  if (transport === "ws") raw = webSocketPayload(raw)
+  else if (what === "http request") raw = raw.slice(raw.indexOf("\r\n\r\n") + 4)
+  if (raw.startsWith("{")) return [raw.replace(/\.$/, "")]
+  const frames = raw.split(".")
+  if (!frames.at(-1)) frames.pop()
+  return frames
 }
 
-function numberOf(text: string): number {
-  const words: Record<string, number> = { nan: NaN, inf: Infinity, "-inf": -Infinity }
-  return words[text] ?? Number(text)
-}
-
-function numberText(value: number | bigint): string {
-  if (typeof value === "number" && Number.isSafeInteger(value))
-    return Object.is(value, -0) ? "-0" : String(value)
-  return String(value)
-}
-
-/** Microseconds since 1970, of an ISO text with or without an offset. */
-function instantOf(text: string): { readonly micros: bigint } {
-  const parts = /^(\d+)-(\d+)-(\d+)[T ](\d+):(\d+):(\d+)(?:\.(\d+))?(Z|[+-][\d:]+)?$/.exec(text)
-  if (!parts) throw new Error(`the vectors have a date that is none: ${text}`)
-  const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = parts.slice(1, 7).map(Number)
-  const start = new Date(0)
-  start.setUTCFullYear(year, month - 1, day)
-  start.setUTCHours(hour, minute, second)
-  const digits = (parts[8] ?? "Z").replaceAll(/[Z:]/g, "")
-  const [hours = 0, minutes = 0, seconds = 0] = (digits.slice(1).match(/\d\d/g) ?? []).map(Number)
-  const offset = (hours * 3600 + minutes * 60 + seconds) * (digits.startsWith("-") ? -1 : 1)
-  const fraction = Number((parts[7] ?? "").padEnd(6, "0"))
-  return { micros: BigInt(start.getTime() - offset * 1000) * 1000n + BigInt(fraction) }
-}
-
-function floorDiv(a: bigint, b: bigint): bigint {
-  const quotient = a / b
-  return a % b < 0n ? quotient - 1n : quotient
-}
-
-/** One text for each meaning: the order of a dict, and of fields, does not matter. */
-function canonical(notation: unknown): string {
-  return JSON.stringify(ordered(normal(notation)))
-}
-
-function ordered(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(ordered)
-  if (typeof value !== "object" || value === null) return value
-  const entries = Object.entries(value).map(([key, item]): [string, unknown] => [key, ordered(item)])
-  if (entries.length === 1 && entries[0]?.[0] === "dict") {
-    const items = (entries[0][1] as unknown[]).map((item) => JSON.stringify(item))
-    return { dict: items.sort() }
-  }
-  return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)))
+/** What is in a WebSocket frame, unmasked if it was masked. */
+function webSocketPayload(frame: string): string {
+  const byte = (index: number): number => frame.charCodeAt(index)
+  const width = [0, 2, 8][Math.max(0, (byte(1) & 0x7f) - 125)] ?? 0
+  if (!(byte(1) & 0x80)) return frame.slice(2 + width)
+  const start = 2 + width
+  return Array.from(frame.slice(start + 4), (char, index) =>
+    String.fromCharCode(char.charCodeAt(0) ^ byte(start + (index % 4))),
+  ).join("")
 }
