@@ -100,21 +100,14 @@ export function openHeldPost(
 
 const joined = (messages: readonly string[]): string => messages.map((message) => message + ".").join("")
 
-/** The text of a response's body, as it comes; the body is let go of when nobody reads on. */
+/** The text of a response's body, as it comes. */
 async function* textOf(response: Response): AsyncGenerator<string, void, void> {
   const reader = response.body?.getReader()
-  if (!reader) return
   const decoder = new TextDecoder()
-  try {
-    for (;;) {
-      const { done, value } = await reader.read()
-      if (done) return
-      yield decoder.decode(value, { stream: true })
-    }
-  } finally {
-    reader.cancel().catch(() => {
-      // It was broken already.
-    })
+  for (;;) {
+    const { done = true, value } = (await reader?.read()) ?? {}
+    if (done) return
+    yield decoder.decode(value, { stream: true })
   }
 }
 

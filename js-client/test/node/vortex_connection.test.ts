@@ -20,6 +20,7 @@ import {
   rawMessage,
   readSent,
   settle,
+  until,
 } from "../transports/fakes.ts"
 
 const ID = "PayloadResponse.messageId"
@@ -42,10 +43,11 @@ function connect(options: ConnectionOptions = {}, url = "http://host/vortex"): V
     random: () => 0.5,
     ...options,
   })
-  connection.addEventListener("state", ({ detail }) => states.push(told(detail)))
+  const [itsStates, itsErrors] = [states, errors]
+  connection.addEventListener("state", ({ detail }) => itsStates.push(told(detail)))
   connection.addEventListener("error", (event) => {
     event.preventDefault()
-    errors.push(event.detail)
+    itsErrors.push(event.detail)
   })
   return connection
 }
@@ -393,7 +395,7 @@ suite("what comes in", () => {
   test("a frame that is no message is told, and the line stays", async () => {
     sockets.last.receive("{nonsense")
     sockets.last.receive("eJw=")
-    await settle()
+    await until(() => errors.length === 2)
 
     assert.deepEqual(
       errors.map(({ code }) => code),
@@ -407,7 +409,7 @@ suite("what comes in", () => {
     const { filt } = await lastSent()
 
     sockets.last.receive(rawMessage(filt).replace('"data":null', '"data":"AAAA"'))
-    await settle()
+    await until(() => request.is !== "pending")
 
     assert.equal(request.is, "bad-payload")
     assert.equal(connection.state, "open")
@@ -688,6 +690,17 @@ suite("auto", () => {
     assert.equal(posts.made.length, 1)
   })
 
+  test("one that never opens is followed by a POST after 15 s", async () => {
+    connect()
+    clock.advance(14_999)
+    assert.equal(connection.transport, "websocket")
+    clock.advance(1)
+    await settle()
+
+    assert.equal(connection.transport, "post")
+    assert.equal(sockets.open, 0)
+  })
+
   test("one that opens and says nothing is followed by a POST as well", async () => {
     connect()
     sockets.last.accept()
@@ -854,6 +867,16 @@ suite("by hand", () => {
     await assert.rejects(connection.connected, NotConnected)
     await assert.rejects(connection.request({ key: "a" }), NotConnected)
     assert.deepEqual([sockets.made.length, posts.made.length], [1, 0])
+  })
+
+  test("that a connection was closed is no error of one who asked for the line and went away", async () => {
+    connect()
+    void connection.connected
+
+    connection.close()
+    await settle()
+
+    assert.equal(connection.state, "closed")
   })
 
   test("what a callback does to the connection while it is told is done in order", () => {

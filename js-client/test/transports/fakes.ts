@@ -44,9 +44,14 @@ export class VirtualClock implements Clock {
   }
 }
 
-/** Lets everything that is under way in promises and streams come to rest. */
+/** Lets everything that is under way in promises and streams come to rest; compression takes longer. */
 export async function settle(): Promise<void> {
   for (let turn = 0; turn < 12; turn++) await new Promise((resolve) => setImmediate(resolve))
+}
+
+/** Waits until *isSo*; the test's own limit is how long. */
+export async function until(isSo: () => boolean): Promise<void> {
+  while (!isSo()) await settle()
 }
 
 // ---- messages, spelled out as the wire has them

@@ -247,6 +247,18 @@ suite("a server that is none, or lets nobody in", () => {
       assert.equal(posts.open, 0)
     })
 
+  test("a text whose chunks end within a character is read all the same", async () => {
+    open()
+    transport.send(["hello"])
+    posts.last.head(403)
+    for (const byte of Buffer.from("pas aujourd’hui, désolé")) posts.last.write(Uint8Array.of(byte))
+    posts.last.end()
+    await settle()
+    await settle()
+
+    assert.equal(told.at(-1), "lost: 403: pas aujourd’hui, désolé")
+  })
+
   test("an answer without a body is an end", async () => {
     told = []
     const fetch = (): Promise<Response> => Promise.resolve(new Response(null, { status: 204 }))

@@ -267,4 +267,14 @@ suite("time", () => {
 
     assert.equal(reason(), "nothing came for 15 s")
   })
+
+  test("a machine that sleeps again, with frames in between, is given time again", () => {
+    open("raw")
+    for (let now = 60_000; now < 600_000; now += 60_000) {
+      session.tick(now)
+      session.receive(".", now + 1)
+    }
+
+    assert.equal(session.state, "open")
+  })
 })
