@@ -14,15 +14,21 @@ from typing import Any
 from common import serveInReactor
 from twisted.internet import reactor
 from twisted.internet.task import LoopingCall
-from twisted.web.static import File
 
 import vortex
-from vortex import Delivery, ModelHandler, Tuple, Vortex, VortexResource, VortexSite, addTupleType
+from vortex import (
+    Delivery,
+    ModelHandler,
+    Tuple,
+    Vortex,
+    VortexAssets,
+    VortexResource,
+    VortexSite,
+    addTupleType,
+)
 
 COUNT = int(sys.argv[1])
-PACKAGE = Path(vortex.__file__).parent
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)
-File.contentTypes[".mjs"] = "text/javascript"
 
 
 @addTupleType
@@ -87,9 +93,8 @@ jobs = Jobs({"key": "demo.jobs"}, node)
 people = People({"key": "demo.people"}, node)
 pushing = Pushing()
 
-root = File(str(PACKAGE / "cli" / "board"))
-root.indexNames = ["index.html"]
-root.putChild(b"static", File(str(PACKAGE / "static")))
+root = VortexAssets(Path(vortex.__file__).parent / "cli" / "board")
+root.putChild(b"static", VortexAssets())
 root.putChild(b"vortex", VortexResource(node))
 port = reactor.listenTCP(0, VortexSite(root, node.limits), interface="127.0.0.1")  # type: ignore[attr-defined]
 

@@ -28,16 +28,16 @@ class DemoServer:
     Args:
         folder: Where it is run, and keeps its SQLite file.
         arguments: Further arguments of the command.
-        python: The interpreter whose ``vortex`` it is.
+        module: What is run in its place: a module that has the same table, options and first line.
 
     Attributes:
         url: Of its page.
         port: Where it listens, and listens again after it was started again.
     """
 
-    def __init__(self, folder: Path, *arguments: str, python: str | Path = sys.executable) -> None:
+    def __init__(self, folder: Path, *arguments: str, module: str = "") -> None:
         self.folder = folder
-        self._python = python
+        self._program = ["-m", module] if module else ["-m", "vortex", "demo"]
         self._arguments = arguments
         self.port = 0
         self.start()
@@ -49,10 +49,8 @@ class DemoServer:
     def start(self) -> None:
         """Start it; from the second time on where it was."""
         self.child = Child(
-            self._python,
-            "-m",
-            "vortex",
-            "demo",
+            sys.executable,
+            *self._program,
             "--port",
             str(self.port),
             *self._arguments,
