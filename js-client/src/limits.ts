@@ -4,6 +4,7 @@
  * Nothing in here enforces anything: who reads, inflates or waits takes its bound from a connection's limits.
  */
 
+/** What a connection lets a server do to it. */
 export interface Limits {
   /** Characters in one message as it stands on the wire. */
   readonly maxFrame: number
@@ -21,6 +22,7 @@ export interface Limits {
   readonly silenceMs: number
 }
 
+/** What holds where a connection is told nothing else. */
 export const defaultLimits: Limits = {
   maxFrame: 32 << 20,
   maxInflated: 64 << 20,

@@ -6,24 +6,29 @@
  */
 /** Whatever goes wrong in a way that a caller can do something about. */
 declare class VortexError extends Error {
+    name: string;
     /** Lower-case words joined by hyphens; stable, unlike the message. */
     readonly code: string;
     constructor(message: string, code?: string);
 }
 /** There is no line: nothing was sent. */
 declare class NotConnected extends VortexError {
+    name: string;
     constructor(message: string);
 }
 /** The line went away before the answer came: what was asked for may or may not have happened. */
 declare class ConnectionLost extends VortexError {
+    name: string;
     constructor(message: string);
 }
 /** No answer came in time. */
 declare class RequestTimeout extends VortexError {
+    name: string;
     constructor(message: string);
 }
 /** A message, or a value in it, is not what it should be. */
 declare class DecodeError extends VortexError {
+    name: string;
     /**
      * @param problem - What was expected, and what came.
      * @param path - Where, as in ".tuples[3].due".
@@ -32,16 +37,19 @@ declare class DecodeError extends VortexError {
 }
 /** A value cannot travel. */
 declare class EncodeError extends VortexError {
+    name: string;
     constructor(problem: string, path?: string);
 }
 /** What came is over one of the `Limits`. */
 declare class LimitExceeded extends VortexError {
+    name: string;
     /** The name of the limit. */
     readonly limit: string;
     constructor(limit: string, message: string);
 }
 /** What the other end answered instead of doing what it was asked for. */
 declare class RemoteError extends VortexError {
+    name: string;
     constructor(code: string, message: string);
 }
 /**
@@ -56,6 +64,7 @@ declare function errorOf(result: unknown): VortexError | null;
  *
  * Nothing in here enforces anything: who reads, inflates or waits takes its bound from a connection's limits.
  */
+/** What a connection lets a server do to it. */
 interface Limits {
     /** Characters in one message as it stands on the wire. */
     readonly maxFrame: number;
@@ -72,6 +81,7 @@ interface Limits {
     /** Silence after which the line is taken for dead; the server beats every 10 s. */
     readonly silenceMs: number;
 }
+/** What holds where a connection is told nothing else. */
 declare const defaultLimits: Limits;
 
 /** Clock: what is asked of time. Tests pass one whose time passes when they say so. */
@@ -85,6 +95,7 @@ interface Clock {
 }
 
 /** DateTime: a Date that remembers the exact text it came as, so that microseconds and plain days survive. */
+/** A Date as it came over the wire, to the microsecond. */
 declare class DateTime extends Date {
     /** As it stands on the wire, as in "2026-01-02 03:04:05.000006+0000". */
     readonly text: string;
@@ -93,6 +104,8 @@ declare class DateTime extends Date {
      * @throws DecodeError if it is no date.
      */
     constructor(text: string);
+    /** Those of its text that a Date has no room for: 0 to 999. */
+    get microseconds(): number;
 }
 
 /**
@@ -101,6 +114,7 @@ declare class DateTime extends Date {
 /** A class of tuples of one type. */
 interface TupleClass<T extends Tuple = Tuple> {
     new (): T;
+    /** The name that its tuples travel under, as the server has it. */
     readonly tupleType: string;
 }
 /** A tuple whose fields nobody has declared. */
@@ -173,7 +187,7 @@ declare class Envelope {
     /** An answer or a push, which is not to be answered. */
     readonly isReply: boolean;
     constructor(filt: Filt, result: unknown, date: Date | null, isReply: boolean, body: unknown);
-    /** Whether it says no more than who the other end is. */
+    /** Whether it says who the other end is, and no more. */
     get isHello(): boolean;
     /** Whether it says nothing at all. */
     get isEmpty(): boolean;
@@ -227,8 +241,10 @@ interface PeerIdentity {
 
 /** Delivery: one message on its way to who wants it, and how to answer it. */
 
+/** What a callback gets beside the payload. */
 declare class Delivery {
     #private;
+    /** The filt that the message came with. */
     readonly filt: Filt;
     /** Whether it is an answer or a push: then it is not answered again. */
     readonly isReply: boolean;
@@ -253,6 +269,7 @@ declare function aboutOf(filt: Filt): Filt;
  * once, and only if somebody wants it. What one callback raises is reported, and is nothing to the next.
  */
 
+/** Brings each message to those whose filt it holds, and each answer to the one who waits for it. */
 declare class PayloadIO {
     #private;
     /**
@@ -260,6 +277,7 @@ declare class PayloadIO {
      * @param onError - Is told what could not be read, and what a callback raised.
      */
     constructor(limits: Limits, send: (payload: Payload) => Promise<void>, onError: (error: unknown) => void);
+    /** Those that listen, the eldest first. */
     get endpoints(): readonly PayloadEndpoint[];
     /** For endpoints. */
     add(endpoint: PayloadEndpoint): void;
@@ -271,9 +289,10 @@ declare class PayloadIO {
      * @returns When that is done; it never rejects.
      */
     route(coming: Envelope | Promise<Envelope>): Promise<void>;
-    /** The answer to the request of that id; *withdraw* tells it to wait no longer. */
+    /** Have the answer to the request of that id brought to one who waits for it. */
     waitFor(id: string): {
         readonly answer: Promise<Payload>;
+        /** Wait no longer: the answer rejects with this. */
         readonly withdraw: (reason: unknown) => void;
     };
     /** End every request whose answer has not come in with *error*. */
@@ -320,11 +339,17 @@ type TransportKind = "websocket" | "post";
 
 /** What of a WebSocket is used; a browser's has it, so has that of the package `ws`. */
 interface SocketLike {
+    /** Called when it is open. */
     onopen: ((event: never) => void) | null;
+    /** Called with each frame, in `data`. */
     onmessage: ((event: never) => void) | null;
+    /** Called once it is over, with `code` and `reason`. */
     onclose: ((event: never) => void) | null;
+    /** Called when it fails, before `onclose`. */
     onerror: ((event: never) => void) | null;
+    /** Send one text frame. */
     send(text: string): void;
+    /** End it in good order. */
     close(): void;
 }
 /** Makes the WebSocket to a URL, as `WebSocket` does. */
@@ -341,6 +366,7 @@ type SocketConstructor = new (url: string) => SocketLike;
 
 /** What has become of the rows since the last time. */
 interface RowsChange<T> {
+    /** As they came. */
     readonly created: readonly T[];
     /** As they are now. */
     readonly updated: readonly T[];
@@ -349,12 +375,16 @@ interface RowsChange<T> {
 }
 /** What is under way with one row, and what went wrong with it last. */
 interface RowStatus {
+    /** What the server has not answered yet. */
     readonly busy: "saving" | "deleting" | null;
+    /** Why the last save or delete was refused; null after one that was not, and after `clearError`. */
     readonly error: VortexError | null;
 }
+/** How far the rows can be relied on, see `Loader.state`. */
 type LoaderState = "loading" | "current" | "stale" | "closed";
 /** The value of a row's key: of several key fields, a list. */
 type Key = unknown;
+/** How a `Loader` is made. */
 interface LoaderOptions<T extends Tuple> {
     /** The field, or fields, that tell rows apart; default: "id". */
     readonly key?: string | readonly string[];
@@ -367,20 +397,28 @@ interface LoaderOptions<T extends Tuple> {
 }
 /** What a loader needs of a connection. */
 interface Line {
+    /** "open" while there is a line, "closed" once there will be none. */
     readonly state: string;
+    /** Send it, and wait for its answer. */
     request(payload: Payload, options?: {
         readonly timeout?: number;
     }): Promise<Payload>;
+    /** Have *callback* called with each payload whose filt holds what *filt* does. */
     listen(filt: Filt, callback: (payload: Payload, delivery: Delivery) => void): PayloadEndpoint;
+    /** Have *callback* called whenever `state` has changed, until what this returns is called. */
     onStateChange(callback: () => void): () => void;
     /** Tell whoever looks after the page of a callback that has failed. */
     report(error: unknown): void;
 }
-interface Events<T> {
+/** What a loader tells. */
+interface LoaderEvents<T> {
+    /** What has become of the rows. */
     rows: CustomEvent<RowsChange<T>>;
+    /** A row's key, and what is under way with it now. */
     status: CustomEvent<RowStatus & {
         readonly key: Key;
     }>;
+    /** How far the rows can be relied on from now on. */
     state: CustomEvent<LoaderState>;
 }
 /**
@@ -391,6 +429,7 @@ interface Events<T> {
  */
 declare class Loader<T extends Tuple = AnyTuple> extends EventTarget implements AsyncIterable<readonly T[]> {
     #private;
+    /** What the rows are asked for by. */
     readonly filt: Filt;
     /**
      * @param onRows - Called whenever the rows have changed, with all of them and with what has changed.
@@ -442,7 +481,9 @@ declare class Loader<T extends Tuple = AnyTuple> extends EventTarget implements 
     close(): void;
     /** Ends with the loader; every `for await` has a turn of its own. */
     [Symbol.asyncIterator](): AsyncIterator<readonly T[], undefined>;
-    addEventListener<K extends keyof Events<T>>(type: K, listener: ((event: Events<T>[K]) => void) | null, options?: AddEventListenerOptions | boolean): void;
+    /** Be told of one of `LoaderEvents`. */
+    addEventListener<K extends keyof LoaderEvents<T>>(type: K, listener: ((event: LoaderEvents<T>[K]) => void) | null, options?: AddEventListenerOptions | boolean): void;
+    /** Be told of any event. */
     addEventListener(type: string, listener: EventListenerOrEventListenerObject | null, options?: AddEventListenerOptions | boolean): void;
 }
 
@@ -462,7 +503,9 @@ declare class Loader<T extends Tuple = AnyTuple> extends EventTarget implements 
 type State = "connecting" | "open" | "waiting" | "closed";
 /** What a "state" event tells in its `detail`. */
 interface StateChange {
+    /** Where it is now. */
     readonly state: State;
+    /** Where it was until now. */
     readonly previous: State;
     /** What carries the line, or is to carry it; null without one. */
     readonly transport: TransportKind | null;
@@ -477,28 +520,39 @@ interface ConnectionOptions {
     readonly uuid?: string;
     /** "auto": a WebSocket, and held POST in turn when that cannot be opened; stays with what worked. */
     readonly transport?: TransportKind | "auto";
+    /** What makes a WebSocket; default: the global one. */
     readonly WebSocket?: SocketConstructor;
+    /** What makes a request; default: the global one. */
     readonly fetch?: typeof fetch;
+    /** Those that are to differ from `defaultLimits`. */
     readonly limits?: Partial<Limits>;
+    /** Where the time comes from; default: the machine's. */
     readonly clock?: Clock;
     /** Uniform in [0, 1); for the delays between attempts. */
     readonly random?: () => number;
-    /** Ceilings of the first and of any delay between attempts, in milliseconds. */
+    /** Ceiling of the first delay between attempts, in milliseconds; each after it has twice the last one's. */
     readonly firstDelayMs?: number;
+    /** Ceiling that no delay goes over, in milliseconds. */
     readonly maxDelayMs?: number;
     /** How long a request waits for its answer unless it says otherwise, in milliseconds. */
     readonly requestTimeoutMs?: number;
 }
 /** How one request is made. */
 interface RequestOptions {
+    /** What is sent along; default: the payload's own. */
     readonly tuples?: readonly unknown[];
-    /** Milliseconds. */
+    /** How long to wait for the answer, in milliseconds. */
     readonly timeout?: number;
+    /** Ends the wait with its reason; what was sent stays sent. */
     readonly signal?: AbortSignal;
 }
+/** What a connection tells. */
 interface ConnectionEvents {
+    /** It is somewhere else on its way now. */
     state: CustomEvent<StateChange>;
+    /** A message could not be read, or a callback failed. */
     error: CustomEvent<VortexError>;
+    /** A `ping` came back, after so many milliseconds. */
     roundtrip: CustomEvent<number>;
 }
 /**
@@ -519,6 +573,7 @@ declare class VortexConnection extends EventTarget {
      * @throws TypeError if that is no URL.
      */
     constructor(url: string | URL, options?: ConnectionOptions);
+    /** Where it is on its way; only while it is "open" can anything be sent. */
     get state(): State;
     /** What carries the line, or is being tried; null while there is none. */
     get transport(): TransportKind | null;
@@ -576,7 +631,9 @@ declare class VortexConnection extends EventTarget {
     load<T extends Tuple = AnyTuple>(filt: Filt, onRows?: (rows: readonly T[], change: RowsChange<T>) => void, options?: LoaderOptions<T>): Loader<T>;
     /** Tell of a failure that no caller hears of: as an "error" event, and on the console. */
     readonly report: (error: unknown) => void;
+    /** Be told of one of `ConnectionEvents`. */
     addEventListener<K extends keyof ConnectionEvents>(type: K, listener: ((event: ConnectionEvents[K]) => void) | null, options?: AddEventListenerOptions | boolean): void;
+    /** Be told of any event. */
     addEventListener(type: string, listener: EventListenerOrEventListenerObject | null, options?: AddEventListenerOptions | boolean): void;
     /**
      * Go over to the other transport now; "auto" begins with a WebSocket again.
@@ -593,7 +650,7 @@ declare class VortexConnection extends EventTarget {
     close(): void;
 }
 
-export { ConnectionLost, DateTime, DecodeError, Delivery, EncodeError, LimitExceeded, Loader, MESSAGE_ID, NotConnected, Payload, PayloadEndpoint, PayloadIO, RemoteError, RequestTimeout, Tuple, VortexConnection, VortexError, aboutOf, addTupleType, defaultLimits, errorOf, isSubset, tupleClassOf, tupleTypeOf };
-export type { AnyTuple, Clock, ConnectionOptions, EndpointCallback, Filt, Form, Key, Limits, LoaderOptions, LoaderState, PeerIdentity, RequestOptions, RowStatus, RowsChange, SocketConstructor, SocketLike, State, StateChange, TransportKind, TupleClass };
+export { ConnectionLost, DateTime, DecodeError, Delivery, EncodeError, Envelope, LimitExceeded, Loader, MESSAGE_ID, NotConnected, Payload, PayloadEndpoint, PayloadIO, RemoteError, RequestTimeout, Tuple, VortexConnection, VortexError, aboutOf, addTupleType, defaultLimits, errorOf, isSubset, tupleClassOf, tupleTypeOf };
+export type { AnyTuple, Clock, ConnectionEvents, ConnectionOptions, EndpointCallback, Filt, Form, Key, Limits, Line, LoaderEvents, LoaderOptions, LoaderState, PeerIdentity, RequestOptions, RowStatus, RowsChange, SocketConstructor, SocketLike, State, StateChange, TransportKind, TupleClass };
 
 export as namespace Vortex

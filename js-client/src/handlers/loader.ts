@@ -18,6 +18,7 @@ import { type AnyTuple, Tuple, type TupleClass, tupleTypeOf } from "../tuples/tu
 
 /** What has become of the rows since the last time. */
 export interface RowsChange<T> {
+  /** As they came. */
   readonly created: readonly T[]
   /** As they are now. */
   readonly updated: readonly T[]
@@ -27,15 +28,19 @@ export interface RowsChange<T> {
 
 /** What is under way with one row, and what went wrong with it last. */
 export interface RowStatus {
+  /** What the server has not answered yet. */
   readonly busy: "saving" | "deleting" | null
+  /** Why the last save or delete was refused; null after one that was not, and after `clearError`. */
   readonly error: VortexError | null
 }
 
+/** How far the rows can be relied on, see `Loader.state`. */
 export type LoaderState = "loading" | "current" | "stale" | "closed"
 
 /** The value of a row's key: of several key fields, a list. */
 export type Key = unknown
 
+/** How a `Loader` is made. */
 export interface LoaderOptions<T extends Tuple> {
   /** The field, or fields, that tell rows apart; default: "id". */
   readonly key?: string | readonly string[]
@@ -49,9 +54,13 @@ export interface LoaderOptions<T extends Tuple> {
 
 /** What a loader needs of a connection. */
 export interface Line {
+  /** "open" while there is a line, "closed" once there will be none. */
   readonly state: string
+  /** Send it, and wait for its answer. */
   request(payload: Payload, options?: { readonly timeout?: number }): Promise<Payload>
+  /** Have *callback* called with each payload whose filt holds what *filt* does. */
   listen(filt: Filt, callback: (payload: Payload, delivery: Delivery) => void): PayloadEndpoint
+  /** Have *callback* called whenever `state` has changed, until what this returns is called. */
   onStateChange(callback: () => void): () => void
   /** Tell whoever looks after the page of a callback that has failed. */
   report(error: unknown): void
@@ -59,8 +68,11 @@ export interface Line {
 
 /** What a loader tells. */
 export interface LoaderEvents<T> {
+  /** What has become of the rows. */
   rows: CustomEvent<RowsChange<T>>
+  /** A row's key, and what is under way with it now. */
   status: CustomEvent<RowStatus & { readonly key: Key }>
+  /** How far the rows can be relied on from now on. */
   state: CustomEvent<LoaderState>
 }
 
@@ -76,6 +88,7 @@ const IDLE: RowStatus = { busy: null, error: null }
  * an async iterator it gives the rows as they are, whenever they have changed; of several changes the last.
  */
 export class Loader<T extends Tuple = AnyTuple> extends EventTarget implements AsyncIterable<readonly T[]> {
+  /** What the rows are asked for by. */
   readonly filt: Filt
   readonly #line: Line
   readonly #keyFields: readonly string[]
@@ -256,11 +269,13 @@ export class Loader<T extends Tuple = AnyTuple> extends EventTarget implements A
     }
   }
 
+  /** Be told of one of `LoaderEvents`. */
   override addEventListener<K extends keyof LoaderEvents<T>>(
     type: K,
     listener: ((event: LoaderEvents<T>[K]) => void) | null,
     options?: AddEventListenerOptions | boolean,
   ): void
+  /** Be told of any event. */
   override addEventListener(
     type: string,
     listener: EventListenerOrEventListenerObject | null,

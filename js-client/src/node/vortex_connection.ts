@@ -40,7 +40,9 @@ export type State = "connecting" | "open" | "waiting" | "closed"
 
 /** What a "state" event tells in its `detail`. */
 export interface StateChange {
+  /** Where it is now. */
   readonly state: State
+  /** Where it was until now. */
   readonly previous: State
   /** What carries the line, or is to carry it; null without one. */
   readonly transport: TransportKind | null
@@ -56,14 +58,19 @@ export interface ConnectionOptions {
   readonly uuid?: string
   /** "auto": a WebSocket, and held POST in turn when that cannot be opened; stays with what worked. */
   readonly transport?: TransportKind | "auto"
+  /** What makes a WebSocket; default: the global one. */
   readonly WebSocket?: SocketConstructor
+  /** What makes a request; default: the global one. */
   readonly fetch?: typeof fetch
+  /** Those that are to differ from `defaultLimits`. */
   readonly limits?: Partial<Limits>
+  /** Where the time comes from; default: the machine's. */
   readonly clock?: Clock
   /** Uniform in [0, 1); for the delays between attempts. */
   readonly random?: () => number
-  /** Ceilings of the first and of any delay between attempts, in milliseconds. */
+  /** Ceiling of the first delay between attempts, in milliseconds; each after it has twice the last one's. */
   readonly firstDelayMs?: number
+  /** Ceiling that no delay goes over, in milliseconds. */
   readonly maxDelayMs?: number
   /** How long a request waits for its answer unless it says otherwise, in milliseconds. */
   readonly requestTimeoutMs?: number
@@ -71,15 +78,21 @@ export interface ConnectionOptions {
 
 /** How one request is made. */
 export interface RequestOptions {
+  /** What is sent along; default: the payload's own. */
   readonly tuples?: readonly unknown[]
-  /** Milliseconds. */
+  /** How long to wait for the answer, in milliseconds. */
   readonly timeout?: number
+  /** Ends the wait with its reason; what was sent stays sent. */
   readonly signal?: AbortSignal
 }
 
+/** What a connection tells. */
 export interface ConnectionEvents {
+  /** It is somewhere else on its way now. */
   state: CustomEvent<StateChange>
+  /** A message could not be read, or a callback failed. */
   error: CustomEvent<VortexError>
+  /** A `ping` came back, after so many milliseconds. */
   roundtrip: CustomEvent<number>
 }
 
@@ -149,6 +162,7 @@ export class VortexConnection extends EventTarget {
     this.#connect(this.#preferred)
   }
 
+  /** Where it is on its way; only while it is "open" can anything be sent. */
   get state(): State {
     return this.#state
   }
@@ -299,11 +313,13 @@ export class VortexConnection extends EventTarget {
     if (this.dispatchEvent(new CustomEvent("error", { detail, cancelable: true }))) console.error(error)
   }
 
+  /** Be told of one of `ConnectionEvents`. */
   override addEventListener<K extends keyof ConnectionEvents>(
     type: K,
     listener: ((event: ConnectionEvents[K]) => void) | null,
     options?: AddEventListenerOptions | boolean,
   ): void
+  /** Be told of any event. */
   override addEventListener(
     type: string,
     listener: EventListenerOrEventListenerObject | null,

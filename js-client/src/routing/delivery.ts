@@ -3,7 +3,9 @@
 import type { Filt } from "../protocol/payload.ts"
 import { Payload } from "../protocol/payload.ts"
 
+/** What a callback gets beside the payload. */
 export class Delivery {
+  /** The filt that the message came with. */
   readonly filt: Filt
   /** Whether it is an answer or a push: then it is not answered again. */
   readonly isReply: boolean

@@ -18,6 +18,7 @@ interface Waiting {
   reject: (error: unknown) => void
 }
 
+/** Brings each message to those whose filt it holds, and each answer to the one who waits for it. */
 export class PayloadIO {
   readonly #limits: Limits
   readonly #send: (payload: Payload) => Promise<void>
@@ -36,6 +37,7 @@ export class PayloadIO {
     this.#onError = onError
   }
 
+  /** Those that listen, the eldest first. */
   get endpoints(): readonly PayloadEndpoint[] {
     return [...this.#endpoints]
   }
@@ -73,8 +75,12 @@ export class PayloadIO {
     return this.#last
   }
 
-  /** The answer to the request of that id; *withdraw* tells it to wait no longer. */
-  waitFor(id: string): { readonly answer: Promise<Payload>; readonly withdraw: (reason: unknown) => void } {
+  /** Have the answer to the request of that id brought to one who waits for it. */
+  waitFor(id: string): {
+    readonly answer: Promise<Payload>
+    /** Wait no longer: the answer rejects with this. */
+    readonly withdraw: (reason: unknown) => void
+  } {
     const answer = new Promise<Payload>((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject })
     })

@@ -4,11 +4,17 @@ import type { FrameTransport, TransportListener } from "./transport.ts"
 
 /** What of a WebSocket is used; a browser's has it, so has that of the package `ws`. */
 export interface SocketLike {
+  /** Called when it is open. */
   onopen: ((event: never) => void) | null
+  /** Called with each frame, in `data`. */
   onmessage: ((event: never) => void) | null
+  /** Called once it is over, with `code` and `reason`. */
   onclose: ((event: never) => void) | null
+  /** Called when it fails, before `onclose`. */
   onerror: ((event: never) => void) | null
+  /** Send one text frame. */
   send(text: string): void
+  /** End it in good order. */
   close(): void
 }
 

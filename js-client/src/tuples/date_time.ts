@@ -5,6 +5,7 @@ import { DecodeError, EncodeError } from "../errors.ts"
 const ISO =
   /^(\d{1,4})-(\d\d)-(\d\d)(?:[ T]([01]\d|2[0-3]):(\d\d)(?::(\d\d)(?:[.,](\d+))?)?(Z|[+-]\d\d(?::?\d\d(?::?\d\d)?)?)?)?$/
 
+/** A Date as it came over the wire, to the microsecond. */
 export class DateTime extends Date {
   /** As it stands on the wire, as in "2026-01-02 03:04:05.000006+0000". */
   readonly text: string

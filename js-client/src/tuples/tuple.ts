@@ -5,6 +5,7 @@
 /** A class of tuples of one type. */
 export interface TupleClass<T extends Tuple = Tuple> {
   new (): T
+  /** The name that its tuples travel under, as the server has it. */
   readonly tupleType: string
 }
 
