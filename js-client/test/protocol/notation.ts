@@ -127,7 +127,8 @@ export function notationOf(value: unknown): unknown {
     return { instant }
   }
   if (value instanceof Uint8Array) return { bytes: btoa(String.fromCharCode(...value)) }
-  if (value instanceof Tuple) return { tuple: tupleTypeOf(value), fields: mapped({ ...value }, notationOf) }
+  if (value instanceof Tuple)
+    return { tuple: tupleTypeOf(value), fields: mapped(value as object as Json, notationOf) }
   return { dict: Object.entries(value).map(([key, item]) => [key, notationOf(item)]) }
 }
 
@@ -164,12 +165,13 @@ export function meaningOf(json: unknown): unknown {
 function meaningOfTagged({ _ft: kind, _fd: data }: Json): unknown {
   if (data === undefined) throw new NoRule("no _fd")
   if (data === null) return null
+  const text = typeof data === "string" ? data : JSON.stringify(data)
   switch (kind) {
     case "int":
     case "float":
-      if (typeof data === "string" && /^-?\d+$/.test(data)) return { number: String(BigInt(data)) }
+      if (/^"-?\d+"$/.test(JSON.stringify(data))) return { number: String(BigInt(text)) }
       return {
-        number: numberText(kind === "int" ? Math.trunc(Number(data)) : numberOf(String(data).toLowerCase())),
+        number: numberText(kind === "int" ? Math.trunc(Number(text)) : numberOf(text.toLowerCase())),
       }
     case "bool":
       return data === "1"
@@ -177,9 +179,9 @@ function meaningOfTagged({ _ft: kind, _fd: data }: Json): unknown {
       return data
     case "bytes":
     case "wkb":
-      return { bytes: btoa(atob(String(data))) }
+      return { bytes: btoa(atob(text)) }
     case "datetime":
-      return /^\d+-\d+-\d+$/.test(String(data)) ? { date: data } : { instant: instantOf(String(data)) }
+      return /^\d+-\d+-\d+$/.test(text) ? { date: text } : { instant: instantOf(text) }
     case "list":
       return meaningOf(data)
     case "dict":

@@ -8,6 +8,7 @@ import { MESSAGE_ID, aboutOf, isSubset } from "../../src/routing/filt.ts"
 import { PayloadEndpoint } from "../../src/routing/payload_endpoint.ts"
 import { PayloadIO } from "../../src/routing/payload_io.ts"
 import { DateTime } from "../../src/tuples/date_time.ts"
+import { Tuple } from "../../src/tuples/tuple.ts"
 
 suite("isSubset", () => {
   const cases: [wanted: Record<string, unknown>, filt: Record<string, unknown>, matches: boolean][] = [
@@ -27,6 +28,77 @@ suite("isSubset", () => {
     test(`${JSON.stringify(wanted)} ${matches ? "matches" : "does not match"} ${JSON.stringify(filt)}`, () => {
       assert.equal(isSubset(wanted, filt), matches)
     })
+})
+
+suite("Values in a filt, as the server compares them", () => {
+  const at = (text: string): DateTime => new DateTime(text)
+  const selector = (fields: object): Tuple => new Tuple("vortex.TupleSelector", { name: "jobs", ...fields })
+  const same: [what: string, one: unknown, other: unknown][] = [
+    ["a number and a boolean", 1, true],
+    ["a number and a BigInt", 5, 5n],
+    ["not-a-numbers", NaN, NaN],
+    ["zeros", 0, -0],
+    ["lists in another order", [2, 1], [1, 2]],
+    ["lists of everything", [1, "a", null, 2.5], [null, 2.5, "a", 1]],
+    ["lists in lists", [[2, 1], ["a"]], [["a"], [1, 2]]],
+    ["a set and a list", new Set([1, 2]), [2, 1]],
+    ["dicts in lists", [{ a: 1, b: [1, 2] }], [{ b: [2, 1], a: 1 }]],
+    ["a Map and an object in lists", [new Map([["a", 1]])], [{ a: 1, b: undefined }]],
+    ["bytes", Uint8Array.of(1, 2), Uint8Array.of(1, 2)],
+    ["instants", at("2024-01-01 12:00:00.000005+0000"), at("2024-01-01 22:00:00.000005+1000")],
+    ["a Date and a DateTime", new Date(1_704_110_400_000), at("2024-01-01 12:00:00")],
+    ["days", at("2024-02-29"), at("2024-02-29")],
+    ["tuples", selector({ a: 1, b: 2 }), selector({ b: 2, a: 1 })],
+  ]
+  for (const [what, one, other] of same)
+    test(`${what} are the same`, () => {
+      assert.ok(isSubset({ key: one }, { key: other, more: 1 }))
+      assert.ok(isSubset({ key: other }, { key: one }))
+    })
+
+  const different: [what: string, one: unknown, other: unknown][] = [
+    ["numbers", 1, 2],
+    ["a number and its text", 1, "1"],
+    ["nothing and no", null, false],
+    ["nothing and an empty text", null, ""],
+    ["nothing and an empty list", null, []],
+    ["a NaN and its text", NaN, "NaN"],
+    ["a list and its item", [1], 1],
+    ["an item and it twice", [1, 2], [1, 2, 2]],
+    ["what is in which list", [[1], 2], [1, [2]]],
+    ["dicts in lists", [{ a: 1 }], [{ a: 2 }]],
+    ["a dict and a list of its items", [{ a: 1 }], [["a", 1]]],
+    ["an empty dict and an empty list", [{}], [[]]],
+    ["bytes and their base64", Uint8Array.of(1, 2, 3), "AQID"],
+    ["numbers that floats do not tell apart", 2n ** 53n + 1n, 2 ** 53],
+    ["the same hour elsewhere", at("2024-01-01 00:00:00+0000"), at("2024-01-01 00:00:00+1000")],
+    ["microseconds", at("2024-01-01 00:00:00.000001"), at("2024-01-01 00:00:00.000002")],
+    ["a day and its midnight", at("2024-01-01"), at("2024-01-01 00:00:00")],
+    ["a date and its text", at("2024-01-01"), "2024-01-01"],
+    ["tuples", selector({ a: 1 }), selector({ a: 2 })],
+    ["the order in a tuple's list", selector({ at: [1, 2] }), selector({ at: [2, 1] })],
+    ["tuples of two types", selector({}), new Tuple("x.Y", { name: "jobs" })],
+    ["functions", isSubset, aboutOf],
+  ]
+  for (const [what, one, other] of different)
+    test(`${what} are not`, () => {
+      assert.ok(!isSubset({ key: one }, { key: other }))
+      if (typeof other !== "object" || other === null || Object.getPrototypeOf(other) !== Object.prototype)
+        assert.ok(!isSubset({ key: other }, { key: one }))
+    })
+
+  test("a dict puts no condition, nor does undefined; neither is met by what is not there", () => {
+    assert.ok(isSubset({ key: "a", more: { b: 1 }, id: undefined, map: new Map() }, { key: "a", more: 5 }))
+    assert.ok(!isSubset({ key: "a", more: 5 }, { key: "a", more: { b: 1 } }))
+  })
+
+  test("what does not travel is the same as itself only, and stops nothing", () => {
+    assert.ok(isSubset({ key: isSubset }, { key: isSubset }))
+    assert.ok(!isSubset({ key: [isSubset] }, { key: [1] }))
+    const ring: unknown[] = []
+    ring.push(ring)
+    assert.ok(!isSubset({ key: ring }, { key: [1] }))
+  })
 })
 
 test("a message is about its filt less what is of one message", () => {
@@ -141,6 +213,22 @@ suite("PayloadIO", () => {
     await route({ key: "a", [MESSAGE_ID]: "7" }, { result: "stale-record: it is: old" })
     await refused
   })
+
+  for (const [result, message] of [
+    [12345678901234567890n, '"12345678901234567890"'],
+    [{ text: 5, list: [null] }, '{"text":5,"list":[null]}'],
+    [false, "false"],
+  ] as const)
+    test(`an answer whose result is ${message} is an error too`, async () => {
+      const { answer } = io.waitFor("7")
+      const refused = assert.rejects(answer, { code: "remote-error", message })
+      const json = typeof result === "bigint" ? String(result) : JSON.stringify(result)
+      await io.route(
+        readMessage(`{"_ct":"rpe","filt":{"${MESSAGE_ID}":"7"},"result":${json}}`, defaultLimits),
+      )
+      await refused
+      assert.deepEqual(errors, [])
+    })
 
   test("an answer that has come in is given, although the line is lost before it is unpacked", async () => {
     const { answer } = io.waitFor("7")

@@ -26,6 +26,11 @@ suite("What is read", () => {
     ['{"_ft":"int","_fd":9007199254740993}', 9007199254740993n],
     ["[9007199254740993, -9223372036854775808]", [9007199254740993n, -9223372036854775808n]],
     ['{"_ft":"int","_fd":"-9007199254740993"}', -9007199254740993n],
+    ['{"_ft":"int","_fd":9007199254740992}', 9007199254740992n],
+    ['{"_ft":"int","_fd":1e22}', 10n ** 22n],
+    ['{"_ft":"int","_fd":-0.5}', 0],
+    ['{"_ft":"int","_fd":" +12 "}', 12],
+    ['{"_ft":"float","_fd":9007199254740993}', 9007199254740993n],
     ["0.3333333333333333", 0.3333333333333333],
     ["1234567890123456.5", 1234567890123456.5],
     ["12345678901234567e-1", 1234567890123456.8],
@@ -59,12 +64,35 @@ suite("What is read", () => {
     ['{"_ft":"int"}', 'a value of the kind "int" needs an _fd'],
     ['{"_ct":"gen"}', 'unknown kind of object, _ct = "gen"'],
     ['{"_ct":"rt"}', "a tuple needs the name of its type, got _c = nothing"],
+    [
+      '{"_ft":"str","_fd":12345678901234567890}',
+      'expected a value of the kind "str", got "12345678901234567890"',
+    ],
+    [
+      '{"_ft":12345678901234567890,"_fd":1}',
+      'unknown kind of value, _ft = {"_ft":"int","_fd":"12345678901234567890"}',
+    ],
   ]
   for (const [json, problem] of wrong)
     test(`${json} is refused, and where it is`, () => {
       assert.throws(() => read(json), new DecodeError(problem))
     })
 })
+
+test(
+  "a number of too many digits is refused, and none takes longer than its length",
+  { timeout: 10_000 },
+  () => {
+    const digits = "1".repeat(1_000_000)
+
+    assert.throws(() => read(`{"_ft":"int","_fd":"${digits}"}`), DecodeError)
+    assert.throws(() => read(digits), DecodeError)
+    assert.throws(() => read(`{"_ft":"float","_fd":"${digits}x"}`), DecodeError)
+    assert.throws(() => read(`{"_ft":"datetime","_fd":"2026-01-02 03:04:05.${digits}x"}`), DecodeError)
+    assert.equal(read(`${digits}.5`), Infinity)
+    assert.equal(read(`{"_ft":"int","_fd":"${"1".repeat(4_300)}"}`), BigInt("1".repeat(4_300)))
+  },
+)
 
 suite("Dates", () => {
   const texts: [text: string, iso: string][] = [
@@ -75,6 +103,9 @@ suite("Dates", () => {
     ["1900-01-01 00:00:00.000000+001730", "1899-12-31T23:42:30.000Z"],
     ["2024-02-29", "2024-02-29T00:00:00.000Z"],
     ["1-01-01 00:00:00.000000+0000", "0001-01-01T00:00:00.000Z"],
+    ["2026-01-02 03:04:05.1234567890+10", "2026-01-01T17:04:05.123Z"],
+    ["2024-02-29 23:59:59-0330", "2024-03-01T03:29:59.000Z"],
+    ["1969-12-31 23:59:59.999999+0000", "1969-12-31T23:59:59.999Z"],
   ]
   for (const [text, iso] of texts)
     test(`${text} is that moment, and goes back as it came`, () => {
@@ -84,6 +115,31 @@ suite("Dates", () => {
       assert.equal(date.toISOString(), iso)
       assert.deepEqual(toJsonable(date), { _ft: "datetime", _fd: text })
     })
+
+  for (const text of [
+    "2026-02-29",
+    "2026-04-31 00:00:00",
+    "2026-13-01",
+    "2026-00-01",
+    "2026-01-00",
+    "2026-1-2",
+    "2026-01-02 24:00:00",
+    "2026-01-02 03:60:00",
+    "2026-01-02 03:04:60",
+    "2026-01-02 03",
+    "02026-01-02",
+    "",
+  ])
+    // prettier-ignore
+    test(`${JSON.stringify(text)} is none`, () => {
+      assert.throws(() => new DateTime(text), DecodeError)
+    })
+
+  test("tell the microseconds that a Date has no room for", () => {
+    assert.equal(new DateTime("2026-01-02 03:04:05.123456+0000").microseconds, 456)
+    assert.equal(new DateTime("2026-01-02 03:04:05.1234+0000").microseconds, 400)
+    assert.equal(new DateTime("2026-01-02 03:04:05+0000").microseconds, 0)
+  })
 
   test("one that was changed goes out as what it is now", () => {
     const date = new DateTime("2026-01-02 03:04:05.000006+0000")
@@ -142,8 +198,23 @@ suite("What is written", () => {
     assert.equal(compared, 6)
   })
 
-  for (const value of [(): number => 1, Symbol("x"), /x/, Promise.resolve()])
-    test(`${String(value)} cannot travel, and where it is is told`, () => {
+  for (const key of [null, true, [1], new Date(0), Symbol("x")])
+    test(`a Map with ${String(key)} as a key cannot travel`, () => {
+      assert.throws(() => toJsonable({ a: new Map([[key, 1]]) }), EncodeError)
+    })
+
+  test("__proto__ as a key is dropped", () => {
+    assert.equal(written(JSON.parse('{"__proto__":{"a":1},"b":2}')), '{"b":2}')
+    assert.equal(written(new Map([["__proto__", 1]])), "{}")
+  })
+
+  for (const [what, value] of Object.entries({
+    function: (): number => 1,
+    symbol: Symbol("x"),
+    RegExp: /x/,
+    Promise: Promise.resolve(),
+  }))
+    test(`a ${what} cannot travel, and where it is is told`, () => {
       assert.throws(() => toJsonable({ a: [value] }), /cannot travel - at \.a\[0\]$/)
     })
 
@@ -169,12 +240,60 @@ suite("Tuples", () => {
     assert.equal(tupleTypeOf(job), "test.Job")
   })
 
+  class Strict extends Tuple {
+    static override tupleType = "test.Strict"
+    size = 3
+    get doubled(): number {
+      return this.size * 2
+    }
+    describe(): string {
+      return `of ${this.size}`
+    }
+  }
+
+  test("keep their methods, whatever is sent under such a name", () => {
+    addTupleType(Strict)
+    const sent = '"toString":5,"describe":1,"doubled":2,"hasOwnProperty":3,"valueOf":{},"a":1'
+    const strict = read(`{"_ct":"rt","_c":"test.Strict",${sent}}`) as Strict
+    const generic = read(`{"_ct":"rt","_c":"no.such",${sent}}`) as Tuple
+
+    assert.deepEqual(Object.entries(strict), [
+      ["size", 3],
+      ["a", 1],
+    ])
+    assert.deepEqual([strict.describe(), strict.doubled], ["of 3", 6])
+    assert.deepEqual(Object.entries(generic), [
+      ["describe", 1],
+      ["doubled", 2],
+      ["a", 1],
+    ])
+    assert.equal(Reflect.get(generic, "toString"), Reflect.get(Object.prototype, "toString"))
+  })
+
+  test("whose class does not take a value are refused, and where is told", () => {
+    class Picky extends Tuple {
+      static override tupleType = "test.Picky"
+      size = 0
+      constructor() {
+        super()
+        Object.freeze(this)
+      }
+    }
+    addTupleType(Picky)
+
+    assert.throws(
+      () => read('[{"_ct":"rt","_c":"test.Picky","size":{"_ct":"rt","_c":"test.Picky","size":1}}]'),
+      (error: Error) =>
+        error instanceof DecodeError && /TypeError: .*size.* - at \[0\]\.size$/.test(error.message),
+    )
+  })
+
   test("of a type without a class are generic ones", () => {
     const tuple = read('{"_ct":"rt","_c":"no.such","a":1}') as Tuple
 
     assert.equal(tuple.constructor, Tuple)
     assert.equal(tupleTypeOf(tuple), "no.such")
-    assert.deepEqual({ ...tuple }, { a: 1 })
+    assert.deepEqual(Object.entries(tuple), [["a", 1]])
   })
 
   test("a class added under a name that is taken replaces the other", () => {
