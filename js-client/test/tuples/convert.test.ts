@@ -203,9 +203,10 @@ suite("What is written", () => {
       assert.throws(() => toJsonable({ a: new Map([[key, 1]]) }), EncodeError)
     })
 
-  test("__proto__ as a key is dropped", () => {
+  test("names that reach a prototype are dropped as keys", () => {
     assert.equal(written(JSON.parse('{"__proto__":{"a":1},"b":2}')), '{"b":2}')
     assert.equal(written(new Map([["__proto__", 1]])), "{}")
+    assert.equal(written({ constructor: 1, prototype: 2, b: 3 }), '{"b":3}')
   })
 
   for (const [what, value] of Object.entries({
