@@ -17,6 +17,10 @@ export class PayloadEndpoint {
   readonly filt: Filt
   readonly callback: EndpointCallback
   readonly #payloadIO: PayloadIO
+  readonly #signal: AbortSignal | undefined
+  readonly #onAbort = (): void => {
+    this.shutdown()
+  }
 
   /**
    * @param owner - A connection, or its `payloadIO`.
@@ -33,15 +37,15 @@ export class PayloadEndpoint {
     this.filt = { ...filt }
     this.callback = callback
     this.#payloadIO = "payloadIO" in owner ? owner.payloadIO : owner
-    if (options.signal?.aborted) return
+    this.#signal = options.signal
+    if (this.#signal?.aborted) return
     this.#payloadIO.add(this)
-    options.signal?.addEventListener("abort", () => {
-      this.shutdown()
-    })
+    this.#signal?.addEventListener("abort", this.#onAbort)
   }
 
   /** Have it called no more. */
   shutdown(): void {
     this.#payloadIO.discard(this)
+    this.#signal?.removeEventListener("abort", this.#onAbort)
   }
 }

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict"
+import { getEventListeners } from "node:events"
 import { beforeEach, suite, test } from "node:test"
 import { ConnectionLost, RemoteError, type VortexError } from "../../src/errors.ts"
 import { defaultLimits } from "../../src/limits.ts"
@@ -165,6 +166,14 @@ suite("PayloadIO", () => {
 
     assert.deepEqual(calls, ["first", "second"])
     assert.deepEqual(io.endpoints, [])
+  })
+
+  test("an endpoint that was shut down leaves nothing at its signal", () => {
+    const { signal } = new AbortController()
+    for (let count = 0; count < 100; count++)
+      new PayloadEndpoint({ key: "a" }, () => 0, io, { signal }).shutdown()
+
+    assert.deepEqual(getEventListeners(signal, "abort"), [])
   })
 
   test("an endpoint that another one shuts down is not called any more", async () => {
