@@ -36,7 +36,7 @@ demo: $(VENV)/.demo
 
 test: check unit integration javascript browser docs
 
-check: $(VENV)/.dev $(NODE_MODULES)
+check: $(NODE_MODULES) $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -45,7 +45,7 @@ check: $(VENV)/.dev $(NODE_MODULES)
 unit: $(VENV)/.dev
 	$(BIN)/python -m pytest tests --ignore=tests/integration --ignore=tests/browser
 
-integration: $(VENV)/.dev $(NODE_MODULES) $(CHROMIUM)
+integration: $(VENV)/.dev $(NODE_MODULES)
 	@command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 \
 		|| scripts/need-packages "a PostgreSQL server" postgresql
 	@command -v curl >/dev/null || scripts/need-packages "curl, which the pages' commands are tried with," curl
@@ -96,9 +96,9 @@ $(VENV)/.dev: setup.cfg pyproject.toml | $(BIN)/python
 	@touch $@ $(VENV)/.demo
 
 $(NODE_MODULES): js-client/package.json js-client/package-lock.json
-	@node -e 'process.exit(parseInt(process.versions.node) < 20)' 2>/dev/null && command -v npm >/dev/null \
+	@node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null && command -v npm >/dev/null \
 		|| { echo "Node 20 or newer, with npm, is needed: https://nodejs.org/en/download" >&2; exit 1; }
-	cd js-client && npm ci --silent
+	cd js-client && npm ci --loglevel=error
 	@touch $@
 
 $(CHROMIUM):

@@ -86,6 +86,14 @@ class TestThePackage:
         assert all(re.fullmatch(r"\d+\.\d+\.\d+", asked) for asked in manifest()["devDependencies"].values())
         assert [name for name, locked in lock["packages"].items() if "resolved" in locked] == []
 
+    def test_locks_what_other_machines_need_too(self) -> None:
+        # A program's parts for other systems are optional. One that is not locked has `npm ci` refuse the whole.
+        packages = json.loads((CLIENT / "package-lock.json").read_text())["packages"]
+        optional = {name for locked in packages.values() for name in locked.get("optionalDependencies", ())}
+
+        assert "@esbuild/win32-x64" in optional
+        assert [name for name in sorted(optional) if f"node_modules/{name}" not in packages] == []
+
     def test_says_why_it_needs_each_of_what_it_is_made_with(self) -> None:
         readme = (CLIENT / "README.md").read_text()
 
