@@ -87,7 +87,7 @@ class TestThePackage:
         assert [name for name, locked in lock["packages"].items() if "resolved" in locked] == []
 
     def test_locks_what_other_machines_need_too(self) -> None:
-        # A program's parts for other systems are optional. One that is not locked has `npm ci` refuse the whole.
+        # Parts for other systems are optional; one that is not locked has `npm ci` refuse the whole.
         packages = json.loads((CLIENT / "package-lock.json").read_text())["packages"]
         optional = {name for locked in packages.values() for name in locked.get("optionalDependencies", ())}
 
