@@ -1,4 +1,5 @@
 # jobs.tac - twistd -ny jobs.tac
+from twisted.web.static import File
 from vortex import ModelHandler, Tuple, Vortex, addTupleType, vortexApplication
 
 
@@ -16,4 +17,4 @@ class Jobs(ModelHandler):
 
 vortex = Vortex("demo")
 jobs = Jobs({"key": "jobs"}, vortex)
-application = vortexApplication(vortex, "tcp:8080")
+application = vortexApplication(vortex, "tcp:8080", root=File("pages"))

@@ -8,13 +8,13 @@ import socket
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Route, expect
+from playwright.sync_api import expect
 
 from tests.browser.conftest import Visits
-from tests.browser.demo_server import DemoServer
 from tests.docs.documents import Block, blocksOf, documents, filesOf
 from tests.integration.children import PATIENCE, ROOT, Child
 from tests.integration.installing import run
@@ -26,65 +26,83 @@ def ofLanguage(language: str) -> list[Block]:
     return [block for document in documents() for block in blocksOf(document) if block.language == language]
 
 
-@pytest.fixture
-def port(tmp_path: Path) -> Iterator[int]:
-    """Where twistd serves README's jobs.tac."""
+@contextmanager
+def twistd(folder: Path, application: str) -> Iterator[int]:
+    """Where twistd serves *application*, which is at port 8080 in its text, out of *folder*."""
     port = freePort()
-    (tmp_path / "jobs.tac").write_text(filesOf("README.md")["jobs.tac"].replace("8080", str(port)))
-    twistd = Path(sys.executable).with_name("twistd")
+    (folder / "page.tac").write_text(application.replace("8080", str(port)))
+    command = Path(sys.executable).with_name("twistd")
     with Child(
-        twistd, "--pidfile=", "-ny", "jobs.tac", folder=tmp_path, environment={"PYTHONPATH": str(ROOT)}
+        command, "--pidfile=", "-ny", "page.tac", folder=folder, environment={"PYTHONPATH": str(ROOT)}
     ) as child:
         deadline = time.monotonic() + PATIENCE
-        while socket.socket().connect_ex(("127.0.0.1", port)):
+        while not listens(port):
             assert time.monotonic() < deadline, str(child)
             time.sleep(0.05)
         yield port
 
 
+def listens(port: int) -> bool:
+    with socket.socket() as trying:
+        return trying.connect_ex(("127.0.0.1", port)) == 0
+
+
 class TestHtml:
     @pytest.mark.parametrize("block", ofLanguage("html"), ids=str)
-    def test_shows_the_jobs_of_the_first_server(
-        self, block: Block, port: int, tmp_path: Path, visit: Visits
-    ) -> None:
+    def test_shows_the_jobs_of_the_first_server(self, block: Block, tmp_path: Path, visit: Visits) -> None:
         (tmp_path / "pages").mkdir()
         (tmp_path / "pages" / "index.html").write_text(block.text)
         visitor = visit.visitor()
         visitor.mayFail.append("favicon")
         page = visitor.page()
 
-        page.goto(f"http://127.0.0.1:{port}/")
+        with twistd(tmp_path, filesOf("README.md")["jobs.tac"]) as port:
+            page.goto(f"http://127.0.0.1:{port}/")
 
-        expect(page.locator("body")).to_have_text("Water the plants", use_inner_text=True)
-        assert page.evaluate("document.compatMode") == "CSS1Compat"
+            expect(page.locator("body")).to_have_text("Water the plants", use_inner_text=True)
+            assert page.evaluate("document.compatMode") == "CSS1Compat"
+            page.close()
+
+
+ROWS = """
+from twisted.web.static import File
+
+from vortex import Vortex, vortexApplication
+from vortex.cli.demo import handlersOf
+from vortex.cli.demo_board import openBoard
+
+vortex = Vortex("demo")
+board = openBoard("sqlite:///rows.sqlite")
+handlers = handlersOf(vortex, board)
+application = vortexApplication(vortex, "tcp:8080:interface=127.0.0.1", root=File("pages"))
+"""
 
 
 class TestJs:
     END = "this is where the page's code ends"
 
     @pytest.mark.parametrize("document", sorted({block.document for block in ofLanguage("js")}))
-    def test_runs_to_its_end_beside_the_demo(self, document: str, demo: DemoServer, visit: Visits) -> None:
+    def test_runs_to_its_end_beside_the_rows_of_the_demo(
+        self, document: str, tmp_path: Path, visit: Visits
+    ) -> None:
         code = "".join(block.text for block in blocksOf(document) if block.language == "js")
-        said: list[str] = []
-
-        def give(route: Route) -> None:
-            if route.request.url.endswith(".js"):
-                text = f"{code}\nconsole.log({json.dumps(self.END)})\n"
-                route.fulfill(body=text, content_type="text/javascript")
-            else:
-                body = '<!doctype html><script type="module" src="shown.js"></script>'
-                route.fulfill(body=body, content_type="text/html")
-
+        (tmp_path / "pages").mkdir()
+        (tmp_path / "pages" / "shown.js").write_text(f"{code}\nconsole.log({json.dumps(self.END)})\n")
         page = visit.visitor().page()
+        said: list[str] = []
         page.on("console", lambda message: said.append(message.text))
-        page.route(re.compile(r"/shown\.(html|js)$"), give)
-        with page.expect_console_message(lambda message: message.text == self.END):
-            page.goto(f"{demo.url}shown.html")
+        (tmp_path / "pages" / "index.html").write_text(
+            '<!doctype html><link rel="icon" href="data:,"><script type="module" src="shown.js"></script>'
+        )
+
+        with twistd(tmp_path, ROWS) as port:
+            with page.expect_console_message(lambda message: message.text == self.END):
+                page.goto(f"http://127.0.0.1:{port}/")
+            page.close()
 
         # What a comment behind a console.log says is said.
         for comment in re.findall(r"console\.log\(.*\) // (.+)", code):
             assert comment in said
-        assert demo.titles().count("Water the plants") == 1, "nothing that was made for the page is left"
 
 
 class TestTs:

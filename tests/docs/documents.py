@@ -9,6 +9,8 @@ A block's language says what becomes of it:
 - ``console`` is typed into a shell, in a folder that holds the page's files: see
   tests/integration/test_documents.py. ``...`` in what it prints stands for anything.
 - ``json`` is a message or a payload as it travels: we have to read it.
+- ``html`` is a page, ``js`` what runs in one, in order, and ``ts`` what its types are checked of: see
+  tests/browser/test_documents.py.
 
 A block in braces (``{toctree}``) is Sphinx's. Anything else has nobody who runs it, and fails a test.
 """
@@ -22,7 +24,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent.parent
 EXAMPLES = ROOT / "docs" / "examples"
 
-RUNNERS = ("python", "pycon", "console", "json")
+RUNNERS = ("python", "pycon", "console", "json", "html", "js", "ts")
 ANYTHING = "..."
 
 __all__ = ["ANYTHING", "EXAMPLES", "ROOT", "RUNNERS", "Block", "Command", "blocksOf", "documents", "filesOf"]

@@ -6,7 +6,7 @@ const connection = new VortexConnection(process.argv[2], { name: "node", WebSock
 await connection.connected
 console.log(`connected to ${connection.peer.name} by ${connection.transport}`)
 
-const jobs = connection.load({ key: "demo.jobs" }, undefined, { tuple: "demo.Job" })
+const jobs = connection.load({ key: "demo.jobs" }, { tuple: "demo.Job" })
 for await (const rows of jobs) {
   console.log(`${rows.length} jobs`)
   break
