@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import Request
 
 from tests.node.web import ask
-from vortex import Vortex, VortexAssets, vortexApplication, vortexService
+from vortex import ModelHandler, PayloadEndpoint, Vortex, VortexAssets, vortexApplication, vortexService
 
 
 @pytest.fixture(autouse=True)
@@ -130,3 +132,30 @@ class TestARootThatHasItsOwnStatic:
     )
     def test_keeps_it_where_it_is_made_on_the_way(self, path: str, text: str) -> None:
         assert ask(served(root=Folder()), path).text == text
+
+
+class TestHandlersOfAFile:
+    """A .tac file, that is: its variables go as soon as it has been read."""
+
+    def make(self) -> tuple[Vortex, Any, weakref.ref[Greetings]]:
+        vortex = Vortex("demo", reactor=Clock())
+        greetings = Greetings({"key": "greetings"}, vortex)
+        endpoint = PayloadEndpoint({"key": "plain"}, lambda payload, delivery: None, vortex)
+        assert endpoint.isLive
+        return vortex, vortexService(vortex, "tcp:0"), weakref.ref(greetings)
+
+    def test_live_as_long_as_the_service(self) -> None:
+        vortex, service, greetings = self.make()
+        gc.collect()
+
+        assert greetings() is not None
+        assert sorted(each.filt["key"] for each in vortex.payloadIO.endpoints) == ["greetings", "plain"]
+        del service
+        gc.collect()
+        assert greetings() is None
+        assert vortex.payloadIO.endpoints == ()
+
+
+class Greetings(ModelHandler):
+    def buildModel(self, filt: Any, delivery: Any = None) -> list[Any]:
+        return []

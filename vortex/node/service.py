@@ -30,10 +30,16 @@ STATIC = "static"
 
 
 class VortexService(Service):
-    """Shuts the node down, in order, when the application stops."""
+    """
+    Shuts the node down, in order, when the application stops.
+
+    Until then the handlers and endpoints that there were when it was made live with it: twistd drops the variables
+    of a ``.tac`` file as soon as it has read it.
+    """
 
     def __init__(self, vortex: Vortex) -> None:
         self._vortex = vortex
+        self._kept = vortex.payloadIO.keepsakes
 
     def stopService(self) -> Deferred[None]:
         super().stopService()
@@ -74,6 +80,8 @@ def vortexService(
 ) -> MultiService:
     """
     A service that serves *vortex* by HTTP: held-open POST and WebSocket.
+
+    Handlers and endpoints that *vortex* has by now are kept for as long as the service is.
 
     Args:
         vortex: The node.

@@ -90,6 +90,12 @@ class PayloadIO:
         if ref is not None:
             self._index.remove(ref)
 
+    @property
+    def keepsakes(self) -> list[object]:
+        """The endpoints and the objects whose methods they call: they live as long as whoever has this list."""
+        owners = [ref() for ref, _ in self._kept.values()]
+        return [*self.endpoints, *(owner for owner in owners if owner is not None)]
+
     def keep(self, endpoint: PayloadEndpoint, owner: object) -> None:
         """For endpoints: live as long as *owner*, which is held weakly, and by id: it may be unhashable."""
         key = id(owner)
