@@ -373,6 +373,8 @@ interface RowsChange<T> {
     /** As they were. */
     readonly deleted: readonly T[];
 }
+/** Is told the rows as they are, and what has become of them since the last time. */
+type RowsCallback<T> = (rows: readonly T[], change: RowsChange<T>) => void;
 /** What is under way with one row, and what went wrong with it last. */
 interface RowStatus {
     /** What the server has not answered yet. */
@@ -432,10 +434,10 @@ declare class Loader<T extends Tuple = AnyTuple> extends EventTarget implements 
     /** What the rows are asked for by. */
     readonly filt: Filt;
     /**
-     * @param onRows - Called whenever the rows have changed, with all of them and with what has changed.
+     * @param onRows - Called whenever the rows have changed; or, where that is not needed, the options.
      * @throws TypeError if *filt* has no key.
      */
-    constructor(line: Line, filt: Filt, onRows?: (rows: readonly T[], change: RowsChange<T>) => void, options?: LoaderOptions<T>);
+    constructor(line: Line, filt: Filt, onRows?: RowsCallback<T> | LoaderOptions<T>, options?: LoaderOptions<T>);
     /** As the server orders them. A row that has not changed stays the same object. */
     get rows(): readonly T[];
     /** "stale": there is no line, so the rows may have changed meanwhile. */
@@ -626,9 +628,9 @@ declare class VortexConnection extends EventTarget {
     /**
      * Load the rows that *filt* names, and keep them current.
      *
-     * @param onRows - Called whenever they have changed, with all of them and with what has changed.
+     * @param onRows - Called whenever they have changed; or, where that is not needed, the options.
      */
-    load<T extends Tuple = AnyTuple>(filt: Filt, onRows?: (rows: readonly T[], change: RowsChange<T>) => void, options?: LoaderOptions<T>): Loader<T>;
+    load<T extends Tuple = AnyTuple>(filt: Filt, onRows?: RowsCallback<T> | LoaderOptions<T>, options?: LoaderOptions<T>): Loader<T>;
     /** Tell of a failure that no caller hears of: as an "error" event, and on the console. */
     readonly report: (error: unknown) => void;
     /** Be told of one of `ConnectionEvents`. */

@@ -26,6 +26,9 @@ export interface RowsChange<T> {
   readonly deleted: readonly T[]
 }
 
+/** Is told the rows as they are, and what has become of them since the last time. */
+export type RowsCallback<T> = (rows: readonly T[], change: RowsChange<T>) => void
+
 /** What is under way with one row, and what went wrong with it last. */
 export interface RowStatus {
   /** What the server has not answered yet. */
@@ -103,16 +106,17 @@ export class Loader<T extends Tuple = AnyTuple> extends EventTarget implements A
   #error: VortexError | null = null
 
   /**
-   * @param onRows - Called whenever the rows have changed, with all of them and with what has changed.
+   * @param onRows - Called whenever the rows have changed; or, where that is not needed, the options.
    * @throws TypeError if *filt* has no key.
    */
   constructor(
     line: Line,
     filt: Filt,
-    onRows?: (rows: readonly T[], change: RowsChange<T>) => void,
+    onRows?: RowsCallback<T> | LoaderOptions<T>,
     options: LoaderOptions<T> = {},
   ) {
     super()
+    if (typeof onRows === "object") [onRows, options] = [undefined, onRows]
     const { key = "id", signal } = options
     this.#line = line
     this.filt = aboutOf(filt)

@@ -19,7 +19,7 @@ import {
   asVortexError,
   errorOf,
 } from "../errors.ts"
-import { Loader, type LoaderOptions, type RowsChange } from "../handlers/loader.ts"
+import { Loader, type LoaderOptions, type RowsCallback } from "../handlers/loader.ts"
 import { type Limits, defaultLimits } from "../limits.ts"
 import { Backoff } from "../protocol/backoff.ts"
 import { encodeMessage } from "../protocol/envelope.ts"
@@ -297,11 +297,11 @@ export class VortexConnection extends EventTarget {
   /**
    * Load the rows that *filt* names, and keep them current.
    *
-   * @param onRows - Called whenever they have changed, with all of them and with what has changed.
+   * @param onRows - Called whenever they have changed; or, where that is not needed, the options.
    */
   load<T extends Tuple = AnyTuple>(
     filt: Filt,
-    onRows?: (rows: readonly T[], change: RowsChange<T>) => void,
+    onRows?: RowsCallback<T> | LoaderOptions<T>,
     options?: LoaderOptions<T>,
   ): Loader<T> {
     return new Loader<T>(this, filt, onRows, options)

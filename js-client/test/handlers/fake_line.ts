@@ -20,8 +20,15 @@ export class FakeLine implements Line {
   state = "open"
   readonly asked: Asked[] = []
   readonly reported: unknown[] = []
-  readonly payloadIO = new PayloadIO(defaultLimits, () => Promise.resolve(), (error) => this.report(error)) // prettier-ignore
+  readonly payloadIO: PayloadIO
   readonly #callbacks = new Set<() => void>()
+
+  constructor() {
+    const send = (): Promise<void> => Promise.resolve()
+    this.payloadIO = new PayloadIO(defaultLimits, send, (error) => {
+      this.report(error)
+    })
+  }
 
   get listeners(): number {
     return this.#callbacks.size + this.payloadIO.endpoints.length

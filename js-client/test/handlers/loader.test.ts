@@ -17,7 +17,10 @@ const row = (id: unknown, title: string, more: object = {}): object => ({
   ...more,
 })
 const titles = (rows: readonly Tuple[]): unknown[] => rows.map((each) => (each as AnyTuple)["title"])
-const fields = (tuple: unknown): unknown => [tupleTypeOf(tuple as Tuple), { ...(tuple as Tuple) }]
+const fields = (tuple: unknown): unknown => [
+  tupleTypeOf(tuple as Tuple),
+  Object.fromEntries(Object.entries(tuple as Tuple)),
+]
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
 let line: FakeLine
@@ -29,6 +32,12 @@ beforeEach(() => {
 
 function load(options: LoaderOptions<AnyTuple> = {}, filt: object = JOBS): Loader {
   return new Loader(line, { ...filt }, (_, change) => changes.push(change), options)
+}
+
+function firstOf(loader: Loader): AnyTuple {
+  const [first] = loader.rows
+  assert.ok(first)
+  return first
 }
 
 async function loaded(...rows: object[]): Promise<Loader> {
@@ -275,7 +284,7 @@ suite("Saving", () => {
 
   test("that is never answered is told, and the rows are asked for again", async () => {
     const loader = await loaded()
-    const saving = assert.rejects(loader.save(loader.rows[0] as AnyTuple, { title: "x" }), RequestTimeout)
+    const saving = assert.rejects(loader.save(firstOf(loader), { title: "x" }), RequestTimeout)
     line.last.fail(new RequestTimeout("no answer came"))
     await saving
 
@@ -301,11 +310,11 @@ suite("Saving", () => {
 
   test("a push that comes meanwhile is shown", async () => {
     const loader = await loaded()
-    const saving = loader.save(loader.rows[0] as AnyTuple, { title: "mine" })
-    const { answer } = line.last
+    const saving = loader.save(firstOf(loader), { title: "mine" })
+    const asked = line.last
     await line.comes(JOBS, [row(1, "one"), row(2, "of somebody else")])
     assert.deepEqual(titles(loader.rows), ["one", "of somebody else"])
-    await answer([row(1, "mine")], true)
+    await asked.answer([row(1, "mine")], true)
     await saving
 
     assert.deepEqual(titles(loader.rows), ["mine", "of somebody else"])
@@ -315,7 +324,7 @@ suite("Saving", () => {
     const loader = await loaded()
     const other = load()
     await line.last.answer([row(1, "one"), row(2, "two")])
-    const saving = loader.save(loader.rows[0] as AnyTuple, { title: "ONE" })
+    const saving = loader.save(firstOf(loader), { title: "ONE" })
     await line.last.answer([row(1, "ONE")], true)
     await saving
 
@@ -324,7 +333,7 @@ suite("Saving", () => {
 
   test("answered without a row is an error", async () => {
     const loader = await loaded()
-    const saving = assert.rejects(loader.save(loader.rows[0] as AnyTuple, { title: "x" }), /holds no row/)
+    const saving = assert.rejects(loader.save(firstOf(loader), { title: "x" }), /holds no row/)
     await line.last.answer([], true)
     await saving
   })
@@ -376,14 +385,15 @@ suite("Creating", () => {
 suite("Deleting", () => {
   test("sends the key, and the row is gone once it is answered", async () => {
     const loader = await loaded()
-    const deleting = loader.delete(loader.rows[0] as AnyTuple)
-    const { payload, answer } = line.last
+    const deleting = loader.delete(firstOf(loader))
+    const asked = line.last
+    const { payload } = asked
     assert.deepEqual(
       [payload.filt, payload.tuples.map(fields)],
       [{ ...JOBS, delete: true }, [["x.Job", { id: 1 }]]],
     )
     assert.deepEqual([titles(loader.rows), loader.status(1).busy], [["one", "two"], "deleting"])
-    await answer([row(2, "two")], true)
+    await asked.answer([row(2, "two")], true)
     await deleting
 
     assert.deepEqual([titles(loader.rows), loader.status(1).busy], [["two"], null])
@@ -395,7 +405,7 @@ suite("Deleting", () => {
 
   test("refused leaves the row and the error", async () => {
     const loader = await loaded()
-    const deleting = assert.rejects(loader.delete(loader.rows[0] as AnyTuple), {
+    const deleting = assert.rejects(loader.delete(firstOf(loader)), {
       code: "constraint-violation",
     })
     await line.last.answer([], "constraint-violation: others refer to it")
@@ -413,10 +423,11 @@ suite("Keys", () => {
     const loader = load({ key: ["a", "b"] })
     const cell = (a: number, b: number, title: string): object => ({ _ct: "rt", _c: "x.Cell", a, b, title })
     await line.last.answer([cell(1, 2, "x"), cell(2, 1, "y")])
-    const x = loader.get([1, 2]) as AnyTuple
+    const x = loader.get([1, 2])
+    assert.ok(x)
     void loader.save(x, { title: "z" })
 
-    assert.deepEqual([x["title"], (loader.get([2, 1]) as AnyTuple)["title"]], ["x", "y"])
+    assert.deepEqual([x["title"], loader.get([2, 1])?.["title"]], ["x", "y"])
     assert.deepEqual(line.last.payload.tuples.map(fields), [["x.Cell", { a: 1, b: 2, title: "z" }]])
     assert.deepEqual([loader.status([1, 2]).busy, loader.status([2, 1]).busy], ["saving", null])
   })

@@ -34,6 +34,11 @@ function stored(): unknown {
   return JSON.parse(execFileSync(PYTHON, ["-c", program, server.database], { encoding: "utf8" }))
 }
 
+function firstOf({ rows: [first] }: Loader<Row>): Row {
+  assert.ok(first)
+  return first
+}
+
 const shown = ({ rows }: Loader<Row>): unknown => rows.map(({ id, title }) => [id, title])
 
 /** When *loader* shows what *wanted* says. */
@@ -62,11 +67,11 @@ suite("Rows of a real server", () => {
     await until(other, (rows) => rows.length === 1)
     assert.deepEqual([shown(mine), shown(other), stored()], [[[1, "one"]], [[1, "one"]], [[1, "one"]]])
 
-    await other.save(other.rows[0] as Row, { title: "ONE" })
+    await other.save(firstOf(other), { title: "ONE" })
     await until(mine, ([row]) => row?.title === "ONE")
     assert.deepEqual([shown(other), stored()], [[[1, "ONE"]], [[1, "ONE"]]])
 
-    await mine.delete(mine.rows[0] as Row)
+    await mine.delete(firstOf(mine))
     await until(other, (rows) => rows.length === 0)
     assert.deepEqual([shown(mine), stored()], [[], []])
   })

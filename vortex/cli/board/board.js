@@ -10,8 +10,8 @@ const guest = ["Badger", "Heron", "Lynx", "Otter", "Robin", "Wren"][Math.floor(M
 const asked = new URLSearchParams(location.search).get("name") // counts until a name is typed in
 
 const connection = new VortexConnection("./vortex", { name: localStorage.getItem("name") || asked || guest })
-const jobs = connection.load({ key: "demo.jobs" }, undefined, { tuple: "demo.Job" })
-const people = connection.load({ key: "demo.people" }, undefined, { key: "uuid" })
+const jobs = connection.load({ key: "demo.jobs" }, { tuple: "demo.Job" })
+const people = connection.load({ key: "demo.people" }, { key: "uuid" })
 
 // ---- the line: what it is doing, cutting it, and choosing the transport
 const TRANSPORTS = { websocket: "WebSocket", post: "held POST" }
