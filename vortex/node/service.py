@@ -33,8 +33,8 @@ class VortexService(Service):
     """
     Shuts the node down, in order, when the application stops.
 
-    Until then the handlers and endpoints that there were when it was made live with it: twistd drops the variables
-    of a ``.tac`` file as soon as it has read it.
+    Until then the handlers and endpoints that there were when it was made live with it: twistd drops the
+    variables of a ``.tac`` file as soon as it has read it.
     """
 
     def __init__(self, vortex: Vortex) -> None:

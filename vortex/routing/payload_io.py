@@ -92,7 +92,7 @@ class PayloadIO:
 
     @property
     def keepsakes(self) -> list[object]:
-        """The endpoints and the objects whose methods they call: they live as long as whoever has this list."""
+        """The endpoints and the objects whose methods they call: they live while somebody has this list."""
         owners = [ref() for ref, _ in self._kept.values()]
         return [*self.endpoints, *(owner for owner in owners if owner is not None)]
 
