@@ -28,7 +28,7 @@ function place(value: unknown, isOrdered: boolean): unknown {
   if (typeof value === "bigint") return [0, String(value)]
   if (Array.isArray(value) || value instanceof Set) {
     const items = Array.from(value as Iterable<unknown>, (item) => place(item, isOrdered) ?? null)
-    return isOrdered ? [1, items] : [2, items.map((item) => JSON.stringify(item)).sort()]
+    return [1, isOrdered ? items : items.map((item) => JSON.stringify(item)).sort()]
   }
   if (isDict(value)) {
     const pairs = [...(value instanceof Map ? value : Object.entries(value))] as [unknown, unknown][]

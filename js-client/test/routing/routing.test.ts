@@ -37,6 +37,7 @@ suite("Values in a filt, as the server compares them", () => {
   const same: [what: string, one: unknown, other: unknown][] = [
     ["a number and a boolean", 1, true],
     ["a number and a BigInt", 5, 5n],
+    ["a long number and a BigInt", 1e22, 10n ** 22n],
     ["not-a-numbers", NaN, NaN],
     ["zeros", 0, -0],
     ["lists in another order", [2, 1], [1, 2]],
@@ -94,6 +95,10 @@ suite("Values in a filt, as the server compares them", () => {
   })
 
   test("what does not travel is the same as itself only, and stops nothing", () => {
+    assert.ok(
+      !isSubset({ toString: Reflect.get({}, "toString") as unknown }, {}),
+      "what is inherited is not there",
+    )
     assert.ok(isSubset({ key: isSubset }, { key: isSubset }))
     assert.ok(!isSubset({ key: [isSubset] }, { key: [1] }))
     const ring: unknown[] = []
