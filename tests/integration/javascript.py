@@ -10,7 +10,7 @@ from typing import Any
 from tests.integration.children import ROOT
 from tests.integration.installing import run
 
-__all__ = ["CLIENT", "PAGES", "STATIC", "TYPESCRIPT", "build", "install", "manifest", "pack"]
+__all__ = ["CLIENT", "PAGES", "STATIC", "TYPESCRIPT", "build", "copy", "install", "manifest", "pack"]
 
 CLIENT = ROOT / "js-client"
 STATIC = ROOT / "vortex" / "static"
@@ -30,10 +30,15 @@ def manifest(folder: Path = CLIENT) -> dict[str, Any]:
     return read
 
 
-def build(folder: Path, into: Path) -> dict[str, bytes]:
-    """Each file that a copy of the sources in *folder* builds *into* another folder, by its name."""
+def copy(folder: Path) -> None:
+    """Make *folder* one in which the client can be built and tested."""
     shutil.copytree(CLIENT, folder, ignore=_MADE)
     (folder / "node_modules").symlink_to(CLIENT / "node_modules")
+
+
+def build(folder: Path, into: Path) -> dict[str, bytes]:
+    """Each file that a copy of the sources in *folder* builds *into* another folder, by its name."""
+    copy(folder)
     run("node", folder / "scripts" / "build.mjs", into, at=folder.parent)
     return {path.name: path.read_bytes() for path in into.iterdir()}
 
