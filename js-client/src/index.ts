@@ -33,6 +33,7 @@ export {
   type LoaderOptions,
   type LoaderState,
   type RowStatus,
+  type RowsCallback,
   type RowsChange,
 } from "./handlers/loader.ts"
 export {

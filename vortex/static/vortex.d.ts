@@ -653,6 +653,6 @@ declare class VortexConnection extends EventTarget {
 }
 
 export { ConnectionLost, DateTime, DecodeError, Delivery, EncodeError, Envelope, LimitExceeded, Loader, MESSAGE_ID, NotConnected, Payload, PayloadEndpoint, PayloadIO, RemoteError, RequestTimeout, Tuple, VortexConnection, VortexError, aboutOf, addTupleType, defaultLimits, errorOf, isSubset, tupleClassOf, tupleTypeOf };
-export type { AnyTuple, Clock, ConnectionEvents, ConnectionOptions, EndpointCallback, Filt, Form, Key, Limits, Line, LoaderEvents, LoaderOptions, LoaderState, PeerIdentity, RequestOptions, RowStatus, RowsChange, SocketConstructor, SocketLike, State, StateChange, TransportKind, TupleClass };
+export type { AnyTuple, Clock, ConnectionEvents, ConnectionOptions, EndpointCallback, Filt, Form, Key, Limits, Line, LoaderEvents, LoaderOptions, LoaderState, PeerIdentity, RequestOptions, RowStatus, RowsCallback, RowsChange, SocketConstructor, SocketLike, State, StateChange, TransportKind, TupleClass };
 
 export as namespace Vortex

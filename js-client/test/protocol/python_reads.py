@@ -1,4 +1,4 @@
-"""Read messages as the Python library does: one a line comes in, the notation of its tuple's value goes out."""
+"""Read messages as the Python library does: one a line comes in, what its tuple holds goes out, as a notation."""
 
 from __future__ import annotations
 
