@@ -1,4 +1,4 @@
-"""Read messages as the Python library does: one a line comes in, what its tuple holds goes out, as a notation."""
+"""Messages as the Python library reads them: one a line comes in, its tuple as a notation goes out."""
 
 from __future__ import annotations
 
