@@ -18,7 +18,7 @@ from tests.browser.conftest import Visits
 from tests.docs.documents import Block, blocksOf, documents, filesOf
 from tests.integration.children import PATIENCE, ROOT, Child
 from tests.integration.installing import run
-from tests.integration.javascript import STATIC, TYPESCRIPT
+from tests.integration.javascript import PAGES, STATIC, TYPESCRIPT
 from tests.integration.postgresql import freePort
 
 
@@ -103,6 +103,44 @@ class TestJs:
         # What a comment behind a console.log says is said.
         for comment in re.findall(r"console\.log\(.*\) // (.+)", code):
             assert comment in said
+
+
+class TestPolicy:
+    GUIDE = ROOT / "docs" / "guides" / "browsers.md"
+
+    @contextmanager
+    def pages(self, folder: Path) -> Iterator[str]:
+        """The pages of docs/examples beside the demo's rows, under the policy that the guide shows."""
+        (policy,) = re.findall(r'^POLICY = "(.+)"$', self.GUIDE.read_text(), re.MULTILINE)
+        assets = f"VortexAssets({str(PAGES)!r}, headers={{'Content-Security-Policy': {policy!r}}})"
+        application = ROWS.replace('File("pages")', assets).replace(
+            "import Vortex,", "import Vortex, VortexAssets,"
+        )
+        with twistd(folder, application) as port:
+            yield f"http://127.0.0.1:{port}/"
+
+    def test_is_enough_for_the_page_of_fifty_lines(self, tmp_path: Path, visit: Visits) -> None:
+        visitor = visit.visitor()
+        visitor.mayFail.append("favicon")
+        page = visitor.page()
+
+        with self.pages(tmp_path) as url:
+            page.goto(f"{url}fifty_lines.html")
+
+            expect(page.get_by_role("status")).to_have_text("open")
+            expect(page.get_by_role("textbox", name="Title of job 1")).to_have_value("Water the plants")
+            page.close()
+
+    def test_lets_no_script_within_a_page_run(self, tmp_path: Path, visit: Visits) -> None:
+        visitor = visit.visitor()
+        visitor.mayFail += ["favicon", "script-src"]
+        page = visitor.page()
+
+        with self.pages(tmp_path) as url:
+            page.goto(f"{url}five_lines.html")
+            page.close()
+
+        assert visitor.heard("script-src.*inline")
 
 
 class TestTs:

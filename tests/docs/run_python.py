@@ -23,6 +23,7 @@ OPTIONS = doctest.ELLIPSIS
 def main(document: str, folder: Path) -> int:
     for name, text in filesOf(document).items():
         (folder / name).write_text(text)
+    (folder / "pages").mkdir(exist_ok=True)  # whose files the first server has at /
     os.chdir(folder)
     sys.path.insert(0, str(folder))
     # A module, so that what it defines has a place where its annotations are looked up.

@@ -23,6 +23,8 @@ from tests.integration.postgresql import freePort
 
 SERVERS = ("vortex demo", "make demo", "twistd -ny ", "twistd -n vortex ", "python existing_site.py")
 IN_A_CLONE = ("make ", "pip install ")
+TWISTEDS_OWN = "twisted.web.resource._Unsafe"
+"""How those warnings begin that twisted.web.static causes itself when it is imported."""
 HANGS_UP = 28
 """What curl ends with when ``-m`` makes it hang up, as it has to on a held response."""
 
@@ -55,7 +57,8 @@ class TestPython:
 
 
 def runPage(document: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-W", "error", "-m", "tests.docs.run_python", document, str(folder)]
+    warnings = ["-W", "error", "-W", f"ignore:{TWISTEDS_OWN}:DeprecationWarning"]
+    command = [sys.executable, *warnings, "-m", "tests.docs.run_python", document, str(folder)]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
