@@ -91,6 +91,39 @@ class TestLinks:
 
         assert [to for to in targets if "://" not in to and not (folder / to).is_file()] == []
 
+    def test_to_pictures_lead_to_some(self) -> None:
+        targets = re.findall(r'(?:src|srcset)="([^"]+)"', (ROOT / "README.md").read_text())
+
+        assert targets
+        assert [to for to in targets if not (ROOT / to).is_file()] == []
+
+
+class TestTheWayOfAPayload:
+    def test_is_a_heading_for_each_of_some_files(self) -> None:
+        page = (ROOT / "docs" / "topics" / "one-payload.md").read_text()
+        headings = " ".join(re.findall(r"^## (.+)$", page, re.MULTILINE))
+        named = re.findall(r"[\w/]+\.(?:py|ts)\b", page)
+        folders = {".py": ROOT / "vortex", ".ts": ROOT / "js-client" / "src"}
+
+        assert len(re.findall(r"\.(?:py|ts)\b", headings)) > 30
+        assert [to for to in named if "/" in to and not (folders[to[-3:]] / to).is_file()] == []
+
+
+class TestLimitsOfTheClient:
+    def test_are_those_of_its_source(self) -> None:
+        page = (ROOT / "docs" / "topics" / "limits.md").read_text()
+        source = (ROOT / "js-client" / "src" / "limits.ts").read_text()
+        defaults = source.partition("defaultLimits: Limits = {")[2].partition("}")[0]
+        # 32 << 20 and 2_000_000 mean the same in Python
+        kept = {name: eval(value) for name, value in re.findall(r"(\w+): ([\d_< ]+),", defaults)}
+        shown = {
+            name: int(value.replace(",", ""))
+            for name, value in re.findall(r"^\| `(\w+)` \| ([\d,]+) \|", page, re.MULTILINE)
+        }
+
+        assert kept
+        assert shown == kept
+
 
 class TestReference:
     @pytest.mark.parametrize("name", vortex.__all__)
