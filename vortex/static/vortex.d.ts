@@ -374,12 +374,12 @@ interface RowsChange<T> {
     readonly deleted: readonly T[];
 }
 /** Is told the rows as they are, and what has become of them since the last time. */
-type RowsCallback<T> = (rows: readonly T[], change: RowsChange<T>) => void;
+type RowsCallback<T> = (rows: readonly T[], change: RowsChange<T>) => unknown;
 /** What is under way with one row, and what went wrong with it last. */
 interface RowStatus {
     /** What the server has not answered yet. */
     readonly busy: "saving" | "deleting" | null;
-    /** Why the last save or delete was refused; null after one that was not, and after `clearError`. */
+    /** Why a save or delete has failed; null from the next one on, and after `clearError`. */
     readonly error: VortexError | null;
 }
 /** How far the rows can be relied on, see `Loader.state`. */
@@ -409,7 +409,7 @@ interface Line {
     listen(filt: Filt, callback: (payload: Payload, delivery: Delivery) => void): PayloadEndpoint;
     /** Have *callback* called whenever `state` has changed, until what this returns is called. */
     onStateChange(callback: () => void): () => void;
-    /** Tell whoever looks after the page of a callback that has failed. */
+    /** Tell whoever looks after the page of a callback that has failed, or of rows that could not be loaded. */
     report(error: unknown): void;
 }
 /** What a loader tells. */
@@ -440,7 +440,7 @@ declare class Loader<T extends Tuple = AnyTuple> extends EventTarget implements 
     constructor(line: Line, filt: Filt, onRows?: RowsCallback<T> | LoaderOptions<T>, options?: LoaderOptions<T>);
     /** As the server orders them. A row that has not changed stays the same object. */
     get rows(): readonly T[];
-    /** "stale": there is no line, so the rows may have changed meanwhile. */
+    /** "stale": there is no line, so the rows may have changed meanwhile. "closed": so is the connection, or this. */
     get state(): LoaderState;
     /** Why the rows could not be loaded the last time; null if they could. */
     get error(): VortexError | null;
@@ -465,12 +465,14 @@ declare class Loader<T extends Tuple = AnyTuple> extends EventTarget implements 
      *   in the row meanwhile stays. Without them the whole row is.
      * @returns The row as the server has stored it.
      * @throws VortexError with the server's code if it refuses; ConnectionLost if that is not known.
+     * @throws TypeError if the row has no key: it would be stored as a new one.
      */
     save(row: T, changes?: Partial<Omit<T, keyof Tuple>>): Promise<T>;
     /**
      * Have a row deleted.
      *
      * @throws VortexError with the server's code if it refuses; ConnectionLost if that is not known.
+     * @throws TypeError if the row has no key.
      */
     delete(row: T): Promise<void>;
     /**
@@ -487,6 +489,10 @@ declare class Loader<T extends Tuple = AnyTuple> extends EventTarget implements 
     addEventListener<K extends keyof LoaderEvents<T>>(type: K, listener: ((event: LoaderEvents<T>[K]) => void) | null, options?: AddEventListenerOptions | boolean): void;
     /** Be told of any event. */
     addEventListener(type: string, listener: EventListenerOrEventListenerObject | null, options?: AddEventListenerOptions | boolean): void;
+    /** Be told no more of one of `LoaderEvents`. */
+    removeEventListener<K extends keyof LoaderEvents<T>>(type: K, listener: ((event: LoaderEvents<T>[K]) => void) | null, options?: EventListenerOptions | boolean): void;
+    /** Be told no more of any event. */
+    removeEventListener(type: string, listener: EventListenerOrEventListenerObject | null, options?: EventListenerOptions | boolean): void;
 }
 
 /**

@@ -1,6 +1,7 @@
 /** Equal: whether two values that came in are the same to the last digit. */
 
 import { DateTime } from "./date_time.ts"
+import { Tuple, tupleTypeOf } from "./tuple.ts"
 
 export function equalValues(a: unknown, b: unknown): boolean {
   if (Object.is(a, b)) return true
@@ -9,6 +10,11 @@ export function equalValues(a: unknown, b: unknown): boolean {
   if (a instanceof DateTime)
     return a.text === (b as DateTime).text && a.getTime() === (b as DateTime).getTime()
   if (a instanceof Date) return a.getTime() === (b as Date).getTime()
+  if (a instanceof Tuple && tupleTypeOf(a) !== tupleTypeOf(b as Tuple)) return false
+  if (a instanceof Uint8Array) {
+    const other = b as Uint8Array
+    return a.length === other.length && a.every((byte, index) => byte === other[index])
+  }
   const names = Object.keys(a)
   return (
     names.length === Object.keys(b).length &&

@@ -35,8 +35,7 @@ function drawLine() {
 connection.addEventListener("state", ({ detail: { state, previous } }) => {
   if (state === "open" || previous === "open") say(`The line is ${state}`) // and not at each try
 })
-connection.onStateChange(drawLine)
-connection.onStateChange(ping)
+for (const act of [drawLine, ping]) connection.onStateChange(act)
 setInterval(ping, 3000)
 setInterval(drawLine, 500) // for the seconds until the next try
 connection.addEventListener("roundtrip", () => {
@@ -63,11 +62,11 @@ people.addEventListener("rows", () => {
   }
 })
 
-// ---- the table: rows that changed are drawn in the next frame, some at least and then for a short time
+// ---- the table: rows that changed are drawn soon, some at least and then for a short time
 const rows = new Map() // a job's id: its row in the table
 const touched = new Map() // ids of rows to draw: whether somebody else has changed them
 const drafts = new Set() // cells with something typed in that is not saved
-
+let drawn = 0 // when the last rows were, in milliseconds
 jobs.addEventListener("rows", ({ detail: { created, updated, deleted } }) => {
   const isNews = rows.size > 0
   for (const { id } of [...created.toReversed(), ...updated, ...deleted]) touch(id, isNews)
@@ -77,12 +76,13 @@ jobs.addEventListener("state", drawCount)
 $("filter").oninput = () => [...rows.keys()].forEach((id) => touch(id))
 
 function touch(id, isNews = false) {
-  if (touched.size === 0) requestAnimationFrame(draw)
+  if (touched.size === 0) setTimeout(requestAnimationFrame, drawn + 40 - performance.now(), draw)
   touched.set(id, touched.get(id) || (isNews && !jobs.status(id).busy))
 }
 
 function draw() {
-  const end = performance.now() + 4 // milliseconds: the rest of a frame is for laying out and painting
+  drawn = performance.now()
+  const end = drawn + 4 // the rest of a frame is for laying out and painting
   const enough = touched.size - 25
   for (const [id, isNews] of touched) {
     if (touched.size < enough && performance.now() > end) break
