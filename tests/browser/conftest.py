@@ -43,6 +43,27 @@ def demo(tmp_path: Path) -> Iterator[DemoServer]:
     assert running.child.errors == "", str(running.child)
 
 
+@pytest.fixture(scope="session")
+def runningDemo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoServer]:
+    running = DemoServer(tmp_path_factory.mktemp("demo"))
+    try:
+        yield running
+    finally:
+        running.kill()
+    assert running.child.errors == "", str(running.child)
+
+
+@pytest.fixture
+def lastingDemo(runningDemo: DemoServer) -> DemoServer:
+    """
+    The demo, its rows as at first, for tests that neither end it nor ask who is here.
+
+    Somebody who was here by POST is so a while longer, for all that it knows.
+    """
+    runningDemo.reset()
+    return runningDemo
+
+
 @pytest.fixture
 def proxy(demo: DemoServer) -> Iterator[CuttingProxy]:
     """A line to the demo that can be cut."""

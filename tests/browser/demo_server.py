@@ -41,6 +41,7 @@ class DemoServer:
         self._arguments = arguments
         self.port = 0
         self.start()
+        self._first = self.rows()
 
     @property
     def url(self) -> str:
@@ -122,6 +123,11 @@ class DemoServer:
                 " values (:id, :title, :status, :assignee, :due)",
                 [{"assignee": None, "due": None, **row} for row in rows],
             )
+
+    def reset(self) -> None:
+        """Have the rows that were there when it was started first, and none since."""
+        self.fill(self._first)
+        self.change("update sqlite_sequence set seq = ? where name = '{table}'", [len(self._first)])
 
     def _database(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.folder / "vortex-demo.sqlite", PATIENCE)

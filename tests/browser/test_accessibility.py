@@ -15,6 +15,11 @@ from tests.browser.looks import axeFindings, cutOff, description, unnamedControl
 SIZES = {"desktop": DESKTOP, "phone": PHONE}
 
 
+@pytest.fixture
+def demo(lastingDemo: DemoServer) -> DemoServer:
+    return lastingDemo
+
+
 @pytest.mark.parametrize("size", list(SIZES))
 @pytest.mark.parametrize("colorScheme", ["light", "dark"])
 class TestAxe:
@@ -24,7 +29,7 @@ class TestAxe:
         """As it is opened, with a toast, with an error at a row, and with the line cut."""
         board = visit.board(demo.url, colorScheme=colorScheme, size=SIZES[size])
         visit.board(demo.url, "held POST", name="Ben")
-        expect(board.people).to_have_count(1)
+        expect(board.people).not_to_have_count(0)
         found = {"open": axeFindings(board.page)}
 
         board.delete(6)
@@ -83,7 +88,7 @@ class TestPhone:
     ) -> None:
         board = visit.board(demo.url, size=PHONE, colorScheme=colorScheme)
         visit.board(demo.url, "held POST", name="Somebody with quite a long name")
-        expect(board.people).to_have_count(1)
+        expect(board.people).not_to_have_count(0)
         found = {"open": cutOff(board.page)}
 
         board.delete(6)

@@ -68,10 +68,11 @@ class TestBackForwardCache:
             board.page.goto("about:blank")
             demo.change("update {table} set title = 'Changed in the dark' where id = 1")
 
-            board.page.evaluate("() => history.back()")
+            board.page.evaluate("() => void setTimeout(() => history.back())")
 
             board.waitUntilOpen()
             board.shows(1, title="Changed in the dark")
+            assert board.page.evaluate("() => window.isTheSame")  # it was kept, and not loaded again
             board.edit(2, "Title", "Oil both doors")
             demo.waitForRow(id=2, title="Oil both doors")
             visitor.close()

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.browser.board_page import BoardPage
 from tests.browser.conftest import Visits
 from tests.browser.demo_server import DemoServer
+
+
+@pytest.fixture
+def demo(lastingDemo: DemoServer) -> DemoServer:
+    return lastingDemo
 
 
 def focused(board: BoardPage) -> str:

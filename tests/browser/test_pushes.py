@@ -33,6 +33,11 @@ _WATCH = """() => {
 
 
 @pytest.fixture
+def demo(lastingDemo: DemoServer) -> DemoServer:
+    return lastingDemo
+
+
+@pytest.fixture
 def page(demo: DemoServer, visit: Visits) -> Page:
     """
     The board with a thousand jobs, all of them drawn.
