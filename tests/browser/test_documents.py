@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import socket
@@ -111,7 +112,8 @@ class TestPolicy:
     @contextmanager
     def pages(self, folder: Path) -> Iterator[str]:
         """The pages of docs/examples beside the demo's rows, under the policy that the guide shows."""
-        (policy,) = re.findall(r'^POLICY = "(.+)"$', self.GUIDE.read_text(), re.MULTILINE)
+        (shown,) = re.findall(r"^POLICY = (\(.+?^\))$", self.GUIDE.read_text(), re.MULTILINE | re.DOTALL)
+        policy = ast.literal_eval(shown)
         assets = f"VortexAssets({str(PAGES)!r}, headers={{'Content-Security-Policy': {policy!r}}})"
         application = ROWS.replace('File("pages")', assets).replace(
             "import Vortex,", "import Vortex, VortexAssets,"
