@@ -7,7 +7,7 @@
  * It asks at each new line, so what was missed while there was none is made up for.
  */
 
-import { VortexError, asVortexError, errorOf } from "../errors.ts"
+import { RemoteError, RequestTimeout, VortexError, asVortexError, errorOf, shown } from "../errors.ts"
 import { type Filt, Payload } from "../protocol/payload.ts"
 import type { Delivery } from "../routing/delivery.ts"
 import { aboutOf, identity } from "../routing/filt.ts"
@@ -27,13 +27,13 @@ export interface RowsChange<T> {
 }
 
 /** Is told the rows as they are, and what has become of them since the last time. */
-export type RowsCallback<T> = (rows: readonly T[], change: RowsChange<T>) => void
+export type RowsCallback<T> = (rows: readonly T[], change: RowsChange<T>) => unknown
 
 /** What is under way with one row, and what went wrong with it last. */
 export interface RowStatus {
   /** What the server has not answered yet. */
   readonly busy: "saving" | "deleting" | null
-  /** Why the last save or delete was refused; null after one that was not, and after `clearError`. */
+  /** Why a save or delete has failed; null from the next one on, and after `clearError`. */
   readonly error: VortexError | null
 }
 
@@ -65,7 +65,7 @@ export interface Line {
   listen(filt: Filt, callback: (payload: Payload, delivery: Delivery) => void): PayloadEndpoint
   /** Have *callback* called whenever `state` has changed, until what this returns is called. */
   onStateChange(callback: () => void): () => void
-  /** Tell whoever looks after the page of a callback that has failed. */
+  /** Tell whoever looks after the page of a callback that has failed, or of rows that could not be loaded. */
   report(error: unknown): void
 }
 
@@ -100,6 +100,7 @@ export class Loader<T extends Tuple = AnyTuple> extends EventTarget implements A
   readonly #about: string
   readonly #ends: (() => void)[] = []
   readonly #status = new Map<string, RowStatus & { pending: number }>()
+  #loads = 0
   #rows: readonly T[] = []
   #byKey = new Map<string, T>()
   #state: LoaderState = "loading"
@@ -128,11 +129,11 @@ export class Loader<T extends Tuple = AnyTuple> extends EventTarget implements A
     })
     if (onRows)
       this.addEventListener("rows", ({ detail }) => {
-        try {
-          onRows(this.#rows, detail)
-        } catch (error) {
+        new Promise((done) => {
+          done(onRows(this.#rows, detail))
+        }).catch((error: unknown) => {
           line.report(error)
-        }
+        })
       })
     this.#ends.push(
       line.onStateChange(() => {
@@ -153,7 +154,7 @@ export class Loader<T extends Tuple = AnyTuple> extends EventTarget implements A
     return this.#rows
   }
 
-  /** "stale": there is no line, so the rows may have changed meanwhile. */
+  /** "stale": there is no line, so the rows may have changed meanwhile. "closed": so is the connection, or this. */
   get state(): LoaderState {
     return this.#state
   }
@@ -176,7 +177,7 @@ export class Loader<T extends Tuple = AnyTuple> extends EventTarget implements A
 
   /** Forget a row's error. */
   clearError(rowOrKey: Key): void {
-    this.#setStatus(this.#keyOf(rowOrKey), 0, null, null)
+    this.#setStatus(this.#keyOf(rowOrKey), 0, { error: null })
   }
 
   /**
@@ -198,6 +199,7 @@ export class Loader<T extends Tuple = AnyTuple> extends EventTarget implements A
    *   in the row meanwhile stays. Without them the whole row is.
    * @returns The row as the server has stored it.
    * @throws VortexError with the server's code if it refuses; ConnectionLost if that is not known.
+   * @throws TypeError if the row has no key: it would be stored as a new one.
    */
   async save(row: T, changes?: Partial<Omit<T, keyof Tuple>>): Promise<T> {
     const tuple = changes ? new Tuple(tupleTypeOf(row), { ...this.#keyFieldsOf(row), ...changes }) : row
@@ -208,6 +210,7 @@ export class Loader<T extends Tuple = AnyTuple> extends EventTarget implements A
    * Have a row deleted.
    *
    * @throws VortexError with the server's code if it refuses; ConnectionLost if that is not known.
+   * @throws TypeError if the row has no key.
    */
   async delete(row: T): Promise<void> {
     await this.#busyWith(row, "deleting", async () => {
@@ -223,18 +226,21 @@ export class Loader<T extends Tuple = AnyTuple> extends EventTarget implements A
    * @throws VortexError if they cannot be had; `error` has it too.
    */
   async reload(): Promise<readonly T[]> {
+    this.#loads++
     try {
       await this.#ask([])
       return this.#rows
     } catch (error) {
       this.#failed(asVortexError(error))
       throw error
+    } finally {
+      this.#loads--
     }
   }
 
   /** Load and tell nothing more; the rows stay as they are. */
   close(): void {
-    if (this.#state === "closed") return
+    if (this.#isClosed) return
     this.#endpoint.shutdown()
     for (const end of this.#ends) end()
     this.#setState("closed")
@@ -242,29 +248,29 @@ export class Loader<T extends Tuple = AnyTuple> extends EventTarget implements A
 
   /** Ends with the loader; every `for await` has a turn of its own. */
   [Symbol.asyncIterator](): AsyncIterator<readonly T[], undefined> {
-    let shown: readonly T[] | null = this.#state === "loading" ? this.#rows : null
+    let given: readonly T[] | null = this.#state === "loading" ? this.#rows : null
     let isOver = false
-    let wake: () => void = () => undefined
-    const onChange = (): void => {
-      wake()
+    const waiting: (() => void)[] = []
+    const wake = (): void => {
+      for (const each of waiting.splice(0)) each()
     }
-    this.addEventListener("rows", onChange)
-    this.addEventListener("state", onChange)
+    this.addEventListener("rows", wake)
+    this.addEventListener("state", wake)
     const end = (): void => {
       isOver = true
-      this.removeEventListener("rows", onChange)
-      this.removeEventListener("state", onChange)
+      this.removeEventListener("rows", wake)
+      this.removeEventListener("state", wake)
       wake()
     }
     return {
       next: async () => {
-        while (!isOver && this.#state !== "closed" && (shown === this.#rows || this.#state === "loading"))
-          await new Promise<void>((resolve) => (wake = resolve))
-        if (isOver || shown === this.#rows || this.#state === "closed") {
+        while (!isOver && !this.#isClosed && (given === this.#rows || this.#state === "loading"))
+          await new Promise<void>((resolve) => waiting.push(resolve))
+        if (isOver || this.#isClosed) {
           end()
           return { done: true, value: undefined }
         }
-        return { done: false, value: (shown = this.#rows) }
+        return { done: false, value: (given = this.#rows) }
       },
       return: () => {
         end()
@@ -293,6 +299,26 @@ export class Loader<T extends Tuple = AnyTuple> extends EventTarget implements A
     super.addEventListener(type, listener, options)
   }
 
+  /** Be told no more of one of `LoaderEvents`. */
+  override removeEventListener<K extends keyof LoaderEvents<T>>(
+    type: K,
+    listener: ((event: LoaderEvents<T>[K]) => void) | null,
+    options?: EventListenerOptions | boolean,
+  ): void
+  /** Be told no more of any event. */
+  override removeEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject | null,
+    options?: EventListenerOptions | boolean,
+  ): void
+  override removeEventListener(
+    type: string,
+    listener: never,
+    options?: EventListenerOptions | boolean,
+  ): void {
+    super.removeEventListener(type, listener, options)
+  }
+
   // ---- what comes in
 
   #received(payload: Payload): void {
@@ -307,7 +333,8 @@ export class Loader<T extends Tuple = AnyTuple> extends EventTarget implements A
     this.#error = null
     this.#state = "current"
     this.#show(rows, before === "loading")
-    if (before !== "current") this.#tell("state", this.#state)
+    // A callback may have closed it.
+    if (before !== "current" && !this.#isClosed) this.#tell("state", this.#state)
   }
 
   /** The rows with *saved* put in their places, new ones last. */
@@ -324,11 +351,12 @@ export class Loader<T extends Tuple = AnyTuple> extends EventTarget implements A
 
   /** These are the rows from now on; that is told if they are others, or the first. */
   #show(rows: readonly T[], areFirst = false): void {
+    if (this.#isClosed) return
     const before = this.#byKey
     const byKey = new Map<string, T>()
     const created: T[] = []
     const updated: T[] = []
-    const shown = rows.map((row, index) => {
+    const now = rows.map((row, index) => {
       let key = textOf(this.#keyOf(row))
       if (byKey.has(key) || !this.#hasKey(row)) key = `#${index}` // rows that nothing tells apart but their place
       const old = before.get(key)
@@ -339,28 +367,34 @@ export class Loader<T extends Tuple = AnyTuple> extends EventTarget implements A
       return kept
     })
     const deleted = [...before].filter(([key]) => !byKey.has(key)).map(([, row]) => row)
-    for (const [key] of before) if (!byKey.has(key)) this.#status.delete(key)
-    if (
-      !areFirst &&
-      shown.length === this.#rows.length &&
-      shown.every((row, index) => row === this.#rows[index])
-    )
+    for (const [key, { pending }] of this.#status) if (!pending && !byKey.has(key)) this.#status.delete(key)
+    if (!areFirst && now.length === this.#rows.length && now.every((row, index) => row === this.#rows[index]))
       return
-    this.#rows = shown
+    this.#rows = now
     this.#byKey = byKey
     this.#tell("rows", { created, updated, deleted })
   }
 
   #lineChanged(): void {
-    if (this.#line.state === "open")
-      this.reload().catch(() => {
-        // `error` has it.
-      })
+    const { state } = this.#line
+    if (state === "open") this.#refresh()
+    else if (state === "closed") this.close()
     else if (this.#state === "current") this.#setState("stale")
   }
 
+  /** Ask again, where nobody waits for what comes of it. */
+  #refresh(): void {
+    this.reload().catch((error: unknown) => {
+      // Of a line that is lost the connection tells, and of what could not be read too.
+      if ((error instanceof RemoteError || error instanceof RequestTimeout) && !this.#isClosed)
+        this.#line.report(
+          new VortexError(`the rows of ${shown(this.filt)} cannot be loaded: ${error.message}`, error.code),
+        )
+    })
+  }
+
   #failed(error: VortexError): void {
-    if (this.#state === "closed" || this.#line.state !== "open") return
+    if (this.#isClosed || this.#line.state !== "open") return
     this.#error = error
     this.#tell("state", this.#state)
   }
@@ -377,33 +411,36 @@ export class Loader<T extends Tuple = AnyTuple> extends EventTarget implements A
 
   async #busyWith<R>(row: T, busy: "saving" | "deleting", work: () => Promise<R>): Promise<R> {
     const key = this.#keyOf(row)
-    this.#setStatus(key, 1, busy, null)
+    if (!this.#hasKey(row))
+      throw new TypeError(`a row needs its ${this.#keyFields.join(", ")} to be changed by`)
+    this.#setStatus(key, 1, { busy, error: null })
     try {
       const done = await work()
-      this.#setStatus(key, -1, null, null)
+      this.#setStatus(key, -1, {})
       return done
     } catch (error) {
-      this.#setStatus(key, -1, null, asVortexError(error))
-      // The refusal may come of what the page does not know yet.
-      if (this.#state !== "closed") this.#lineChanged()
+      this.#setStatus(key, -1, { error: asVortexError(error) })
+      // The refusal may come of what the page does not know yet; what is asked for already will tell.
+      if (this.#line.state === "open" && !this.#loads && !this.#isClosed) this.#refresh()
       throw error
     }
   }
 
-  #setStatus(key: Key, more: number, busy: RowStatus["busy"], error: VortexError | null): void {
+  #setStatus(key: Key, more: number, changes: Partial<RowStatus>): void {
     const id = textOf(key)
-    const before = this.#status.get(id)
-    const pending = (before?.pending ?? 0) + more
-    const status = { pending, busy: pending > 0 ? (busy ?? before?.busy ?? null) : null, error }
-    if (pending > 0 || error) this.#status.set(id, status)
+    const before = this.#status.get(id) ?? { ...IDLE, pending: 0 }
+    const pending = before.pending + more
+    const { busy, error } = { ...before, ...changes, ...(pending ? {} : { busy: null }) }
+    if (pending || error) this.#status.set(id, { pending, busy, error })
     else this.#status.delete(id)
-    if (this.#state !== "closed") this.#tell("status", { key, busy: status.busy, error })
+    if (!this.#isClosed) this.#tell("status", { key, busy, error })
   }
 
-  /** The row that an answer holds, as it is shown. */
+  /** The row that an answer holds: the object that is shown, unless that is newer. */
   #stored({ tuples: [row] }: Payload): T {
     if (!(row instanceof Tuple)) throw new VortexError("the server's answer holds no row")
-    return this.get(this.#keyOf(row)) ?? (row as T)
+    const here = this.get(this.#keyOf(row))
+    return here && equalValues(here, row) ? here : (row as T)
   }
 
   #tupleType(): string {
@@ -431,6 +468,10 @@ export class Loader<T extends Tuple = AnyTuple> extends EventTarget implements A
   }
 
   // ---- events
+
+  get #isClosed(): boolean {
+    return this.#state === "closed"
+  }
 
   #setState(state: LoaderState): void {
     if (state === this.#state) return

@@ -72,6 +72,12 @@ export class FakeLine implements Line {
     for (const callback of this.#callbacks) callback()
   }
 
+  close(): void {
+    this.lose()
+    this.state = "closed"
+    for (const callback of this.#callbacks) callback()
+  }
+
   open(): void {
     this.state = "open"
     for (const callback of this.#callbacks) callback()

@@ -97,6 +97,30 @@ suite("Loading", () => {
     assert.equal(loader.error, null)
   })
 
+  test("that nobody waits for is reported when it fails, with what was asked for", async () => {
+    load()
+    await line.last.answer([], "access-denied: you may not see these records")
+    await turn()
+
+    assert.deepEqual(
+      line.reported.map((error) => [(error as VortexError).code, String(error)]),
+      [
+        [
+          "access-denied",
+          'VortexError: the rows of {"key":"jobs"} cannot be loaded: you may not see these records',
+        ],
+      ],
+    )
+  })
+
+  test("that is cut is not reported: the connection tells of its line", async () => {
+    load()
+    line.lose()
+    await turn()
+
+    assert.deepEqual(line.reported, [])
+  })
+
   test("a messageId and rapui keys in the filt are no part of what it is about", () => {
     assert.deepEqual(
       load({}, { ...JOBS, rapuiServerEcho: true, "PayloadResponse.messageId": "9" }).filt,
@@ -133,15 +157,15 @@ suite("A push", () => {
   for (const [name, value] of [
     ["a microsecond", { _ft: "datetime", _fd: "2026-01-02 03:04:05.000007+0000" }],
     ["a byte", { _ft: "bytes", _fd: "AP4=" }],
+    ["a byte more", { _ft: "bytes", _fd: "AP8A" }],
     ["a field that is gone", undefined],
     ["null", null],
   ] as const)
     test(`that differs by ${name} is told`, async () => {
       const loader = load()
-      const old =
-        name === "a byte"
-          ? { _ft: "bytes", _fd: "AP8=" }
-          : { _ft: "datetime", _fd: "2026-01-02 03:04:05.000006+0000" }
+      const old = name.startsWith("a byte")
+        ? { _ft: "bytes", _fd: "AP8=" }
+        : { _ft: "datetime", _fd: "2026-01-02 03:04:05.000006+0000" }
       await line.last.answer([row(1, "one", { value: old })])
       await line.comes(JOBS, [row(1, "one", { value })])
 
@@ -151,6 +175,17 @@ suite("A push", () => {
       )
       assert.equal(loader.rows.length, 1)
     })
+
+  test("of another type under the same key is told", async () => {
+    const loader = await loaded(row(1, "one"))
+    await line.comes(JOBS, [{ ...row(1, "one"), _c: "x.Task" }])
+
+    assert.deepEqual(
+      changes.map(({ updated }) => updated.map((each) => tupleTypeOf(each))),
+      [["x.Task"]],
+    )
+    assert.equal(tupleTypeOf(firstOf(loader)), "x.Task")
+  })
 
   test("of another order is told, with nothing changed", async () => {
     const loader = await loaded()
@@ -292,6 +327,91 @@ suite("Saving", () => {
     assert.deepEqual(line.last.payload.tuples, [])
   })
 
+  test("of a row that goes meanwhile, and comes back, leaves nothing at the row", async () => {
+    const loader = await loaded()
+    const saving = assert.rejects(loader.save(firstOf(loader), { title: "x" }), { code: "unknown-record" })
+    const asked = line.last
+    await line.comes(JOBS, [row(2, "two")])
+    await asked.answer([], "unknown-record: there is no x.Job with id 1")
+    await saving
+    await line.last.answer([row(2, "two")])
+    assert.deepEqual(loader.status(1), { busy: null, error: null })
+    await line.comes(JOBS, [row(1, "had back"), row(2, "two")])
+    assert.deepEqual(loader.status(1), { busy: null, error: null })
+    const again = loader.save(firstOf(loader), { title: "y" })
+    assert.equal(loader.status(1).busy, "saving")
+    await line.last.answer([row(1, "y")], true)
+    await again
+
+    assert.equal(loader.status(1).busy, null)
+  })
+
+  test("of many that are refused at once asks again once", async () => {
+    const loader = await loaded()
+    const asked: (typeof line.last)[] = []
+    const saving = loader.rows.map((each) => {
+      const answer = assert.rejects(loader.save(each, { title: "" }), { code: "no-title" })
+      asked.push(line.last)
+      return answer
+    })
+    for (const each of asked) await each.answer([], "no-title: a job needs a title")
+    await Promise.all(saving)
+
+    assert.deepEqual(
+      line.asked.map(({ payload }) => payload.tuples.length),
+      [0, 1, 1, 0],
+    )
+    await line.last.answer([row(1, "one"), row(2, "two")])
+    const more = assert.rejects(loader.save(firstOf(loader), { title: "" }))
+    await line.last.answer([], "no-title: a job needs a title")
+    await more
+    assert.equal(line.asked.length, 6)
+  })
+
+  test("refused beside one that is made keeps its error", async () => {
+    const loader = await loaded()
+    const [one] = loader.rows as [AnyTuple]
+    const first = assert.rejects(loader.save(one, { title: "" }), { code: "no-title" })
+    const answerFirst = line.last
+    const second = loader.save(one, { status: "done" })
+    const answerSecond = line.last
+    await answerFirst.answer([], "no-title: a job needs a title")
+    await first
+    assert.deepEqual([loader.status(1).busy, loader.status(1).error?.code], ["saving", "no-title"])
+    await answerSecond.answer([row(1, "one", { status: "done" })], true)
+    await second
+
+    assert.deepEqual([loader.status(1).busy, loader.status(1).error?.code], [null, "no-title"])
+    void loader.save(one, { title: "x" })
+    assert.equal(loader.status(1).error, null)
+  })
+
+  test("of a row that was changed in its place and is refused shows the server's again", async () => {
+    const loader = await loaded()
+    const one = firstOf(loader)
+    one["title"] = ""
+    const saving = assert.rejects(loader.save(one), { code: "no-title" })
+    await line.last.answer([], "no-title: a job needs a title")
+    await saving
+    await line.last.answer([row(1, "one"), row(2, "two")])
+
+    assert.deepEqual(
+      changes.map(({ updated }) => titles(updated)),
+      [["one"]],
+    )
+    assert.deepEqual(titles(loader.rows), ["one", "two"])
+  })
+
+  test("or deleting what has no key is refused here: the server would take it for a new one", async () => {
+    const loader = await loaded(row(null, "first"))
+    const asked = line.asked.length
+
+    await assert.rejects(loader.save(firstOf(loader), { title: "x" }), /needs its id/)
+    await assert.rejects(loader.delete(firstOf(loader)), /needs its id/)
+    assert.equal(line.asked.length, asked)
+    assert.deepEqual(loader.status(firstOf(loader)), { busy: null, error: null })
+  })
+
   test("twice at once is busy until both are answered", async () => {
     const loader = await loaded()
     const [one] = loader.rows as [AnyTuple]
@@ -403,6 +523,18 @@ suite("Deleting", () => {
     )
   })
 
+  test("and a row of that key right after it: that row is there", async () => {
+    const loader = await loaded()
+    const deleting = loader.delete(firstOf(loader))
+    await Promise.all([
+      line.last.answer([row(2, "two")], true),
+      line.comes(JOBS, [row(1, "had back"), row(2, "two")]),
+    ])
+    await deleting
+
+    assert.deepEqual(titles(loader.rows), ["had back", "two"])
+  })
+
   test("refused leaves the row and the error", async () => {
     const loader = await loaded()
     const deleting = assert.rejects(loader.delete(firstOf(loader)), {
@@ -458,6 +590,31 @@ suite("The end", () => {
     )
   })
 
+  test("of the connection is the loader's", async () => {
+    const loader = await loaded()
+    line.close()
+    const late = load()
+
+    assert.deepEqual([loader.state, late.state, line.listeners], ["closed", "closed", 0])
+  })
+
+  test("comes before an answer: what was asked for is told, and no row changes", async () => {
+    const loader = await loaded()
+    const [one, two] = loader.rows as [AnyTuple, AnyTuple]
+    const saving = loader.save(one, { title: "ONE" })
+    const answerSave = line.last
+    const deleting = loader.delete(two)
+    const answerDelete = line.last
+    loader.close()
+    await answerSave.answer([row(1, "ONE")], true)
+    await answerDelete.answer([row(1, "ONE")], true)
+
+    assert.equal((await saving)["title"], "ONE")
+    await deleting
+    assert.deepEqual([titles(loader.rows), changes], [["one", "two"], []])
+    assert.deepEqual([loader.status(1).busy, loader.status(2).busy], [null, null])
+  })
+
   test("by its signal, before or after it was made", async () => {
     const abort = new AbortController()
     const loader = load({ signal: abort.signal })
@@ -472,10 +629,12 @@ suite("The end", () => {
   })
 
   test("in its own callback is safe", async () => {
+    const states: unknown[] = []
     const loader = new Loader(line, JOBS, () => { loader.close() }) // prettier-ignore
+    loader.addEventListener("state", ({ detail }) => states.push(detail))
     await line.last.answer([row(1, "one")])
 
-    assert.deepEqual([loader.state, line.reported], ["closed", []])
+    assert.deepEqual([states, line.reported], [["closed"], []])
   })
 
   test("a callback that raises is reported, and the next change comes", async () => {
@@ -488,6 +647,28 @@ suite("The end", () => {
     await line.comes(JOBS, [])
 
     assert.deepEqual([calls, line.reported.map(String)], [2, ["Error: boom", "Error: boom"]])
+  })
+
+  test("one that raises later is reported too", async () => {
+    new Loader(line, JOBS, () => Promise.reject(new Error("later")))
+    await line.last.answer([])
+    await turn()
+
+    assert.deepEqual(line.reported.map(String), ["Error: later"])
+  })
+
+  test("a listener that was taken away hears no more", async () => {
+    const heard: number[] = []
+    const loader = load()
+    const listener = ({ detail }: CustomEvent<RowsChange<AnyTuple>>): void => {
+      heard.push(detail.created.length)
+    }
+    loader.addEventListener("rows", listener)
+    await line.last.answer([row(1, "one")])
+    loader.removeEventListener("rows", listener)
+    await line.comes(JOBS, [row(2, "two")])
+
+    assert.deepEqual(heard, [1])
   })
 })
 
@@ -516,6 +697,20 @@ suite("As an async iterator", () => {
     await line.last.answer([])
 
     assert.deepEqual(await loader[Symbol.asyncIterator]().next(), { done: false, value: [] })
+  })
+
+  test("asked twice at once, it answers both", async () => {
+    const loader = load()
+    const iterator = loader[Symbol.asyncIterator]()
+    const both = Promise.all([iterator.next(), iterator.next()])
+    await line.last.answer([row(1, "one")])
+    await turn()
+    loader.close()
+
+    assert.deepEqual(
+      (await both).map(({ done }) => done),
+      [false, true],
+    )
   })
 
   test("left by a break it lets go, also of one that is waiting", async () => {
