@@ -88,7 +88,9 @@ class TestJs:
     ) -> None:
         code = "".join(block.text for block in blocksOf(document) if block.language == "js")
         (tmp_path / "pages").mkdir()
-        (tmp_path / "pages" / "shown.js").write_text(f"{code}\nconsole.log({json.dumps(self.END)})\n")
+        # A page that goes while its line is being opened would be told of that.
+        code += f"\nawait connection.connected\nconsole.log({json.dumps(self.END)})\n"
+        (tmp_path / "pages" / "shown.js").write_text(code)
         page = visit.visitor().page()
         said: list[str] = []
         page.on("console", lambda message: said.append(message.text))
