@@ -5,7 +5,7 @@ import { execFileSync } from "node:child_process"
 import { after, before, suite, test } from "node:test"
 import WebSocket from "ws"
 import { type Loader, type TransportKind, Tuple, VortexConnection, addTupleType } from "../../src/index.ts"
-import { PYTHON, PythonServer } from "../node/server.ts"
+import { PYTHON, Proxy, PythonServer } from "../node/server.ts"
 
 class Row extends Tuple {
   static override tupleType = "test.Row"
@@ -16,8 +16,8 @@ class Row extends Tuple {
 const server = new PythonServer()
 const connections: VortexConnection[] = []
 
-function load(transport: TransportKind): [VortexConnection, Loader<Row>] {
-  const connection = new VortexConnection(server.url, {
+function load(transport: TransportKind, url = server.url): [VortexConnection, Loader<Row>] {
+  const connection = new VortexConnection(url, {
     WebSocket,
     transport,
     firstDelayMs: 20,
@@ -85,6 +85,79 @@ suite("Rows of a real server", () => {
     assert.equal(rows.status(row).error?.code, "constraint-violation")
     assert.equal(rows.get(row.id)?.title, "kept")
     assert.deepEqual((stored() as unknown[]).at(-1), [row.id, "kept"])
+  })
+
+  test("that another page has deleted go, and the code tells it", async () => {
+    const [connection, rows] = load("websocket")
+    await until(rows, () => true)
+    const row = await rows.create(Row.of({ title: "soon gone" }))
+    // Both are on their way at once; the server does them in this order, and only then tells of the first.
+    const deleting = connection.request(
+      { key: "test.rows", delete: true },
+      { tuples: [Row.of({ id: row.id })] },
+    )
+    await assert.rejects(rows.save(row, { title: "too late" }), { code: "unknown-record" })
+    await deleting
+    await rows.reload()
+
+    assert.deepEqual([shown(rows), rows.status(row)], [stored(), { busy: null, error: null }])
+  })
+
+  test("may be loaded one by one", async () => {
+    const [connection, all] = load("websocket")
+    await until(all, () => true)
+    const row = await all.create({ title: "the one" })
+    await all.create({ title: "another" })
+    const one = connection.load<Row>({ key: "test.rows", id: row.id })
+    await until(one, () => true)
+    assert.deepEqual(shown(one), [[row.id, "the one"]])
+
+    await one.save(firstOf(one), { title: "THE ONE" })
+    await until(all, (rows) => rows.some(({ title }) => title === "THE ONE"))
+    assert.deepEqual([shown(one), shown(all)], [[[row.id, "THE ONE"]], stored()])
+
+    await all.delete(row)
+    await until(one, (rows) => rows.length === 0)
+    assert.deepEqual(shown(all), stored())
+  })
+
+  test("of a model have no key, and are what they are", async () => {
+    const [connection] = load("websocket")
+    const notes = connection.load({ key: "test.model" })
+    for await (const rows of notes) {
+      assert.deepEqual(
+        rows.map((note) => note["text"]),
+        ["a model's row"],
+      )
+      break
+    }
+    for (const note of notes.rows) await assert.rejects(notes.save(note, { text: "x" }), /needs its id/)
+  })
+
+  test("are the truth after a save whose answer was cut off, which is told as not known", async () => {
+    const proxy = await new Proxy(server.port).start()
+    const [, other] = load("websocket")
+    const [connection, rows] = load("websocket", proxy.url)
+    try {
+      await until(other, () => true)
+      await until(rows, () => true)
+      const row = await other.create({ title: "before the cut" })
+      await until(rows, () => rows.get(row.id) !== undefined)
+      // From here on the server has nothing more to say, but to answer the save.
+      proxy.allowance = 0
+      await assert.rejects(rows.save(row, { title: "behind the cut" }), { code: "connection-lost" })
+      assert.deepEqual(
+        [rows.status(row).error?.code, rows.get(row.id)?.title],
+        ["connection-lost", "before the cut"],
+      )
+      proxy.allowance = Infinity
+      await until(rows, () => rows.get(row.id)?.title === "behind the cut")
+
+      assert.deepEqual(shown(rows), stored())
+    } finally {
+      connection.close()
+      await proxy.stop()
+    }
   })
 
   test("are right again after the server was killed, and a save meanwhile is told", async () => {
