@@ -91,5 +91,41 @@ class TestFiftyLines:
         expect(page.get_by_role("status")).to_have_text("open")
         expect(title).to_have_value("Changed in the dark")
 
+    def test_leave_alone_what_is_being_typed(self, pages: DemoServer, visit: Visits) -> None:
+        page, other = (visit.visitor().page() for _ in range(2))
+        for each in (page, other):
+            each.goto(f"{pages.url}fifty_lines.html")
+        typed = page.get_by_label("Title of job 1")
+        typed.press("End")
+        typed.press_sequentially(" and")
+
+        for number, title in ((1, "Water the palms"), (2, "Sharpen the shears")):
+            cell = other.get_by_label(f"Title of job {number}")
+            cell.fill(title)
+            cell.press("Enter")
+
+        expect(page.get_by_label("Title of job 2")).to_have_value("Sharpen the shears")
+        expect(typed).to_be_focused()
+        expect(typed).to_have_value("Water the plants and")
+        typed.press_sequentially(" the trees")
+        typed.press("Enter")
+        pages.waitForRow(id=1, title="Water the plants and the trees")
+        expect(other.get_by_label("Title of job 1")).to_have_value("Water the plants and the trees")
+
+    def test_have_the_order_of_the_server(self, pages: DemoServer, visit: Visits) -> None:
+        page = visit.visitor().page()
+        page.goto(f"{pages.url}fifty_lines.html")
+        expect(page.get_by_role("listitem")).to_have_count(6)
+        page.get_by_role("button", name="Delete job 2").click()
+        expect(page.get_by_role("listitem")).to_have_count(5)
+
+        with WebSocketClient(pages.port, uuid="writer", path="/vortex") as writer:
+            whole = {"id": 2, "title": "Had back", "status": "open", "assignee": None, "due": None}
+            row = {"_ct": "rt", "_c": "demo.Job", **whole}
+            writer.send(rawEnvelope({"key": "demo.jobs"}, [row]))
+
+            expect(page.get_by_role("listitem")).to_have_count(6)
+        expect(page.get_by_role("listitem").nth(1).get_by_role("textbox")).to_have_value("Had back")
+
     def test_are_not_more_than_fifty(self) -> None:
         assert len((PAGES / "fifty_lines.js").read_text().splitlines()) <= 50

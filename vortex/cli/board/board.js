@@ -41,7 +41,7 @@ setInterval(drawLine, 500) // for the seconds until the next try
 connection.addEventListener("roundtrip", () => {
   if (!isCalm.matches) $("pulse").animate({ left: ["0", "calc(100% - 10px)", "0"], opacity: [1, 1, 0] }, 800)
 })
-connection.addEventListener("error", ({ detail }) => toast(`What came was not understood: ${detail.message}`))
+connection.addEventListener("error", ({ detail }) => toast(`Something went wrong: ${detail.message}`))
 $("cut").onclick = () => (connection.state === "open" ? connection.cut() : connection.reconnect())
 $("switch").onchange = ({ target }) => connection.useTransport(target.value)
 
