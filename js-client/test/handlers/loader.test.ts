@@ -1,6 +1,7 @@
 /** Loader, on a line whose messages are written by hand. */
 
 import assert from "node:assert/strict"
+import { getEventListeners } from "node:events"
 import { beforeEach, suite, test } from "node:test"
 import { ConnectionLost, RemoteError, RequestTimeout, type VortexError } from "../../src/errors.ts"
 import { Loader, type LoaderOptions, type RowsChange } from "../../src/handlers/loader.ts"
@@ -258,6 +259,16 @@ suite("Saving", () => {
     assert.equal(loader.rows[1], two)
   })
 
+  test("what it is already gives the object that is shown", async () => {
+    const loader = await loaded()
+    const [one] = loader.rows as [AnyTuple]
+    const saving = loader.save(one, { title: "one" })
+    await line.last.answer([row(1, "one")], true)
+
+    assert.equal(await saving, one)
+    assert.deepEqual([loader.rows[0] === one, changes], [true, []])
+  })
+
   test("without changes sends the whole row", async () => {
     const loader = await loaded(row(1, "one", { note: "x" }))
     const [one] = loader.rows as [AnyTuple]
@@ -332,6 +343,7 @@ suite("Saving", () => {
     const saving = assert.rejects(loader.save(firstOf(loader), { title: "x" }), { code: "unknown-record" })
     const asked = line.last
     await line.comes(JOBS, [row(2, "two")])
+    assert.equal(loader.status(1).busy, "saving")
     await asked.answer([], "unknown-record: there is no x.Job with id 1")
     await saving
     await line.last.answer([row(2, "two")])
@@ -621,10 +633,13 @@ suite("The end", () => {
     await line.last.answer([])
     abort.abort()
     const never = load({ signal: abort.signal })
+    const other = new AbortController()
+    load({ signal: other.signal }).close()
+    assert.deepEqual(getEventListeners(other.signal, "abort"), [])
 
     assert.deepEqual(
       [loader.state, never.state, line.listeners, line.asked.length],
-      ["closed", "closed", 0, 1],
+      ["closed", "closed", 0, 2],
     )
   })
 
@@ -697,6 +712,18 @@ suite("As an async iterator", () => {
     await line.last.answer([])
 
     assert.deepEqual(await loader[Symbol.asyncIterator]().next(), { done: false, value: [] })
+  })
+
+  test("it waits for the whole set, though a new row is stored before that has come", async () => {
+    const loader = load({ tuple: "x.Job" })
+    const loading = line.last
+    const first = loader[Symbol.asyncIterator]().next()
+    const creating = loader.create({ title: "two" })
+    await line.last.answer([row(2, "two")], true)
+    await creating
+    await loading.answer([row(1, "one"), row(2, "two")])
+
+    assert.deepEqual(titles((await first).value ?? []), ["one", "two"])
   })
 
   test("asked twice at once, it answers both", async () => {
