@@ -13,7 +13,11 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.chromium import Visitor
 
-__all__ = ["BoardPage", "Field", "Transport"]
+__all__ = ["LOAD_MS", "MAYBE_SAVED", "NOT_SAVED", "TRANSPORTS", "BoardPage", "Field", "Transport"]
+
+NOT_SAVED = re.compile("not saved", re.IGNORECASE)
+MAYBE_SAVED = re.compile("cut: it may or may not be")
+"""What is said of a change that was surely not made, and of one of which that is not known."""
 
 LOAD_MS = 60_000.0
 """Milliseconds within which a page shows all its rows, be they a thousand and the machine busy."""
@@ -21,6 +25,8 @@ LOAD_MS = 60_000.0
 ALL_ROWS = re.compile(r"^\d+ jobs?$")
 
 Transport = Literal["WebSocket", "held POST"]
+TRANSPORTS: list[Transport] = ["WebSocket", "held POST"]
+
 Field = Literal["Title", "Status", "Assignee", "Due date"]
 
 

@@ -22,7 +22,7 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
-__all__ = ["DESKTOP", "PATIENCE_MS", "PHONE", "ColorScheme", "Visitor", "chromium", "launched"]
+__all__ = ["BROKEN", "DESKTOP", "PATIENCE_MS", "PHONE", "ColorScheme", "Visitor", "chromium", "launched"]
 
 ColorScheme = Literal["dark", "light"]
 
@@ -40,6 +40,9 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+
+BROKEN = r"net::ERR_|WebSocket connection to|Failed to load resource"
+"""A regular expression for what Chromium says of a server that is not there."""
 
 _TELL_VIOLATIONS = """
 document.addEventListener("securitypolicyviolation", (event) => {

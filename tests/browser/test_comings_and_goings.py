@@ -5,11 +5,10 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Playwright, expect
 
-from tests.browser.board_page import BoardPage, Transport
+from tests.browser.board_page import TRANSPORTS, BoardPage, Transport
 from tests.browser.chromium import Visitor, launched
 from tests.browser.conftest import Visits
 from tests.browser.demo_server import DemoServer
-from tests.browser.test_line import TRANSPORTS
 
 
 class TestReload:

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.chromium import BROKEN
 from tests.browser.conftest import Visits
 from tests.browser.demo_server import DemoServer
-from tests.browser.test_line import BROKEN
 from tests.docs.documents import EXAMPLES
 from tests.integration.wire_by_hand import WebSocketClient, rawEnvelope
 

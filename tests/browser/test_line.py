@@ -7,15 +7,11 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.board_page import BoardPage, Transport
+from tests.browser.board_page import MAYBE_SAVED, TRANSPORTS, BoardPage, Transport
+from tests.browser.chromium import BROKEN
 from tests.browser.conftest import Visits
 from tests.browser.cutting_proxy import CuttingProxy
 from tests.browser.demo_server import DemoServer
-
-BROKEN = r"net::ERR_|WebSocket connection to|Failed to load resource"
-"""What Chromium says of a server that is not there."""
-
-TRANSPORTS: list[Transport] = ["WebSocket", "held POST"]
 
 
 class TestServerKilled:
@@ -120,7 +116,7 @@ class TestSwitch:
 
         board.useTransport("held POST")
 
-        board.says(1, re.compile("may or may not|not known", re.IGNORECASE))
+        board.says(1, MAYBE_SAVED)
         board.shows(1, title="Water the palms")
 
 

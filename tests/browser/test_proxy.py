@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.board_page import TRANSPORTS
+from tests.browser.chromium import BROKEN
 from tests.browser.conftest import Visits
 from tests.browser.demo_server import DemoServer
-from tests.browser.test_line import BROKEN, TRANSPORTS
 from tests.integration.nginx import Nginx
 
 Behind = tuple[DemoServer, Nginx]

@@ -11,14 +11,11 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.board_page import BoardPage, Transport
+from tests.browser.board_page import MAYBE_SAVED, NOT_SAVED, TRANSPORTS, BoardPage, Transport
+from tests.browser.chromium import BROKEN
 from tests.browser.conftest import Visits
 from tests.browser.cutting_proxy import CuttingProxy
 from tests.browser.demo_server import DemoServer
-from tests.browser.test_line import BROKEN, TRANSPORTS
-
-NOT_SAVED = re.compile(r"not saved|could not be saved|no line|not connected", re.IGNORECASE)
-MAYBE_SAVED = re.compile(r"may or may not|may have|not known", re.IGNORECASE)
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)

@@ -135,6 +135,8 @@ class TestWhatNobodyEdited:
         board = BoardPage.opened(visitor, demo.url)
         title = board.cell(2, "Title")
         title.press("Enter")
+        title.fill("Oil")
+        title.fill("Oil the workshop door")
         title.press("Tab")
         board.cell(1, "Title").fill("Water the palms")
         board.cell(1, "Title").press("Escape")
