@@ -5,8 +5,8 @@ usage: python -m tests.integration.soak [SECONDS]
 
 A round is twenty clients, one after the other, by held POST and by WebSocket, of every era: each does its
 work and goes, half of them without a word. The first tenth of the time is for warming up. From then on the
-server's memory may grow by 20 MiB at most, and its open sockets not at all; every answer has to come. Ends with
-status 1 when one of these does not hold.
+server's memory may grow by 20 MiB at most, and its open sockets not at all; every answer has to come. Ends
+with status 1 when one of these does not hold.
 """
 
 from __future__ import annotations
