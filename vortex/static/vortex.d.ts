@@ -379,7 +379,9 @@ type RowsCallback<T> = (rows: readonly T[], change: RowsChange<T>) => unknown;
 interface RowStatus {
     /** What the server has not answered yet. */
     readonly busy: "saving" | "deleting" | null;
-    /** Why a save or delete has failed; null from the next one on, and after `clearError`. */
+    /**
+     * Why a save or delete has failed, of a row that is gone too; null from the next one on, and after `clearError`.
+     */
     readonly error: VortexError | null;
 }
 /** How far the rows can be relied on, see `Loader.state`. */

@@ -33,7 +33,9 @@ export type RowsCallback<T> = (rows: readonly T[], change: RowsChange<T>) => unk
 export interface RowStatus {
   /** What the server has not answered yet. */
   readonly busy: "saving" | "deleting" | null
-  /** Why a save or delete has failed; null from the next one on, and after `clearError`. */
+  /**
+   * Why a save or delete has failed, of a row that is gone too; null from the next one on, and after `clearError`.
+   */
   readonly error: VortexError | null
 }
 
@@ -363,11 +365,12 @@ export class Loader<T extends Tuple = AnyTuple> extends EventTarget implements A
       const same = old !== undefined && equalValues(old, row)
       const kept = same ? old : row
       if (!same) (old ? updated : created).push(kept)
+      // One that comes back is another row; until then its error tells why it may have gone.
+      if (!old && !this.#status.get(key)?.pending) this.#status.delete(key)
       byKey.set(key, kept)
       return kept
     })
     const deleted = [...before].filter(([key]) => !byKey.has(key)).map(([, row]) => row)
-    for (const [key, { pending }] of this.#status) if (!pending && !byKey.has(key)) this.#status.delete(key)
     if (!areFirst && now.length === this.#rows.length && now.every((row, index) => row === this.#rows[index]))
       return
     this.#rows = now

@@ -312,7 +312,7 @@ suite("Saving", () => {
     await saving
     await line.last.answer([row(2, "two")])
 
-    assert.deepEqual([titles(loader.rows), loader.status(1)], [["two"], { busy: null, error: null }])
+    assert.deepEqual([titles(loader.rows), loader.status(one).error?.code], [["two"], "unknown-record"])
   })
 
   test("cut in the middle is told as not known, and the rows are the truth once there is a line", async () => {
@@ -347,7 +347,7 @@ suite("Saving", () => {
     await asked.answer([], "unknown-record: there is no x.Job with id 1")
     await saving
     await line.last.answer([row(2, "two")])
-    assert.deepEqual(loader.status(1), { busy: null, error: null })
+    assert.deepEqual([loader.status(1).busy, loader.status(1).error?.code], [null, "unknown-record"])
     await line.comes(JOBS, [row(1, "had back"), row(2, "two")])
     assert.deepEqual(loader.status(1), { busy: null, error: null })
     const again = loader.save(firstOf(loader), { title: "y" })
@@ -356,6 +356,19 @@ suite("Saving", () => {
     await again
 
     assert.equal(loader.status(1).busy, null)
+  })
+
+  test("of a row that goes and comes back meanwhile is busy until it is answered", async () => {
+    const loader = await loaded()
+    const saving = loader.save(firstOf(loader), { title: "x" })
+    const asked = line.last
+    await line.comes(JOBS, [row(2, "two")])
+    await line.comes(JOBS, [row(1, "had back"), row(2, "two")])
+    assert.equal(loader.status(1).busy, "saving")
+    await asked.answer([row(1, "x")], true)
+    await saving
+
+    assert.deepEqual([titles(loader.rows), loader.status(1)], [["x", "two"], { busy: null, error: null }])
   })
 
   test("of many that are refused at once asks again once", async () => {

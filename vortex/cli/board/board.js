@@ -71,7 +71,8 @@ jobs.addEventListener("rows", ({ detail: { created, updated, deleted } }) => {
   const isNews = rows.size > 0
   for (const { id } of [...created.toReversed(), ...updated, ...deleted]) touch(id, isNews)
 })
-jobs.addEventListener("status", ({ detail }) => touch(detail.key))
+// An error is drawn at once: the rows that come next may lack the one that it is about.
+jobs.addEventListener("status", ({ detail }) => (detail.error ? drawRow(detail.key) : touch(detail.key)))
 jobs.addEventListener("state", drawCount)
 $("filter").oninput = () => [...rows.keys()].forEach((id) => touch(id))
 
@@ -97,7 +98,7 @@ function drawRow(id, isNews) {
   const job = jobs.get(id)
   if (!job) return rows.has(id) && removeRow(id, rows.get(id))
   const row = rows.get(id) ?? addRow(id)
-  const { busy, error } = jobs.status(id)
+  const { busy } = jobs.status(id)
   for (const cell of row.querySelectorAll("input, select")) {
     if (busy || drafts.has(cell) || cell.matches(":focus:invalid")) continue // it keeps what is typed
     cell.value = textOf(job[cell.name])
@@ -106,7 +107,7 @@ function drawRow(id, isNews) {
   row.dataset.status = job.status
   row.ariaBusy = busy && "true"
   row.hidden = !isWanted(job) && !row.contains(document.activeElement)
-  row.querySelector(".error").textContent = error ? explain(error, doomed.has(id) ? "deleted" : "saved") : ""
+  row.querySelector(".error").textContent = problemOf(id)
   const easing = isCalm.matches ? "step-end" : "ease-in"
   if (isNews) row.animate({ opacity: [1, 0] }, { pseudoElement: "::before", duration: 1500, easing })
 }
@@ -115,6 +116,11 @@ function isWanted({ title, status, assignee }) {
   const text = $("filter-text").value.trim().toLowerCase()
   const isFound = `${title} ${assignee ?? ""}`.toLowerCase().includes(text)
   return isFound && ($("filter-status").value || status) === status
+}
+
+function problemOf(id) {
+  const { error } = jobs.status(id)
+  return error ? explain(error, doomed.has(id) ? "deleted" : "saved") : ""
 }
 
 function addRow(id) {
@@ -133,7 +139,7 @@ function addRow(id) {
 function removeRow(id, row) {
   const isFocused = row.contains(document.activeElement)
   const isDraft = [...drafts].filter((cell) => row.contains(cell) && drafts.delete(cell)).length > 0
-  const error = row.querySelector(".error").textContent || (isDraft ? "Not saved: what you were typing" : "")
+  const error = problemOf(id) || (isDraft ? "Not saved: what you were typing" : "")
   neighbour = row.nextElementSibling ?? row.previousElementSibling ?? $("add")
   row.remove()
   rows.delete(id)
