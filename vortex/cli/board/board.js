@@ -82,8 +82,7 @@ function touch(id, isNews = false) {
 }
 
 function draw() {
-  drawn = performance.now()
-  const end = drawn + 4 // the rest of a frame is for laying out and painting
+  const end = (drawn = performance.now()) + 4 // ms: the rest of a frame is for laying out and painting
   const enough = touched.size - 25
   for (const [id, isNews] of touched) {
     if (touched.size < enough && performance.now() > end) break
@@ -98,7 +97,7 @@ function drawRow(id, isNews) {
   const job = jobs.get(id)
   if (!job) return rows.has(id) && removeRow(id, rows.get(id))
   const row = rows.get(id) ?? addRow(id)
-  const { busy } = jobs.status(id)
+  const { busy, error } = jobs.status(id)
   for (const cell of row.querySelectorAll("input, select")) {
     if (busy || drafts.has(cell) || cell.matches(":focus:invalid")) continue // it keeps what is typed
     cell.value = textOf(job[cell.name])
@@ -107,7 +106,7 @@ function drawRow(id, isNews) {
   row.dataset.status = job.status
   row.ariaBusy = busy && "true"
   row.hidden = !isWanted(job) && !row.contains(document.activeElement)
-  row.querySelector(".error").textContent = problemOf(id)
+  row.querySelector(".error").textContent = error ? explain(error, doomed.has(id) ? "deleted" : "saved") : ""
   const easing = isCalm.matches ? "step-end" : "ease-in"
   if (isNews) row.animate({ opacity: [1, 0] }, { pseudoElement: "::before", duration: 1500, easing })
 }
@@ -116,11 +115,6 @@ function isWanted({ title, status, assignee }) {
   const text = $("filter-text").value.trim().toLowerCase()
   const isFound = `${title} ${assignee ?? ""}`.toLowerCase().includes(text)
   return isFound && ($("filter-status").value || status) === status
-}
-
-function problemOf(id) {
-  const { error } = jobs.status(id)
-  return error ? explain(error, doomed.has(id) ? "deleted" : "saved") : ""
 }
 
 function addRow(id) {
@@ -139,7 +133,7 @@ function addRow(id) {
 function removeRow(id, row) {
   const isFocused = row.contains(document.activeElement)
   const isDraft = [...drafts].filter((cell) => row.contains(cell) && drafts.delete(cell)).length > 0
-  const error = problemOf(id) || (isDraft ? "Not saved: what you were typing" : "")
+  const error = row.querySelector(".error").textContent || (isDraft ? "Not saved: what you were typing" : "")
   neighbour = row.nextElementSibling ?? row.previousElementSibling ?? $("add")
   row.remove()
   rows.delete(id)
