@@ -58,6 +58,8 @@ javascript: $(VENV)/.dev $(NODE_MODULES)
 	cd js-client && VORTEX_PYTHON="$(abspath $(BIN))/python" npm test -s
 
 browser: $(VENV)/.dev $(NODE_MODULES) $(CHROMIUM)
+	@PATH="$$PATH:/usr/sbin" command -v nginx >/dev/null || scripts/need-packages "nginx, behind which the demo is tried," nginx-light
+	@command -v openssl >/dev/null || scripts/need-packages "openssl, which makes nginx a certificate," openssl
 	$(BIN)/python -m pytest tests/browser
 
 fix: $(VENV)/.dev $(NODE_MODULES)
@@ -73,7 +75,7 @@ docs: $(VENV)/.dev $(NODE_MODULES)
 js: $(NODE_MODULES)
 	cd js-client && npm run -s build
 
-bench: $(VENV)/.dev
+bench: $(VENV)/.dev $(CHROMIUM)
 	$(BIN)/python -m benchmarks
 
 soak: $(VENV)/.dev

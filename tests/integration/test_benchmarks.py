@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks import echo, fanout, idle
+from benchmarks import echo, fanout, idle, page
 from benchmarks.settings import TINY
 
 
@@ -38,3 +38,16 @@ class TestBenchmarks:
         (row,) = idle.run(TINY, None)
 
         assert row.ours
+
+    def test_a_page_is_opened_and_pushed_to(self) -> None:
+        rows = list(page.run(TINY, None))
+
+        what = "a push of 3 rows, one changed, 50 a second: main thread"
+        assert [row.what for row in rows] == [
+            "open the page with 3 rows: the longest task",
+            f"{what}, mean",
+            f"{what}, median",
+            f"{what}, 95 of 100",
+            f"{what}, longest task",
+        ]
+        assert all(row.ours for row in rows)
