@@ -4,14 +4,19 @@ Errors: everything that Vortex raises on purpose, and the word for each that a p
     VortexError                internal
     ├── Rejected               rejected (or a code of the application's own)
     ├── NotConnected           not-connected
+    │   ├── NameNotFound       name-not-found
+    │   ├── ConnectionRefused  connection-refused
+    │   └── CertificateRefused certificate-refused
     ├── ConnectionLost         connection-lost
     ├── RequestTimeout         timeout
     ├── AccessDenied           access-denied
+    │   └── Unauthenticated    unauthenticated
     ├── DecodeError            bad-payload
     │   └── UnknownTupleType   unknown-tuple-type
     ├── EncodeError            cannot-encode
     ├── LimitExceeded          limit-exceeded
     ├── QueueOverflow          queue-overflow
+    ├── AddressInUse           address-in-use
     ├── DuplicateName          duplicate-name
     ├── NoVortex               no-vortex
     ├── UnknownRecord          unknown-record
@@ -35,13 +40,17 @@ from typing import Self
 
 __all__ = [
     "AccessDenied",
+    "AddressInUse",
+    "CertificateRefused",
     "ConnectionLost",
+    "ConnectionRefused",
     "ConstraintViolation",
     "DatabaseUnavailable",
     "DecodeError",
     "DuplicateName",
     "EncodeError",
     "LimitExceeded",
+    "NameNotFound",
     "NoVortex",
     "NotConnected",
     "NotWritable",
@@ -50,6 +59,7 @@ __all__ = [
     "RemoteError",
     "RequestTimeout",
     "StaleRecord",
+    "Unauthenticated",
     "UnknownRecord",
     "UnknownTupleType",
     "VortexError",
@@ -99,6 +109,24 @@ class NotConnected(VortexError):
     code = "not-connected"
 
 
+class NameNotFound(NotConnected):
+    """The host's name does not resolve to an address."""
+
+    code = "name-not-found"
+
+
+class ConnectionRefused(NotConnected):
+    """Nobody listens at that address."""
+
+    code = "connection-refused"
+
+
+class CertificateRefused(NotConnected):
+    """One end's TLS certificate is not what the other accepts."""
+
+    code = "certificate-refused"
+
+
 class ConnectionLost(VortexError):
     """The line went away before the answer came: what was asked for may or may not have happened."""
 
@@ -115,6 +143,12 @@ class AccessDenied(VortexError):
     """The peer may not do that."""
 
     code = "access-denied"
+
+
+class Unauthenticated(AccessDenied):
+    """Nobody is known by what the peer has shown: a token, a certificate, a cookie."""
+
+    code = "unauthenticated"
 
 
 class _AtPath(VortexError):
@@ -192,6 +226,12 @@ class QueueOverflow(VortexError):
     """A bounded queue is full."""
 
     code = "queue-overflow"
+
+
+class AddressInUse(VortexError):
+    """Something else listens at that address already."""
+
+    code = "address-in-use"
 
 
 class DuplicateName(VortexError):

@@ -63,6 +63,13 @@ class Limits:
     """Bytes per second that a body must come at, on average, once bodyGrace is over."""
 
     # ---- one connection
+    connectTimeout: float = 10
+    """Seconds that an outgoing connection may take to be there."""
+    helloTimeout: float = 10
+    """Seconds from a connection until its other end has said who it is."""
+    linkIdle: float = 15
+    """Seconds of silence after which the other end of an outgoing link, or of a TCP, TLS or Unix one, is
+    taken for dead: one and a half of the ten between two beats."""
     writeStall: float = 20
     """Seconds for which a peer may read nothing while something waits to be written to it."""
     maxMalformed: int = 100

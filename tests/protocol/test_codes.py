@@ -26,4 +26,6 @@ class TestCloseCode:
             "normal",
             "unsupported",
             "limit-exceeded",
+            "refused",
+            "revoked",
         }

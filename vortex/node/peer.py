@@ -29,19 +29,15 @@ class VortexPeer:
     Attributes:
         uuid: What the peer calls itself; a label, not proven by anything.
         name: Its free name; several peers may bear one.
-        identity: Who it was found to be; None for a peer that was not asked.
-        roles: What it may do; empty for a peer that was not asked.
         isOnline: False once its link is gone. It does not come back: the same
             program gets a new peer when it connects again.
     """
 
-    __slots__ = ("__weakref__", "_link", "_vortex", "identity", "isOnline", "name", "roles", "uuid")
+    __slots__ = ("__weakref__", "_link", "_vortex", "isOnline", "name", "uuid")
 
     def __init__(self, vortex: Vortex, link: SessionDriver, uuid: str, name: str) -> None:
         self.uuid = uuid
         self.name = name
-        self.identity: str | None = None
-        self.roles: AbstractSet[str] = frozenset()
         self.isOnline = True
         self._vortex = vortex
         self._link = link
@@ -51,8 +47,20 @@ class VortexPeer:
         return f"<peer {self.name!r} {self.uuid} on {self.transport} from {self.address}{state}>"
 
     @property
+    def identity(self) -> str | None:
+        """Who it was found to be, whatever it calls itself; None for a peer that was not asked."""
+        principal = self._link.principal
+        return None if principal is None else principal.id
+
+    @property
+    def roles(self) -> AbstractSet[str]:
+        """What it may do; empty for a peer that was not asked."""
+        principal = self._link.principal
+        return frozenset() if principal is None else principal.roles
+
+    @property
     def transport(self) -> str:
-        """What carries it: "websocket", "post" or "memory"."""
+        """What carries it: "websocket", "post", "tcp", "tls", "unix" or "memory"."""
         return self._link.kind
 
     @property

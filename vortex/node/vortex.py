@@ -15,12 +15,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
 
 from twisted.internet.defer import Deferred, DeferredList, fail, maybeDeferred, succeed
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
+from vortex.access.admission import Admission
+from vortex.access.principal import Authenticator, Credentials, Principal
 from vortex.errors import NotConnected, VortexError
 from vortex.limits import Limits
 from vortex.node.peer import VortexPeer
+from vortex.node.vortex_connection import VortexConnection
 from vortex.protocol.codes import CloseCode
 from vortex.protocol.envelope import Message
 from vortex.protocol.payload import Payload
@@ -28,6 +33,7 @@ from vortex.routing.filt import MESSAGE_ID
 from vortex.routing.payload_io import PayloadIO
 from vortex.routing.payload_response import PayloadResponse
 from vortex.routing.ports import liveNodes
+from vortex.transports.stream import StreamFactory
 from vortex.transports.timer_wheel import TimerWheel
 
 if TYPE_CHECKING:
@@ -49,15 +55,18 @@ class Vortex:
     Args:
         name: What this node calls itself; peers may address all of a name.
         uuid: Its uuid; made up when None.
-        anonymous: True lets in peers from other machines without asking who they
-            are. False serves programs on this machine only, and refuses a request
-            that came through a proxy.
+        authenticator: Finds out who a peer is, before anything of it is read; None:
+            nobody asks, and programs on this machine only are served.
+        anonymous: True lets in peers from everywhere without asking who they are.
+            With an authenticator: those who have shown nothing that says it. False
+            refuses them, and without one every request that came through a proxy.
         limits: The bounds it holds its peers to.
         reactor: Twisted's reactor, or a test's clock; None: the installed reactor,
             taken when it is first needed.
 
     Attributes:
         payloadIO: Its endpoints.
+        connections: Its outgoing connections, until they are closed.
         counters: What happened how often: "malformed", "overflow", "slow", "unknownFields" …
 
     A node is live from its making until `shutdown`; while it is the only one in
@@ -69,13 +78,14 @@ class Vortex:
         name: str,
         *,
         uuid: str | None = None,
+        authenticator: Authenticator | None = None,
         anonymous: bool = False,
         limits: Limits | None = None,
         reactor: Any = None,
     ) -> None:
         self.name = name
         self.uuid = uuid or str(uuid4())
-        self.anonymous = anonymous
+        self._admission = Admission(authenticator, anonymous)
         self.limits = limits or Limits()
         self.counters: Counter[str] = Counter()
         self._reactor = reactor
@@ -84,6 +94,8 @@ class Vortex:
         self._byUuid: dict[str, dict[VortexPeer, None]] = {}
         self._byName: dict[str, dict[VortexPeer, None]] = {}
         self._perAddress: Counter[str] = Counter()
+        self.connections: set[VortexConnection] = set()
+        self._ports: set[IListeningPort] = set()
         self._peerCallbacks: list[PeerCallback] = []
         self._messageNumbers = count(1)
         self._inThreads: dict[Deferred[Any], None] = {}
@@ -167,6 +179,37 @@ class Vortex:
 
         return stop
 
+    @property
+    def anonymous(self) -> bool:
+        """Whether peers from other machines are let in unasked."""
+        return self._admission.anonymous
+
+    def whyNotServed(self, credentials: Credentials) -> str | None:
+        """Why somebody that nobody asks is not let in, to follow on "... and"; None if it is."""
+        return self._admission.whyNotServed(credentials)
+
+    def admit(self, credentials: Credentials) -> Deferred[Principal | None]:
+        """For links: whether to let somebody in; fails with `AccessDenied`."""
+        return Deferred.fromCoroutine(self._admission.admit(credentials))
+
+    def revoke(self, principal: Principal | str) -> int:
+        """
+        End all links of *principal* at once, and let it in no more until `restore`, or the process's end.
+
+        Returns:
+            How many links that were.
+        """
+        whose = principal if isinstance(principal, str) else principal.id
+        self._admission.revoke(whose)
+        peers = [peer for peer in self.peers if peer.identity == whose]
+        for peer in peers:
+            peer._link.close(CloseCode.REVOKED.value, "the access was revoked")
+        return len(peers)
+
+    def restore(self, principal: Principal | str) -> None:
+        """Let a revoked *principal* in again."""
+        self._admission.restore(principal if isinstance(principal, str) else principal.id)
+
     def refusal(self, address: str) -> str | None:
         """Why no further peer from *address* is taken now; None when it is."""
         if self._shutdown is not None:
@@ -213,6 +256,36 @@ class Vortex:
                 callback(peer, online)
             except Exception:
                 log.failure("a callback of onPeerChange failed")
+
+    # ---- links of its own
+
+    def listen(self, endpoint: str | IStreamServerEndpoint) -> Deferred[IListeningPort]:
+        """
+        Take raw connections; for HTTP there is `VortexResource`.
+
+        Args:
+            endpoint: Where, as "tcp:8081", "tcp:8081:interface=127.0.0.1", "unix:/run/jobs.sock", or an
+                endpoint.
+
+        Returns:
+            A Deferred with the port, which `shutdown` closes; it fails with `AddressInUse`.
+        """
+        if isinstance(endpoint, str):
+            kind = endpoint.partition(":")[0]
+            where: IStreamServerEndpoint = serverFromString(self.clock, endpoint)
+        else:
+            kind, where = "tcp", endpoint
+        return where.listen(StreamFactory(self, kind)).addCallback(self._listening)
+
+    def _listening(self, port: IListeningPort) -> IListeningPort:
+        self._ports.add(port)
+        return port
+
+    def connect(self, url: str, **options: Any) -> VortexConnection:
+        """Connect to another vortex, and stay connected; arguments as `VortexConnection` has them."""
+        connection = VortexConnection(self, url, **options)
+        connection.startService()
+        return connection
 
     # ---- sending
 
@@ -338,11 +411,17 @@ class Vortex:
         return _wait(self._shutdown)
 
     def _closeAll(self) -> None:
-        peers, done = self.peers, self._shutdown
+        done = self._shutdown
         assert done is not None
+        ending: list[Deferred[Any]] = [connection.close() for connection in tuple(self.connections)]
+        ending += [maybeDeferred(port.stopListening) for port in self._ports]
+        self._ports.clear()
+        peers = self.peers
         for peer in peers:
             peer._link.close(CloseCode.SHUTDOWN.value, "this vortex is shutting down")
-        if peers:
+        if ending:
+            DeferredList(ending, consumeErrors=True).addCallback(lambda _: done.callback(None))
+        elif peers:
             # What ends a link (a response's last chunk, a close frame) is written in the next turn; a process
             # that stopped in this one would leave the other end with half a message.
             self.clock.callLater(0, done.callback, None)

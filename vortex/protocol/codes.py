@@ -30,6 +30,9 @@ class CloseCode(enum.Enum):
     SUPERSEDED = "superseded"
     UNSUPPORTED = "unsupported"
     LIMIT = "limit-exceeded"
+    REFUSED = "refused"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
 
     @property
     def number(self) -> int:
@@ -37,8 +40,16 @@ class CloseCode(enum.Enum):
 
     @property
     def retry(self) -> bool:
-        return self not in (CloseCode.NORMAL, CloseCode.UNSUPPORTED, CloseCode.LIMIT)
+        return self not in _FINAL
 
+
+_FINAL = (
+    CloseCode.NORMAL,
+    CloseCode.UNSUPPORTED,
+    CloseCode.LIMIT,
+    CloseCode.REFUSED,
+    CloseCode.REVOKED,
+)
 
 _NUMBERS = {
     CloseCode.NORMAL: 1000,
@@ -49,4 +60,7 @@ _NUMBERS = {
     CloseCode.SUPERSEDED: 4003,
     CloseCode.UNSUPPORTED: 1003,
     CloseCode.LIMIT: 1009,
+    CloseCode.REFUSED: 4004,
+    CloseCode.EXPIRED: 4005,
+    CloseCode.REVOKED: 4006,
 }

@@ -37,6 +37,8 @@ class Framing(enum.Enum):
     """A stream: HTTP bodies, TCP."""
     WEBSOCKET = "websocket"
     """RFC 6455 text frames from a server, ready for the socket."""
+    TEXT = "text"
+    """The same in a client, where the transport masks and frames."""
     PLAIN = "plain"
     """Nothing is added: the transport keeps frames apart."""
 
@@ -55,6 +57,8 @@ class Framing(enum.Enum):
     def beat(self, form: Form) -> bytes:
         """What says "still here" to a peer that speaks *form*, framed."""
         beat = form.beat
+        if self is Framing.TEXT:
+            return beat or b"."
         if self is Framing.WEBSOCKET:
             beat = beat or b"."
             return webSocketHeader(len(beat)) + beat

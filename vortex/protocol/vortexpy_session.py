@@ -16,6 +16,7 @@ events, bytes and the next deadline out.
 from __future__ import annotations
 
 import enum
+import math
 
 from vortex.errors import QueueOverflow, VortexError
 from vortex.limits import Limits
@@ -53,6 +54,10 @@ class VortexPySession:
         linger: Seconds the session outlives its transport; 0: not at all.
         idle: Seconds without a frame after which the peer counts as gone;
             None where silence is normal (a held POST).
+        hello: Seconds from `attached` within which the other end has to say who it
+            is; None where it may take its time.
+        quiet: Whether to say neither hello nor "still here": a client whose every
+            frame would be a request of its own, and whose query string says who it is.
         identity: The peer's uuid and name where the transport brought them (a
             query string); None where its hello will tell.
         now: The time, in seconds on the caller's clock.
@@ -68,6 +73,8 @@ class VortexPySession:
         now: float,
         linger: float = 0.0,
         idle: float | None = None,
+        hello: float | None = None,
+        quiet: bool = False,
         identity: tuple[str, str] | None = None,
     ) -> None:
         self.state = State.CONNECTING
@@ -80,6 +87,8 @@ class VortexPySession:
         self._framing = framing
         self._linger = linger
         self._idle = idle
+        self._hello = hello
+        self._quiet = quiet
         self._identity = identity
         self._opened = False
         self._outbox: Outbox[Message] = Outbox(limits.maxOutboxBytes, limits.maxOutboxItems)
@@ -88,6 +97,7 @@ class VortexPySession:
         self._lastHeard = now
         self._nextBeat = now
         self._lingerUntil = now + linger
+        self._helloUntil = math.inf if hello is None else now + hello
 
     # ---- the transport
 
@@ -105,10 +115,15 @@ class VortexPySession:
         if form is not None:
             self._setForm(form, now)
         self._control.clear()
-        if self._framing is Framing.DOTS and self._heard and self.form is not Form.ERA0:
+        if self._framing is Framing.DOTS and self._heard and not self._quiet and self.form is not Form.ERA0:
             self._control.append(self._framing.beat(self.form))
-        self._control.append(self._framing.frame(vortexpy.hello(self._uuid, self._name), self.form))
-        self._nextBeat = now + BEAT_INTERVALS[self.form]
+        if self._quiet:
+            self._nextBeat = math.inf
+        else:
+            self._control.append(self._framing.frame(vortexpy.hello(self._uuid, self._name), self.form))
+            self._nextBeat = now + BEAT_INTERVALS[self.form]
+        if self._hello is not None and not self._opened:
+            self._helloUntil = now + self._hello
         if self._identity is not None:
             self._open(*self._identity)
 
@@ -132,7 +147,7 @@ class VortexPySession:
         self._lastHeard = now
         if self._identity is not None:
             self._open(*self._identity)
-        if self._framing is Framing.WEBSOCKET and not frame.startswith(b"{"):
+        if self._framing in (Framing.WEBSOCKET, Framing.TEXT) and not frame.startswith(b"{"):
             for part in frame.split(b"."):  # JavaScript ends a frame's text with a dot, old servers glue two
                 self._receiveOne(part, now)
         else:
@@ -154,6 +169,9 @@ class VortexPySession:
             if self._identity is None and envelope.identity is not None:
                 self._open(*envelope.identity)
             return
+        if not self._opened and not envelope.filt and envelope.result not in (None, True):
+            self.close(CloseCode.REFUSED, str(envelope.result))
+            return
         self._events.append(Received(envelope))
 
     def _setForm(self, form: Form, now: float) -> None:
@@ -163,11 +181,13 @@ class VortexPySession:
         if form is not self.form or not self._heard:
             self.form = form
             self._heard = True
-            self._nextBeat = min(self._nextBeat, now + BEAT_INTERVALS[form])
+            if not self._quiet:
+                self._nextBeat = min(self._nextBeat, now + BEAT_INTERVALS[form])
 
     def _open(self, uuid: str, name: str) -> None:
         if not self._opened:
             self._opened = True
+            self._helloUntil = math.inf
             self._identity = (uuid, name)
             self._events.append(Opened(uuid, name))
 
@@ -224,6 +244,8 @@ class VortexPySession:
         if self.state is State.OPEN:
             if self._idle is not None and now - self._lastHeard >= self._idle:
                 self.close(CloseCode.SILENT, f"nothing came for {self._idle:g} s")
+            elif now >= self._helloUntil:
+                self.close(CloseCode.SILENT, f"the other end did not say who it is within {self._hello:g} s")
             elif now >= self._nextBeat:
                 self._nextBeat = now + BEAT_INTERVALS[self.form]
                 self._control.append(self._framing.beat(self.form))
@@ -233,9 +255,9 @@ class VortexPySession:
     def nextDeadline(self) -> float | None:
         """When to call `tick` next, on the clock that *now* comes from; None: never."""
         if self.state is State.OPEN:
-            if self._idle is None:
-                return self._nextBeat
-            return min(self._nextBeat, self._lastHeard + self._idle)
+            silent = math.inf if self._idle is None else self._lastHeard + self._idle
+            deadline = min(self._nextBeat, self._helloUntil, silent)
+            return None if deadline == math.inf else deadline
         return self._lingerUntil if self.state is State.PARKED else None
 
     def close(self, code: CloseCode, reason: str) -> None:

@@ -155,7 +155,11 @@ class PostPeers:
             identity=(uuid, name),
         )
         peer.driver = SessionDriver(
-            session, host, kind="post", address=address, onClosed=lambda: self._forget(uuid, peer)
+            session,
+            host,
+            kind="post",
+            address=address,
+            onClosed=lambda _code, _reason: self._forget(uuid, peer),
         )
         self._peers.setdefault(uuid, []).append(peer)
         return peer.driver

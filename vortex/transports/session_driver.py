@@ -14,6 +14,7 @@ from typing import assert_never
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 
+from vortex.access.principal import Principal
 from vortex.clocks import DelayedCall
 from vortex.errors import VortexError, errorText
 from vortex.protocol.codes import CloseCode
@@ -34,9 +35,15 @@ class SessionDriver:
     Args:
         session: What is driven.
         host: The node that this link belongs to.
-        kind: "websocket", "post" or "memory"; what a peer's `transport` says.
+        kind: "websocket", "post", "tcp", "tls", "unix" or "memory"; what a peer's `transport` says.
         address: The other end, for people to read.
-        onClosed: Called once when the session is over.
+        principal: Who the other end was found to be; None if it was not asked.
+        onOpened: Called once with the peer, when it has said who it is.
+        onClosed: Called once when the session is over, with one of `CloseCode`'s words and a sentence.
+
+    Attributes:
+        peer: Who is at the other end; None until it has said so.
+        principal: As given, or as `renew` has it.
     """
 
     def __init__(
@@ -46,20 +53,27 @@ class SessionDriver:
         *,
         kind: str,
         address: str,
-        onClosed: Callable[[], None] | None = None,
+        principal: Principal | None = None,
+        onOpened: Callable[[Peer], object] | None = None,
+        onClosed: Callable[[str, str], object] | None = None,
     ) -> None:
         self.kind = kind
         self.address = address
         self.peer: Peer | None = None
+        self.principal: Principal | None = None
         self._session = session
         self._host = host
+        self._onOpened = onOpened
         self._onClosed = onClosed
+        self._expiry: DelayedCall | None = None
         self._transport: FrameTransport | None = None
         self._timer: DelayedCall | None = None
         self._timerDeadline = 0.0
         self._stall: DelayedCall | None = None
         self._pumping = False
         self._drained: list[Deferred[None]] = []
+        if principal is not None:
+            self.renew(principal)
 
     @property
     def closed(self) -> bool:
@@ -154,6 +168,19 @@ class SessionDriver:
         self._session.send(message, priority=priority)
         self._settle()
 
+    def renew(self, principal: Principal) -> None:
+        """The other end has shown again who it is; the link is good for *principal*'s lifetime from now."""
+        self.principal = principal
+        if self._expiry is not None:
+            self._expiry.cancel()
+            self._expiry = None
+        if principal.lifetime is not None:
+            self._expiry = self._host.wheel.callLater(max(0.0, principal.lifetime), self._expired)
+
+    def _expired(self) -> None:
+        self._expiry = None
+        self.close(CloseCode.EXPIRED.value, "what the peer has shown is good no longer")
+
     def close(self, code: str, reason: str) -> None:
         """End this link and its transport."""
         self._session.close(CloseCode(code), reason)
@@ -199,6 +226,8 @@ class SessionDriver:
                     self._host.payloadIO.route(envelope, self.peer)
             case Opened(uuid, name):
                 self.peer = self._host.peerOpened(self, uuid, name)
+                if self._onOpened is not None:
+                    self._onOpened(self.peer)
             case Malformed(error):
                 self._refuse(error)
             case Closed(code, reason):
@@ -214,6 +243,9 @@ class SessionDriver:
 
     def _end(self, code: str, reason: str) -> None:
         self._clearStall()
+        if self._expiry is not None:
+            self._expiry.cancel()
+            self._expiry = None
         transport, self._transport = self._transport, None
         if transport is not None:
             if code == CloseCode.SLOW.value:
@@ -226,7 +258,7 @@ class SessionDriver:
         if self.peer is not None:
             self._host.peerClosed(self.peer, code, reason)
         if self._onClosed is not None:
-            self._onClosed()
+            self._onClosed(code, reason)
 
     def _setAlarm(self) -> None:
         """

@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
+from twisted.internet.defer import Deferred
+
+from vortex.access.principal import Credentials, Principal
 from vortex.routing.ports import Node, Peer
 from vortex.transports.timer_wheel import TimerWheel
 
@@ -45,6 +48,18 @@ class LinkHost(Node, Protocol):
     @property
     def anonymous(self) -> bool:
         """Whether peers from other machines are let in unasked."""
+
+    def admit(self, credentials: Credentials) -> Deferred[Principal | None]:
+        """
+        Whether to let somebody in, by what its connection has shown; asked before anything of it is read.
+
+        Returns:
+            A Deferred with who it is; with None for somebody that nobody asks. It fails with
+            `Unauthenticated` if nobody is known by that, and with `AccessDenied` if it may not come in.
+        """
+
+    def whyNotServed(self, credentials: Credentials) -> str | None:
+        """Why somebody that nobody asks is not let in, to follow on "... and"; None if it is."""
 
     def refusal(self, address: str) -> str | None:
         """Why no further peer from *address* is taken now; None when it is."""

@@ -1,0 +1,89 @@
+"""
+Admission: whether somebody may come in at all. The one place that decides it, for every transport.
+
+Without an authenticator a node serves its own machine, or everybody if it is `anonymous`. With one it serves
+whom that knows; `anonymous` then lets in, as nobody, those who have shown nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from vortex.access.local import whyNotLocal
+from vortex.access.principal import Authenticator, Credentials, Principal
+from vortex.errors import AccessDenied, Unauthenticated, VortexError
+
+__all__ = ["Admission"]
+
+log = Logger()
+
+
+class Admission:
+    """
+    Args:
+        authenticator: Who finds out who somebody is; None: nobody asks.
+        anonymous: Whether those that nobody knows are let in.
+    """
+
+    def __init__(self, authenticator: Authenticator | None, anonymous: bool) -> None:
+        self.authenticator = authenticator
+        self.anonymous = anonymous
+        self._revoked: set[str] = set()
+
+    def whyNotServed(self, credentials: Credentials) -> str | None:
+        """Why somebody that nobody asks is not let in, to follow on "... and"; None if it is."""
+        if self.anonymous:
+            return None
+        return whyNotLocal(credentials.address, credentials.headers, credentials.headers.get("host"))
+
+    async def admit(self, credentials: Credentials) -> Principal | None:
+        """
+        Who it is; None for somebody that nobody asks.
+
+        Raises:
+            Unauthenticated: If an authenticator knows nobody by these.
+            AccessDenied: If these are wrong, or are of somebody whose access was revoked, or if nobody asks
+                and it is not of this machine.
+        """
+        if self.authenticator is None:
+            why = self.whyNotServed(credentials)
+            if why is not None:
+                raise AccessDenied(
+                    f"this vortex serves programs on its own machine only, and {why}; "
+                    "to open it to others its owner passes anonymous=True to Vortex()"
+                )
+            return None
+        principal = await self._ask(self.authenticator, credentials)
+        if principal is None:
+            if self.anonymous:
+                return None
+            raise Unauthenticated("this vortex serves whom it knows, and nothing was shown that it knows")
+        if principal.id in self._revoked:
+            raise AccessDenied(f"the access of {principal.id!r} was revoked")
+        return principal
+
+    def revoke(self, id: str) -> None:
+        """Let *id* in no more."""
+        self._revoked.add(id)
+
+    def restore(self, id: str) -> None:
+        """Let *id* in again."""
+        self._revoked.discard(id)
+
+    async def _ask(self, authenticator: Authenticator, credentials: Credentials) -> Principal | None:
+        try:
+            found: object = authenticator.authenticate(credentials)
+            if isinstance(found, Coroutine | Deferred):
+                found = await found
+        except VortexError as error:
+            raise (error if isinstance(error, AccessDenied) else AccessDenied(str(error))) from None
+        except Exception:
+            log.failure("{authenticator} failed, so nobody is let in", authenticator=authenticator)
+            raise AccessDenied("who this is could not be found out") from None
+        if not isinstance(found, Principal | None):
+            log.error("{who} has found {found!r}, which is no Principal", who=authenticator, found=found)
+            raise AccessDenied("who this is could not be found out")
+        return found

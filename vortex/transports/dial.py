@@ -1,0 +1,76 @@
+"""
+Dialling: what an outgoing link tells whoever asked for it, and why one could not be made, in words.
+
+Each transport has a function that dials; all of them call the same two methods of a `LinkWatcher`.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from twisted.internet import error as errors
+from twisted.python.failure import Failure
+
+from vortex.errors import (
+    CertificateRefused,
+    ConnectionLost,
+    ConnectionRefused,
+    NameNotFound,
+    NotConnected,
+    VortexError,
+)
+from vortex.routing.ports import Peer
+
+__all__ = ["Dialled", "LinkWatcher", "cannotConnect"]
+
+
+class LinkWatcher(Protocol):
+    """Who asked for a link."""
+
+    def linkOpened(self, peer: Peer) -> None:
+        """The other end has said who it is. Called at most once."""
+
+    def linkEnded(self, error: VortexError) -> None:
+        """
+        The link is over, or was never made, and nothing of it is left. Called exactly once.
+
+        Args:
+            error: `NotConnected` or one of its kind, `AccessDenied`, or `ConnectionLost`.
+        """
+
+
+class Dialled(Protocol):
+    """A link that is being made, or is there."""
+
+    def close(self, reason: str) -> None:
+        """End it, after what was written. `LinkWatcher.linkEnded` follows. Closing twice does nothing."""
+
+
+def cannotConnect(failure: Failure, where: str) -> VortexError:
+    """
+    What to tell of a connection that was not made, or broke.
+
+    Args:
+        failure: What Twisted says.
+        where: The URL that was dialled, for people to read.
+    """
+    error = failure.value
+    if isinstance(error, VortexError):
+        return error
+    if isinstance(error, (errors.DNSLookupError, errors.UnknownHostError)):
+        return NameNotFound(f"{where}: the host's name does not resolve")
+    if isinstance(error, (errors.ConnectionRefusedError, FileNotFoundError)):
+        return ConnectionRefused(f"{where}: nobody listens there")
+    if isinstance(error, errors.TimeoutError):
+        return NotConnected(f"{where}: no answer in time")
+    if isinstance(error, errors.ConnectBindError):
+        return NotConnected(f"{where}: no local address to connect from: {error}")
+    if _isOfCertificate(failure):
+        return CertificateRefused(f"{where}: the certificate is not accepted: {failure.getErrorMessage()}")
+    return ConnectionLost(f"{where}: {failure.getErrorMessage()}")
+
+
+def _isOfCertificate(failure: Failure) -> bool:
+    """By name: not everyone has pyOpenSSL."""
+    kind = type(failure.value)
+    return f"{kind.__module__}.{kind.__name__}" == "OpenSSL.SSL.Error" or kind.__name__ == "VerificationError"

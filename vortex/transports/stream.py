@@ -1,0 +1,274 @@
+"""
+Streams: TCP, TLS and Unix sockets as a `FrameTransport`, in both directions.
+
+There is no URL that says who is there: each end's hello does. Frames end in a dot.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IAddress, IStreamClientEndpoint
+from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.python.failure import Failure
+
+from vortex.access.principal import Credentials, Principal, UnixCredentials
+from vortex.clocks import DelayedCall
+from vortex.errors import AccessDenied, ConnectionLost, LimitExceeded, NotConnected, VortexError, errorText
+from vortex.protocol.codes import CloseCode
+from vortex.protocol.envelope import Form, Message
+from vortex.protocol.framing import DotDecoder, Framing
+from vortex.protocol.payload import Payload
+from vortex.protocol.vortexpy_session import VortexPySession
+from vortex.transports.backpressure import DrivenProducer
+from vortex.transports.dial import LinkWatcher, cannotConnect
+from vortex.transports.session_driver import SessionDriver
+from vortex.transports.transport import LinkHost
+
+__all__ = ["StreamFactory", "dialStream"]
+
+CLOSE_TIMEOUT = 2.0
+"""Seconds the other end has to take what was written before its connection is dropped."""
+
+MAX_EARLY_FRAMES = 64
+"""Frames that may come in while it is found out who somebody is."""
+
+
+class _Stream(DrivenProducer, Protocol):
+    """One connection, accepted or made."""
+
+    transport: Any
+
+    def __init__(self, host: LinkHost, kind: str) -> None:
+        self._host = host
+        self._kind = kind
+        self._decoder = DotDecoder(host.limits.maxFrame)
+        self._dropping: DelayedCall | None = None
+        self._lost = False
+
+    # ---- Twisted's side
+
+    def dataReceived(self, data: bytes) -> None:
+        try:
+            frames = self._decoder.feed(data)
+        except LimitExceeded as error:
+            self.end(CloseCode.LIMIT, str(error))
+            return
+        for frame in frames:
+            self.frameReceived(frame)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._lost = True
+        if self._dropping is not None:
+            self._dropping.cancel()
+            self._dropping = None
+        if self._driver is not None:
+            self._driver.transportLost(self, reason.getErrorMessage())
+
+    # ---- FrameTransport
+
+    def writeFrame(self, frame: bytes) -> None:
+        self.transport.write(frame)
+
+    def close(self, code: str, reason: str) -> None:
+        if not self._lost and self._dropping is None:
+            self.transport.unregisterProducer()
+            self.transport.loseConnection()
+            self._dropping = self._host.wheel.callLater(CLOSE_TIMEOUT, self._drop)
+
+    def abort(self) -> None:
+        if not self._lost:
+            self.transport.abortConnection()
+
+    def _drop(self) -> None:
+        self._dropping = None
+        self.abort()
+
+    # ---- what the two directions share
+
+    def frameReceived(self, frame: bytes) -> None:
+        if self._driver is not None:
+            self._driver.frameReceived(frame)
+
+    def end(self, code: CloseCode, reason: str) -> None:
+        if self._driver is not None:
+            self._driver.close(code.value, reason)
+        else:
+            self.close(code.value, reason)
+
+    def carry(self, driver: SessionDriver) -> None:
+        self._driver = driver
+        self.transport.registerProducer(self, True)
+        driver.attach(self)
+
+    def session(self) -> VortexPySession:
+        host, limits = self._host, self._host.limits
+        return VortexPySession(
+            uuid=host.uuid,
+            name=host.name,
+            limits=limits,
+            framing=Framing.DOTS,
+            now=host.clock.seconds(),
+            idle=limits.linkIdle,
+            hello=limits.helloTimeout,
+        )
+
+
+class _Accepted(_Stream):
+    """One that somebody made to us: who it is comes first."""
+
+    def connectionMade(self) -> None:
+        self._early: list[bytes] = []
+        self._address = _ip(self.transport.getPeer())
+        credentials = Credentials(address=self._address, unixCredentials=_unixCredentials(self.transport))
+        full = self._host.refusal(self._address or "local")
+        if full is not None:
+            self._refuse(NotConnected(full))
+            return
+        self._admission: Deferred[Any] = self._host.admit(credentials)
+        self._admission.addCallbacks(self._admitted, self._notAdmitted)
+
+    def frameReceived(self, frame: bytes) -> None:
+        if self._driver is not None or self._dropping is not None:
+            super().frameReceived(frame)
+        elif len(self._early) < MAX_EARLY_FRAMES:
+            self._early.append(frame)
+        else:
+            self._refuse(AccessDenied("too much came before it was clear who this is"))
+
+    def _admitted(self, principal: Principal | None) -> None:
+        if self._lost or self._dropping is not None:
+            return
+        driver = SessionDriver(
+            self.session(),
+            self._host,
+            kind=self._kind,
+            address=self._address or "local",
+            principal=principal,
+        )
+        self.carry(driver)
+        frames, self._early = self._early, []
+        for frame in frames:
+            driver.frameReceived(frame)
+
+    def _notAdmitted(self, failure: Failure) -> None:
+        error = failure.value
+        self._refuse(error if isinstance(error, VortexError) else AccessDenied("this is not for you"))
+
+    def _refuse(self, error: VortexError) -> None:
+        if not self._lost and self._dropping is None:
+            message = Message(Payload(result=errorText(error)), isReply=True)
+            self.transport.write(Framing.DOTS.frame(message, Form.UNIVERSAL))
+            self.close(CloseCode.REFUSED.value, str(error))
+
+
+class _Dialled(_Stream):
+    """One that we made."""
+
+    def __init__(self, host: LinkHost, kind: str, dialling: _Dialling) -> None:
+        super().__init__(host, kind)
+        self._dialling = dialling
+
+    def connectionMade(self) -> None:
+        self._dialling.stream = self
+        driver = SessionDriver(
+            self.session(),
+            self._host,
+            kind=self._kind,
+            address=_ip(self.transport.getPeer()) or "local",
+            onOpened=self._dialling.watcher.linkOpened,
+            onClosed=self._dialling.sessionEnded,
+        )
+        self.carry(driver)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        super().connectionLost(reason)
+        self._dialling.connectionLost(reason)
+
+
+class _Dialling:
+    """From the wish for a link to its end."""
+
+    def __init__(self, watcher: LinkWatcher, where: str) -> None:
+        self.watcher = watcher
+        self.stream: _Dialled | None = None
+        self.connecting: Deferred[Any]
+        self._where = where
+        self._error: VortexError | None = None
+
+    def close(self, reason: str) -> None:
+        if self.stream is None:
+            self.connecting.cancel()
+        else:
+            self.stream.end(CloseCode.NORMAL, reason)
+
+    def sessionEnded(self, code: str, reason: str) -> None:
+        if code == CloseCode.REFUSED.value:
+            self._error = AccessDenied(f"{self._where}: {reason}")
+        elif code != CloseCode.LOST.value:
+            self._error = ConnectionLost(f"{self._where}: {reason}")
+
+    def connectionLost(self, reason: Failure) -> None:
+        self.watcher.linkEnded(self._error or cannotConnect(reason, self._where))
+
+    def notConnected(self, failure: Failure) -> None:
+        self.watcher.linkEnded(cannotConnect(failure, self._where))
+
+
+class StreamFactory(Factory):
+    """
+    Takes connections for *host*.
+
+    Args:
+        kind: "tcp", "tls" or "unix".
+    """
+
+    noisy = False
+
+    def __init__(self, host: LinkHost, kind: str) -> None:
+        self._host = host
+        self._kind = kind
+
+    def buildProtocol(self, addr: IAddress | None) -> Protocol:
+        return _Accepted(self._host, self._kind)
+
+
+class _DialFactory(Factory):
+    noisy = False
+
+    def __init__(self, host: LinkHost, kind: str, dialling: _Dialling) -> None:
+        self._host = host
+        self._kind = kind
+        self._dialling = dialling
+
+    def buildProtocol(self, addr: IAddress | None) -> Protocol:
+        return _Dialled(self._host, self._kind, self._dialling)
+
+
+def dialStream(
+    host: LinkHost, endpoint: IStreamClientEndpoint, watcher: LinkWatcher, *, kind: str, where: str
+) -> _Dialling:
+    """Connect *host* by *endpoint*, and tell *watcher* what comes of it; *where* is for people to read."""
+    dialling = _Dialling(watcher, where)
+    dialling.connecting = endpoint.connect(_DialFactory(host, kind, dialling))
+    dialling.connecting.addErrback(dialling.notConnected)
+    return dialling
+
+
+def _ip(address: object) -> str | None:
+    """The IP address as text; None for a transport without one (a Unix socket)."""
+    host = getattr(address, "host", None)
+    return host if isinstance(host, str) else None
+
+
+def _unixCredentials(transport: Any) -> UnixCredentials | None:
+    """What the kernel says of a Unix socket's other end: never its pid, which another may have by now."""
+    handle = transport.getHandle() if hasattr(transport, "getHandle") else None
+    if not isinstance(handle, socket.socket) or handle.family != socket.AF_UNIX:
+        return None
+    data = handle.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    _pid, uid, gid = struct.unpack("3i", data)
+    return UnixCredentials(uid, gid)
