@@ -101,8 +101,9 @@ class Command:
 
 
 def documents() -> list[str]:
-    """The README, the changelog and all pages, from the repository's root."""
-    pages = [ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")]
+    """The READMEs, the changelog and all pages, from the repository's root."""
+    tops = [ROOT / "README.md", ROOT / "js-client" / "README.md", ROOT / "CHANGELOG.md"]
+    pages = [*tops, *(ROOT / "docs").rglob("*.md")]
     made = (ROOT / "docs" / "_build", ROOT / "docs" / "reference" / "javascript")
     kept = (page for page in pages if not any(folder in page.parents for folder in made))
     return sorted(page.relative_to(ROOT).as_posix() for page in kept)
