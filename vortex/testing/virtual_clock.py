@@ -1,0 +1,60 @@
+"""
+VirtualClock: time that a test turns by hand.
+
+Twisted's `Clock` jumps to the end and then makes the calls that were due on the way. This one goes from call
+to call, so that each sees the time at which it is due, and what it starts in turn comes in its place too.
+"""
+
+from __future__ import annotations
+
+from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.task import Clock
+
+__all__ = ["VirtualClock"]
+
+TOO_MANY_CALLS = 100_000
+"""Calls in one moment after which nothing is going to settle any more."""
+
+
+class VirtualClock(Clock):
+    """A clock that begins at 0 and moves only in `advance`."""
+
+    def advance(self, amount: float) -> None:
+        """
+        Let *amount* seconds pass, from one call to the next; 0 makes the calls that are due now.
+
+        Raises:
+            ValueError: If *amount* is below 0.
+            AssertionError: If one moment has no end, because each call in it asks for another at once.
+        """
+        if amount < 0:
+            raise ValueError(f"time goes forward only, got {amount!r} seconds")
+        end = self.rightNow + amount
+        calls = 0
+        self._sortCalls()
+        while self.calls and self.calls[0].getTime() <= end:
+            due = max(self.rightNow, self.calls[0].getTime())
+            calls = calls + 1 if due == self.rightNow else 1
+            if calls > TOO_MANY_CALLS:
+                raise AssertionError(
+                    f"{TOO_MANY_CALLS} calls were made at {due:g} s and more are due; the next is "
+                    f"{describeCall(self.calls[0])}"
+                )
+            self.rightNow = due
+            call = self.calls.pop(0)
+            call.called = 1
+            call.func(*call.args, **call.kw)
+            self._sortCalls()
+        self.rightNow = max(self.rightNow, end)
+
+    def settle(self) -> None:
+        """Make all calls that are due now, and those that they ask for at once; no time passes."""
+        self.advance(0)
+
+
+def describeCall(call: IDelayedCall) -> str:
+    """*call* for people to read: when it is due, and what it calls."""
+    function = getattr(call, "func", None)
+    module = getattr(function, "__module__", None)
+    name = getattr(function, "__qualname__", None) or repr(function)
+    return f"{f'{module}.{name}' if module else name} at {call.getTime():g} s"
