@@ -39,6 +39,7 @@ from vortex.errors import (
     VortexError,
 )
 from vortex.handlers.model_handler import ModelHandler
+from vortex.handlers.rpc import vortexRpc
 from vortex.limits import Limits
 from vortex.node.assets import VortexAssets
 from vortex.node.peer import VortexPeer
@@ -116,6 +117,7 @@ __all__ = [
     "describe",
     "registerFieldType",
     "vortexApplication",
+    "vortexRpc",
     "vortexService",
 ]
 

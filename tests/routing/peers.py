@@ -11,6 +11,8 @@ import json
 from collections.abc import Set as AbstractSet
 from typing import Any
 
+from twisted.internet.defer import Deferred
+
 from tests import wire_messages
 from vortex.errors import NotConnected
 from vortex.limits import Limits
@@ -25,28 +27,40 @@ class FakePeer:
     """
     Attributes:
         sent: The messages for it, as JSON objects; each was encoded in *form* when it was sent.
+        priorities: The priority of each.
     """
 
     def __init__(
-        self, name: str = "ada", *, roles: AbstractSet[str] = frozenset(), form: Form = Form.RAW
+        self,
+        name: str = "ada",
+        *,
+        identity: str | None = None,
+        roles: AbstractSet[str] = frozenset(),
+        form: Form = Form.RAW,
     ) -> None:
         self.name = name
         self.uuid = f"uuid of {name}"
+        self.identity = identity
         self.roles = roles
         self.isOnline = True
         self.sent: list[dict[str, Any]] = []
+        self.priorities: list[int] = []
         self._form = form
 
     def __repr__(self) -> str:
         return f"<peer {self.name}>"
 
     def send(self, payload: Payload, priority: int = 100) -> None:
-        self.sendMessage(Message(payload))
+        self.sendMessage(Message(payload), priority)
+
+    def request(self, payload: Payload, *, timeout: float | None = 30) -> Deferred[Payload]:
+        raise NotImplementedError
 
     def sendMessage(self, message: Message, priority: int = 100) -> None:
         if not self.isOnline:
             raise NotConnected(f"{self.name} is gone")
         self.sent.append(wire_messages.decode(message.encoded(self._form)))
+        self.priorities.append(priority)
 
     @property
     def results(self) -> list[Any]:

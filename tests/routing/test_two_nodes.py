@@ -67,6 +67,7 @@ class FakeNode:
 class Way:
     """The way to *node*: it is a peer to the node at the other end."""
 
+    identity: str | None = None
     roles: frozenset[str] = frozenset()
     isOnline = True
 
@@ -80,6 +81,9 @@ class Way:
 
     def send(self, payload: Payload, priority: int = 100) -> None:
         self.sendMessage(Message(payload), priority)
+
+    def request(self, payload: Payload, *, timeout: float | None = 30) -> Deferred[Payload]:
+        raise NotImplementedError
 
     def sendMessage(self, message: Message, priority: int = 100) -> None:
         self._line.append((self, message.encoded(self._form)))

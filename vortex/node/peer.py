@@ -15,6 +15,7 @@ from twisted.internet.defer import Deferred
 
 from vortex.errors import NotConnected
 from vortex.protocol.envelope import Message
+from vortex.routing.payload_response import PayloadResponse
 
 if TYPE_CHECKING:
     from vortex.node.vortex import Vortex
@@ -81,6 +82,19 @@ class VortexPeer:
             peer is gone, and with `EncodeError` if the payload cannot be encoded.
         """
         return self._vortex.sendTo((self,), payload, priority)
+
+    def request(self, payload: Payload, *, timeout: float | None = 30) -> Deferred[Payload]:
+        """
+        Send *payload* to this peer alone and wait for its answer, which nobody else can give.
+
+        Args:
+            payload: What to ask.
+            timeout: Seconds to wait; None: for ever.
+
+        Returns:
+            A Deferred with the answer. It fails as `Vortex.request` does.
+        """
+        return PayloadResponse(payload, self._vortex, peer=self, timeout=timeout)
 
     def sendMessage(self, message: Message, priority: int = 100) -> None:
         """

@@ -64,7 +64,13 @@ class Delivery:
         messageId = self._filt.get(MESSAGE_ID)
         return messageId if isinstance(messageId, str) else None
 
-    def reply(self, tuplesOrPayload: Iterable[Any] | Payload | None = None, result: Any = None) -> None:
+    def reply(
+        self,
+        tuplesOrPayload: Iterable[Any] | Payload | None = None,
+        result: Any = None,
+        *,
+        priority: int = 100,
+    ) -> None:
         """
         Answer, on the filt of the message.
 
@@ -72,6 +78,8 @@ class Delivery:
             tuplesOrPayload: The tuples, or a Payload with them and a result; its filt
                 is not used. None sends no body.
             result: None, True for "done", or an error's text.
+            priority: Lower leaves first, where messages wait for that peer. Those of one
+                priority keep their order.
 
         A peer that is gone meanwhile is no error. Answering more than once sends more
         than one message.
@@ -88,12 +96,12 @@ class Delivery:
             result = tuplesOrPayload.result if result is None else result
         else:
             tuples = tuplesOrPayload
-        self._send(tuples, result)
+        self._send(tuples, result, priority)
 
-    def fail(self, error: BaseException | Failure) -> None:
+    def fail(self, error: BaseException | Failure, *, priority: int = 100) -> None:
         """
         Answer with an error: a `VortexError`'s code and text; of any other only that it was internal,
-        and an id that stands in our log beside the traceback.
+        and an id that stands in our log beside the traceback. *priority* is as `reply` has it.
 
         If an answer was sent already the error is only logged.
 
@@ -102,10 +110,10 @@ class Delivery:
         """
         if not isinstance(error, (BaseException, Failure)):
             raise TypeError(f"fail() takes an exception, as in Rejected('no such job'), got {error!r}")
-        self.failedIn(None, error if isinstance(error, Failure) else Failure(error))
+        self.failedIn(None, error if isinstance(error, Failure) else Failure(error), priority)
 
-    def failedIn(self, endpoint: object, failure: Failure) -> None:
-        """For `PayloadIO`: as `fail`, and the log says which endpoint's failure it was."""
+    def failedIn(self, endpoint: object, failure: Failure, priority: int = 100) -> None:
+        """For who calls endpoints: as `fail`, and the log says which endpoint's failure it was."""
         where = "" if endpoint is None else f" in {endpoint!r}"
         if isinstance(failure.value, VortexError):
             text = errorText(failure.value)
@@ -121,12 +129,12 @@ class Delivery:
                 errorId=errorId,
             )
         if not (self.isReply or self.answered):
-            self._send(None, text)
+            self._send(None, text, priority)
 
-    def _send(self, tuples: Iterable[Any] | None, result: Any) -> None:
+    def _send(self, tuples: Iterable[Any] | None, result: Any, priority: int) -> None:
         payload = Payload(self._replyFilt or self._filt, tuples, result)
         try:
-            self.peer.sendMessage(Message(payload, isReply=True))
+            self.peer.sendMessage(Message(payload, isReply=True), priority)
         except (NotConnected, ConnectionLost):
             log.debug("{peer} is gone, its answer with it", peer=self.peer)
         self.answered = True

@@ -30,6 +30,7 @@ from typing import Any
 from vortex.tuples.convert import toJsonable
 
 __all__ = [
+    "CLIENT_ECHO",
     "MESSAGE_ID",
     "SERVER_ECHO",
     "conditions",
@@ -46,7 +47,10 @@ MESSAGE_ID = "PayloadResponse.messageId"
 """The filt key by which an answer finds the request that it belongs to."""
 
 SERVER_ECHO = "rapuiServerEcho"
-"""The filt key that asks for the message to be sent straight back."""
+"""The filt key by which a client asks for the message to be sent straight back."""
+
+CLIENT_ECHO = "rapuiClientEcho"
+"""The same, asked by a server."""
 
 _PLAIN = frozenset((str, int, bool, type(None)))
 """Types whose values are their own identity."""

@@ -26,12 +26,13 @@ from vortex.routing.delivery import Delivery
 from vortex.routing.filt import shown
 from vortex.routing.ports import Node, Peer, theNode
 
-__all__ = ["Access", "PayloadEndpoint", "checkedAccess", "mayAccess"]
+__all__ = ["Access", "Names", "PayloadEndpoint", "checkedAccess", "checkedNames", "mayAccess"]
 
 log = Logger()
 
 EndpointCallable = Callable[[Payload, Delivery], object]
 Access = AbstractSet[str] | Callable[[Peer, str, Mapping[str, Any]], object]
+Names = str | AbstractSet[str]
 
 
 class PayloadEndpoint:
@@ -44,6 +45,12 @@ class PayloadEndpoint:
         access: Who may. A set of roles, of which a peer needs one; or
             ``access(peer, "call", filt)``, which lets pass by returning exactly True.
             None: everybody. It is asked before a tuple is decoded.
+        acceptOnlyFrom: Whose messages are taken: a name, or a set of names. None: everybody's.
+        ignoreFrom: Whose are not, as well.
+
+    A name in those two is a peer's `identity` where an authenticator has found one. Where none has, it is
+    the name that the peer gives itself, which is worth nothing: anybody can say it. What is not taken is
+    not answered either, as if the endpoint were not there.
 
     A bound method is held weakly, and its object keeps the endpoint: letting go of
     the endpoint does not end it while the object lives. `shutdown` does, and so does
@@ -61,7 +68,8 @@ class PayloadEndpoint:
     Raises:
         ValueError: If *filt* has no ``key``, or one that is a dict, which puts no condition.
         TypeError: If *filt* is no dict, *callable_* is not callable or a method of an
-            object that takes no weak references, or *access* is neither a set nor a function.
+            object that takes no weak references, *access* is neither a set nor a function, or
+            *acceptOnlyFrom* or *ignoreFrom* is neither a text nor a set of texts.
         NoVortex: If no node is given, and there is no live one, or more than one.
     """
 
@@ -75,6 +83,8 @@ class PayloadEndpoint:
         vortex: Node | None = None,
         *,
         access: Access | None = None,
+        acceptOnlyFrom: Names | None = None,
+        ignoreFrom: Names | None = None,
     ) -> None:
         if not isinstance(filt, Mapping):
             raise TypeError(f"an endpoint's filt is a dict, as in {{'key': 'jobs'}}, got {filt!r}")
@@ -86,6 +96,8 @@ class PayloadEndpoint:
             raise TypeError(f"an endpoint needs something to call, got {callable_!r}")
         self.filt = dict(filt)
         self._access: Access | weakref.WeakMethod[Any] | None = checkedAccess(access)
+        self._only = checkedNames("acceptOnlyFrom", acceptOnlyFrom)
+        self._ignored = checkedNames("ignoreFrom", ignoreFrom)
         self._name = _nameOf(callable_)
         self._wasUsed = False
         self._io = theNode(vortex).payloadIO
@@ -139,6 +151,14 @@ class PayloadEndpoint:
         """False once it was shut down, or the object of its method is gone."""
         return self._callable is not None and (self._owner is None or self._owner() is not None)
 
+    def takesFrom(self, peer: Peer) -> bool:
+        """Whether messages of *peer* are any of its business."""
+        if self._only is None and self._ignored is None:
+            return True
+        who = peer.name if peer.identity is None else peer.identity
+        isWanted = self._only is None or who in self._only
+        return isWanted and (self._ignored is None or who not in self._ignored)
+
     def shutdown(self) -> None:
         """Take no more messages. Calling it twice does nothing."""
         if self._callable is None:
@@ -187,6 +207,21 @@ def checkedAccess(access: Access | None) -> Access | None:
     if access is None or callable(access) or isinstance(access, AbstractSet):
         return access
     raise TypeError(f"access= takes a set of roles or something to ask, got {access!r}")
+
+
+def checkedNames(argument: str, names: Names | None) -> frozenset[str] | None:
+    """
+    *names*, as *argument* takes them: one, or a set.
+
+    Raises:
+        TypeError: If it is neither, or something else than texts is in it.
+    """
+    if names is None:
+        return None
+    found: Any = {names} if isinstance(names, str) else names
+    if isinstance(found, AbstractSet) and all(isinstance(name, str) for name in found):
+        return frozenset(found)
+    raise TypeError(f"{argument}= takes a name or a set of names, got {names!r}")
 
 
 def mayAccess(access: Access | None, peer: Peer, operation: str, filt: Mapping[str, Any]) -> bool:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from copy import copy
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,7 @@ from vortex.errors import AccessDenied, Rejected, VortexError
 from vortex.protocol.envelope import Envelope, Message
 from vortex.protocol.payload import Payload
 from vortex.routing.delivery import Delivery
-from vortex.routing.filt import SERVER_ECHO
+from vortex.routing.filt import CLIENT_ECHO, SERVER_ECHO
 from vortex.routing.filter_index import FilterIndex
 from vortex.routing.payload_endpoint import mayAccess
 from vortex.routing.ports import Node, Peer, liveNodes
@@ -74,6 +74,10 @@ class PayloadIO:
     def endpoints(self) -> tuple[PayloadEndpoint, ...]:
         """Those that live, in the order in which they were made."""
         return tuple(e for ref in self._index if (e := ref()) is not None and e.isLive)
+
+    def matching(self, filt: Mapping[Any, Any]) -> list[PayloadEndpoint]:
+        """Those that live and that a message of *filt* is taken to, in that order."""
+        return [e for ref in self._index.match(filt) if (e := ref()) is not None and e.isLive]
 
     def add(self, endpoint: PayloadEndpoint) -> None:
         """For endpoints: take part in routing. Held weakly."""
@@ -142,8 +146,10 @@ class PayloadIO:
         messageId = envelope.messageId
         isOurs = messageId is not None and node.issued(messageId)
         isReply = envelope.isReply or envelope.result is not None or isOurs
-        if SERVER_ECHO in envelope.filt:
-            del envelope.filt[SERVER_ECHO]
+        if SERVER_ECHO in envelope.filt or CLIENT_ECHO in envelope.filt:
+            # Both go, whoever of the two we are here: what goes back is never sent back once more.
+            for key in (SERVER_ECHO, CLIENT_ECHO):
+                envelope.filt.pop(key, None)
             if not isReply:
                 self._echo(_payloadOf(message, node), envelope, peer)
         taken = 0
@@ -169,6 +175,8 @@ class PayloadIO:
         for ref in self._index.match(envelope.filt):
             endpoint = ref()
             if endpoint is None or not endpoint.isLive or (delivery.isReply and not endpoint.handlesReplies):
+                continue
+            if not endpoint.takesFrom(delivery.peer):
                 continue
             refused = None if endpoint.access is None else _refusal(endpoint, delivery)
             if refused is not None:

@@ -8,7 +8,6 @@ else ends the wait but time, the loss of that peer, or whoever cancels it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -16,7 +15,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from vortex.errors import ConnectionLost, NotConnected, RequestTimeout, parseErrorText
 from vortex.protocol.envelope import Message
 from vortex.protocol.payload import Payload
-from vortex.routing.filt import MESSAGE_ID, SERVER_ECHO, isSubset, shown
+from vortex.routing.filt import CLIENT_ECHO, MESSAGE_ID, SERVER_ECHO, isSubset, shown
 from vortex.routing.ports import Node, Peer, theNode
 
 if TYPE_CHECKING:
@@ -33,6 +32,7 @@ class PayloadResponse(Deferred[Payload]):
         payload: What to ask. It is sent with a messageId of ours.
         vortex: The node; None: the process's only one.
         toName, toUuid: Whom to ask; neither: the only peer there is.
+        peer: Or the very peer to ask, one of that node's.
         timeout: Seconds to wait for the answer; None: for ever.
 
     Fails with:
@@ -51,6 +51,7 @@ class PayloadResponse(Deferred[Payload]):
         *,
         toName: str | None = None,
         toUuid: str | None = None,
+        peer: Peer | None = None,
         timeout: float | None = 30,
     ) -> None:
         super().__init__(_cancelled)
@@ -59,11 +60,11 @@ class PayloadResponse(Deferred[Payload]):
         self._io = node.payloadIO
         self._messageId = node.issueMessageId()
         filt = {**payload.filt, MESSAGE_ID: self._messageId}
-        # The peer takes the echo key out before it goes on with the rest.
-        self._expected = {key: value for key, value in filt.items() if key != SERVER_ECHO}
+        # The peer takes an echo key out before it goes on with the rest.
+        self._expected = {key: value for key, value in filt.items() if key not in (SERVER_ECHO, CLIENT_ECHO)}
         self._timeout: DelayedCall | None = None
         try:
-            self.peer = _theOne(node.peers, toName, toUuid)
+            self.peer = _theOne(node, toName, toUuid, peer)
             message = Message(payload.withFilt(filt))
             self._io.expect(self._messageId, self, self.peer)
             self.peer.sendMessage(message)
@@ -116,13 +117,18 @@ def _cancelled(response: Deferred[Any]) -> None:
         response._end(CancelledError())
 
 
-def _theOne(peers: Sequence[Peer], toName: str | None, toUuid: str | None) -> Peer:
+def _theOne(node: Node, toName: str | None, toUuid: str | None, peer: Peer | None) -> Peer:
     if toName is not None and toUuid is not None:
         raise ValueError("ask a name or a uuid, not both")
+    if peer is not None:
+        if toName is not None or toUuid is not None:
+            raise ValueError("ask a peer, or a name or a uuid, not both")
+        return peer
+    peers = node.peers
     if toUuid is not None:
-        named, whom = [peer for peer in peers if peer.uuid == toUuid][:1], f"with uuid {toUuid!r}"
+        named, whom = [each for each in peers if each.uuid == toUuid][:1], f"with uuid {toUuid!r}"
     elif toName is not None:
-        named, whom = [peer for peer in peers if peer.name == toName], f"named {toName!r}"
+        named, whom = [each for each in peers if each.name == toName], f"named {toName!r}"
     else:
         named, whom = list(peers), "at all"
     if len(named) == 1:

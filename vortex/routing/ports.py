@@ -44,6 +44,10 @@ class Peer(Protocol):
         """The uuid the peer gave itself; not proven by anything."""
 
     @property
+    def identity(self) -> str | None:
+        """Who the authenticator found it to be; None for an anonymous peer."""
+
+    @property
     def roles(self) -> AbstractSet[str]:
         """What the authenticator granted; empty for an anonymous peer."""
 
@@ -53,6 +57,9 @@ class Peer(Protocol):
 
     def send(self, payload: Payload, priority: int = 100) -> object:
         """Queue *payload*, unasked; lower priorities go first."""
+
+    def request(self, payload: Payload, *, timeout: float | None = 30) -> Deferred[Payload]:
+        """Send *payload* to just this peer; fires with its answer."""
 
     def sendMessage(self, message: Message, priority: int = 100) -> object:
         """
