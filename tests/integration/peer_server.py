@@ -28,11 +28,15 @@ from vortex import (
     OrmCrudHandler,
     Payload,
     PayloadEndpoint,
+    Rejected,
     Tuple,
     Vortex,
     VortexResource,
     addTupleType,
+    vortexRpc,
 )
+
+NAME = "peer-server"
 
 
 @addTupleType
@@ -91,6 +95,16 @@ class BrokenModel(ModelHandler):
         raise ValueError("model broke")
 
 
+@vortexRpc(NAME, name="peer_common.rpcAdd")
+def rpcAdd(a: Any, b: Any = 0) -> Any:
+    return a + b
+
+
+@vortexRpc(NAME, name="peer_common.rpcFail")
+def rpcFail(msg: str) -> None:
+    raise Rejected(msg)
+
+
 def handlersOf(vortex: Vortex, database: str) -> list[object]:
     """Everything that the server offers; it is there for as long as the list is kept."""
     engine = create_engine(f"sqlite:///{database}")
@@ -110,8 +124,10 @@ def main(database: str, port: int = 0) -> None:
 
     reactor: Any = installed
     globalLogBeginner.beginLoggingTo([textFileLogObserver(sys.stderr)], redirectStandardIO=False)
-    vortex = Vortex("peer-server")
+    vortex = Vortex(NAME)
     handlers = handlersOf(vortex, database)
+    rpcAdd.start()
+    rpcFail.start()
     root = Resource()
     root.putChild(b"vortex", VortexResource(vortex))
     root.putChild(b"vortexws", VortexResource(vortex))

@@ -110,7 +110,7 @@ class RpcDefinition:
             self._signature.bind(*((None,) if isMethod else ()), *args, **kwargs)
         except TypeError as error:
             takes = f"{self.function.__qualname__}{self.signature(isMethod=isMethod)}"
-            raise TypeError(f"{error}, it is {takes}") from None
+            raise TypeError(f"{takes} cannot be called so: {error}") from None
 
     def offerOn(self, node: Node) -> RpcOffer | None:
         """The offer of *node*; None if it has none."""
