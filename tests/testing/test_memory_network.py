@@ -409,27 +409,36 @@ class TestClosing:
         assert client.events == ["made", ConnectionAborted]
         assert server.events == ["made", ConnectionLost]
 
-    def test_an_abort_reaches_a_reader_that_has_paused(
-        self, pair: tuple[Noting, Noting], clock: VirtualClock
+    @pytest.mark.parametrize("howItLearns", ["write", "read"])
+    def test_who_has_paused_learns_of_an_abort_when_it_goes_on(
+        self, pair: tuple[Noting, Noting], clock: VirtualClock, howItLearns: str
     ) -> None:
         client, server = pair
         server.transport.pauseProducing()
-
         client.transport.abortConnection()
+        clock.settle()
+        assert server.end is None
+
+        if howItLearns == "write":
+            server.transport.write(b"anybody there?")
+        else:
+            server.transport.resumeProducing()
         clock.settle()
 
         assert server.events == ["made", ConnectionLost]
 
-    def test_who_reads_nothing_learns_it_by_writing(
+    def test_who_has_paused_learns_of_a_close_when_it_writes_again(
         self, pair: tuple[Noting, Noting], clock: VirtualClock
     ) -> None:
         client, server = pair
         server.transport.pauseProducing()
         client.transport.loseConnection()
         clock.settle()
+        server.transport.write(b"anybody there?")
+        clock.settle()
         assert server.end is None
 
-        server.transport.write(b"anybody there?")
+        server.transport.write(b"hello?")
         clock.settle()
 
         assert server.end is ConnectionLost

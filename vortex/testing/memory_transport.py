@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.internet.abstract import FileDescriptor
 from twisted.internet.address import IPv4Address
-from twisted.internet.error import ConnectionAborted, ConnectionDone
+from twisted.internet.error import ConnectionAborted, ConnectionLost
 from twisted.internet.interfaces import IProtocol, ITCPTransport
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -113,7 +113,7 @@ class MemoryTransport(FileDescriptor):
     def startWriting(self) -> None:
         """There is something to write, or to close: do it in a later turn, when there is room."""
         self._writing = True
-        if self._turn is None and not self._aborting and self._outgoing.room:
+        if self._turn is None and not self._aborting and (self._outgoing.room or self._incoming.wasReset):
             self._turn = self._clock.callLater(0, self._write)
 
     def stopWriting(self) -> None:
@@ -130,11 +130,18 @@ class MemoryTransport(FileDescriptor):
 
     def _doWrite(self) -> None:
         why: Any = self.doWrite()
-        if isinstance(why, ConnectionDone):
-            self.end(ConnectionDone())
+        if isinstance(why, Exception):
+            self.end(why)
 
-    def writeSomeData(self, data: bytes) -> int:
-        """Put as much of *data* on its way as there is room for; returns how many bytes that were."""
+    def writeSomeData(self, data: bytes) -> int | BaseException:
+        """
+        Put as much of *data* on its way as there is room for.
+
+        Returns:
+            How many bytes that were; `ConnectionLost` if the other end is gone, where reading does not tell.
+        """
+        if data and self._incoming.wasReset and not self.reading:
+            return ConnectionLost()
         return self._outgoing.take(data)
 
     def connectionLost(self, reason: Failure) -> None:

@@ -38,8 +38,9 @@ class MemoryWay:
         delay: Seconds that what is written from now on is under way.
         chunkSize: Most bytes that the reader is given at once; None: as many as are there, up to 64 KiB.
         bytesPerSecond: What a slow reader takes in a second; None: whatever is there.
+        wasReset: True once the reader's system has heard that the writer is gone, and takes nothing either.
 
-    Set the last three at any time. All ways of a connection begin without faults; see
+    Set delay, chunkSize and bytesPerSecond at any time. All ways of a connection begin without faults; see
     `MemoryNetwork.onConnect` for how to have them from its first byte.
     """
 
@@ -49,6 +50,7 @@ class MemoryWay:
         self.delay = 0.0
         self.chunkSize: int | None = None
         self.bytesPerSecond: float | None = None
+        self.wasReset = False
         self._clock = clock
         self._window = window
         self._onCut = onCut
@@ -182,10 +184,11 @@ class MemoryWay:
                 self._back.end(isReset=True)  # as a system answers that nobody is there any more
             else:
                 self._arrived += what
-        elif what is ConnectionLost and not self._target.reading:
-            self._target.end(ConnectionLost())  # a reset reaches those too who read nothing
-        elif self._end is None:
-            self._end = what
+        else:
+            self._end = self._end or what
+            if what is ConnectionLost:
+                self.wasReset = True
+                self._target.roomAgain()
 
     def _deliver(self, now: float) -> None:
         if self._again:
