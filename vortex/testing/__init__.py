@@ -10,18 +10,29 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from vortex.testing.harness import VortexHarness
     from vortex.testing.memory_connection import MemoryConnection
     from vortex.testing.memory_network import MemoryNetwork
     from vortex.testing.memory_way import MemoryWay
+    from vortex.testing.recording_endpoint import RecordingEndpoint
     from vortex.testing.virtual_clock import VirtualClock
 
-__all__ = ["MemoryConnection", "MemoryNetwork", "MemoryWay", "VirtualClock"]
+__all__ = [
+    "MemoryConnection",
+    "MemoryNetwork",
+    "MemoryWay",
+    "RecordingEndpoint",
+    "VirtualClock",
+    "VortexHarness",
+]
 
 _ON_USE = {
     "MemoryConnection": "vortex.testing.memory_connection",
     "MemoryNetwork": "vortex.testing.memory_network",
     "MemoryWay": "vortex.testing.memory_way",
+    "RecordingEndpoint": "vortex.testing.recording_endpoint",
     "VirtualClock": "vortex.testing.virtual_clock",
+    "VortexHarness": "vortex.testing.harness",
 }
 
 
