@@ -142,6 +142,8 @@ class RemoteFunction(Generic[P, R]):
         __wrapped__: The function itself.
     """
 
+    __name__: str
+    __qualname__: str
     __wrapped__: Callable[..., Any]
     __signature__: inspect.Signature
 
@@ -170,7 +172,7 @@ class RemoteFunction(Generic[P, R]):
         bound: RemoteFunction[Q, T] = method
         return bound
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Deferred[R]:
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> Deferred[R]:
         """Have it run where it is offered."""
         definition = self._definition
         definition.check(args, kwargs, isMethod=self._isMethod)

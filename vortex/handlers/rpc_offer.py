@@ -109,7 +109,7 @@ class RpcDefinition:
         try:
             self._signature.bind(*((None,) if isMethod else ()), *args, **kwargs)
         except TypeError as error:
-            takes = f"{self.function.__qualname__}{self.signature(isMethod=isMethod)}"
+            takes = f"{self.function.__qualname__}{_shown(self.signature(isMethod=isMethod))}"
             raise TypeError(f"{takes} cannot be called so: {error}") from None
 
     def offerOn(self, node: Node) -> RpcOffer | None:
@@ -179,7 +179,7 @@ class RpcOffer:
             function = MethodType(function, self.owner())
         if self._definition.inThread:
             return node.runInThread(_runAtOnce, function, args, kwargs)
-        return maybeDeferred(function, *args, **kwargs)
+        return maybeDeferred(lambda: function(*args, **kwargs))  # not with them: one may be called f
 
     async def _answer(self, payload: Payload, delivery: Delivery) -> None:
         peer = delivery.peer
@@ -205,6 +205,21 @@ class RpcOffer:
             self._waiting[peer] -= 1
             if not self._waiting[peer]:
                 del self._waiting[peer]
+
+
+class _Bare(str):
+    """An annotation that was not evaluated, to be shown without quotes."""
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def _shown(signature: inspect.Signature) -> str:
+    def bare(annotation: Any) -> Any:
+        return _Bare(annotation) if isinstance(annotation, str) else annotation
+
+    parameters = [each.replace(annotation=bare(each.annotation)) for each in signature.parameters.values()]
+    return str(inspect.Signature(parameters, return_annotation=bare(signature.return_annotation)))
 
 
 def _runAtOnce(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
