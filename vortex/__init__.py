@@ -1,9 +1,9 @@
 """
 Vortex: live data between Twisted servers, browsers and each other.
 
-The names below are the public ones, by floor. Importing them installs no reactor,
-and no SQLAlchemy: what needs it (`OrmCrudHandler`, `OrmCrudExtension`) is imported
-when it is first used.
+The names below are the public ones, by floor. Importing them installs no reactor. What
+stands on the floors above Tuples is imported when it is first used: so `import vortex` is
+quick, and needs no SQLAlchemy.
 """
 
 from __future__ import annotations
@@ -38,21 +38,7 @@ from vortex.errors import (
     UnknownTupleType,
     VortexError,
 )
-from vortex.handlers.model_handler import ModelHandler
-from vortex.handlers.rpc import vortexRpc
 from vortex.limits import Limits
-from vortex.node.assets import VortexAssets
-from vortex.node.peer import VortexPeer
-from vortex.node.service import vortexApplication, vortexService
-from vortex.node.vortex import Vortex
-from vortex.protocol.payload import Payload
-from vortex.routing.delivery import Delivery
-from vortex.routing.payload_endpoint import PayloadEndpoint
-from vortex.routing.payload_io import PayloadIO
-from vortex.routing.payload_response import PayloadResponse
-from vortex.transports.http import VortexResource
-from vortex.transports.http_site import VortexSite
-from vortex.transports.memory import MemoryLink, connectInMemory
 from vortex.tuples import (
     Tuple,
     TupleField,
@@ -65,8 +51,22 @@ from vortex.tuples import (
 )
 
 if TYPE_CHECKING:
+    from vortex.handlers.model_handler import ModelHandler
+    from vortex.handlers.rpc import vortexRpc
+    from vortex.node.assets import VortexAssets
+    from vortex.node.peer import VortexPeer
+    from vortex.node.service import vortexApplication, vortexService
+    from vortex.node.vortex import Vortex
     from vortex.orm.crud_extension import OrmCrudExtension
     from vortex.orm.orm_crud_handler import OrmCrudHandler
+    from vortex.protocol.payload import Payload
+    from vortex.routing.delivery import Delivery
+    from vortex.routing.payload_endpoint import PayloadEndpoint
+    from vortex.routing.payload_io import PayloadIO
+    from vortex.routing.payload_response import PayloadResponse
+    from vortex.transports.http import VortexResource
+    from vortex.transports.http_site import VortexSite
+    from vortex.transports.memory import MemoryLink, connectInMemory
 
 __all__ = [
     "AccessDenied",
@@ -124,8 +124,24 @@ __all__ = [
 __version__ = "0.1.0"
 
 _ON_USE = {
+    "Delivery": "vortex.routing.delivery",
+    "MemoryLink": "vortex.transports.memory",
+    "ModelHandler": "vortex.handlers.model_handler",
     "OrmCrudExtension": "vortex.orm.crud_extension",
     "OrmCrudHandler": "vortex.orm.orm_crud_handler",
+    "Payload": "vortex.protocol.payload",
+    "PayloadEndpoint": "vortex.routing.payload_endpoint",
+    "PayloadIO": "vortex.routing.payload_io",
+    "PayloadResponse": "vortex.routing.payload_response",
+    "Vortex": "vortex.node.vortex",
+    "VortexAssets": "vortex.node.assets",
+    "VortexPeer": "vortex.node.peer",
+    "VortexResource": "vortex.transports.http",
+    "VortexSite": "vortex.transports.http_site",
+    "connectInMemory": "vortex.transports.memory",
+    "vortexApplication": "vortex.node.service",
+    "vortexRpc": "vortex.handlers.rpc",
+    "vortexService": "vortex.node.service",
 }
 
 
