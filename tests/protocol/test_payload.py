@@ -124,6 +124,21 @@ class TestOpening:
             assert payload.tuples
         assert first.value is second.value
 
+    def test_is_not_needed_to_see_the_tuples_as_json(self) -> None:
+        unknown = {"_ct": "rt", "_c": "nobody.Knows", "at": {"_ft": "datetime", "_fd": "2024-02-29"}}
+        payload = Payload.fromVortexMsg(received(unknown, 5))
+
+        assert payload.jsonTuples == [unknown, 5]
+        with pytest.raises(UnknownTupleType):
+            assert payload.tuples
+        assert Payload({}, [5]).jsonTuples == [{"_ft": "int", "_fd": 5}]
+
+    def test_shows_no_json_where_there_is_none(self) -> None:
+        bad = json.dumps({"_ct": "rpe", "filt": {"key": "k"}, "data": "no base64!"}).encode()
+
+        with pytest.raises(DecodeError, match="base64"):
+            assert Payload.fromVortexMsg(bad).jsonTuples
+
     def test_can_be_spared_by_giving_other_tuples(self) -> None:
         payload = Payload.fromVortexMsg(received("?", data="garbage"))
 

@@ -71,6 +71,10 @@ class Body:
             raise error.at(".tuples") from None
         return decoded
 
+    def jsonTuples(self, limits: Limits) -> list[Any]:
+        """The tuples as they came, none converted. Raises as `decodeTuples`, but for the tuples."""
+        return self._opened(limits)
+
     def holdsTuples(self, limits: Limits) -> bool:
         """Whether any tuple is in it; none is converted. Raises as `decodeTuples`, but for the tuples."""
         return bool(self._opened(limits))

@@ -119,6 +119,24 @@ class Payload:
         return self._body.holdsTuples(limits)
 
     @property
+    def jsonTuples(self) -> list[Any]:
+        """
+        What it carries as JSON has it, for those who have no classes for it: nothing is converted.
+
+        Of a payload that came in it is as its sender wrote it, see `vortex.tuples.convert`. It is shared:
+        change nothing in it.
+
+        Raises:
+            DecodeError: If the body that came in is none.
+            LimitExceeded: If it is too large or too deep.
+            EncodeError: If something in a payload of ours cannot travel.
+        """
+        if self._body is None:
+            tuples: list[Any] = toJsonable(self._tuples)
+            return tuples
+        return self._body.jsonTuples(_DEFAULTS if self._reading is None else self._reading.limits)
+
+    @property
     def encodedText(self) -> str | None:
         """The body as it came in, if it is still closed and came as a text: it can be sent on as it is."""
         return None if self._body is None else self._body.text
