@@ -38,15 +38,18 @@ CLOSING_TIME = 60.0
 
 class VortexHarness:
     """
+    Args:
+        clock: The time of all that is in here; None: a new one, which begins at 0.
+
     Attributes:
-        clock: The time of all that is in here; it begins at 0.
+        clock: That clock.
         network: What `connect` goes by; break its connections as you like.
 
     Close it at the end, or leave a ``with`` block: that tells what a test has left behind.
     """
 
-    def __init__(self) -> None:
-        self.clock = VirtualClock()
+    def __init__(self, clock: VirtualClock | None = None) -> None:
+        self.clock = clock or VirtualClock()
         self.network = MemoryNetwork(self.clock)
         self._nodes: list[Vortex] = []
         self._sites: dict[tuple[Vortex, str], IListeningPort | None] = {}
