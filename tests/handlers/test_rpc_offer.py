@@ -11,6 +11,7 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.logger import capturedLogs
+from twisted.python.failure import Failure
 
 from tests.handlers.rpc_functions import NAME, Counter, Nodes, add, gate, later, laterInACoroutine, repeat
 from tests.routing.peers import FakePeer, came
@@ -440,15 +441,16 @@ class TestPriority:
             yield arrived
 
     def test_of_an_answer_lets_it_overtake_what_waits(self, nodes: Nodes, arrived: list[Any]) -> None:
+        def refused(failure: Failure) -> None:
+            arrived.append(failure.value.code)
+
         add.start(vortex=nodes.server)
         nodes.link.pause()
         for number in range(3):
             nodes.server.send(Payload({"key": "news", "id": number}))
         for number in (2, 1):
             add.on(nodes.caller)(number).addCallback(lambda result: arrived.append(f"answer {result}"))
-        nodes.caller.request(add._payload((), {})).addErrback(
-            lambda failure: arrived.append(failure.value.code)
-        )
+        nodes.caller.request(add._payload((), {})).addErrback(refused)
         nodes.settle()
         assert arrived == []
 

@@ -164,6 +164,15 @@ class TestReply:
 
         assert ada.sent == []
 
+    def test_has_the_priority_that_it_is_given(self, ada: FakePeer) -> None:
+        delivered(ada).reply([Job()])
+        delivered(ada).reply([Job()], priority=10)
+        delivered(ada).fail(Rejected("no"))
+        delivered(ada).fail(Rejected("no"), priority=20)
+        delivered(ada).fail(ValueError("no"), priority=30)
+
+        assert ada.priorities == [100, 10, 100, 20, 30]
+
     def test_more_than_once_sends_more_than_one_message(self, ada: FakePeer) -> None:
         delivery = delivered(ada)
 

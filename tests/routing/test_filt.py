@@ -215,7 +215,14 @@ class TestWhyNot:
 
 class TestWatchFilt:
     def test_is_without_what_belongs_to_one_message(self) -> None:
-        filt = {"key": "jobs", "id": 5, MESSAGE_ID: "1", "rapuiServerEcho": True, 7: "seven"}
+        filt = {
+            "key": "jobs",
+            "id": 5,
+            MESSAGE_ID: "1",
+            "rapuiServerEcho": True,
+            "rapuiClientEcho": 1,
+            7: "seven",
+        }
 
         assert watchFilt(filt) == {"key": "jobs", "id": 5, 7: "seven"}
         assert MESSAGE_ID in filt

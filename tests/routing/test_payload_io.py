@@ -701,14 +701,19 @@ class TestAccess:
         assert ada.results == ["access-denied: staff only"]
 
 
-class TestTheServerEcho:
-    def test_sends_a_message_straight_back_and_dispatches_it(
-        self, node: Vortex, endpoints: Endpoints, ada: FakePeer
+class TestTheEcho:
+    @pytest.mark.parametrize(
+        "keys", [("rapuiServerEcho",), ("rapuiClientEcho",), ("rapuiServerEcho", "rapuiClientEcho")]
+    )
+    @pytest.mark.parametrize("value", [True, None])
+    def test_sends_a_message_straight_back_once_and_dispatches_it(
+        self, node: Vortex, endpoints: Endpoints, ada: FakePeer, keys: tuple[str, ...], value: Any
     ) -> None:
         seen: list[tuple[dict[str, Any], int]] = []
         endpoints.add("notes", lambda payload, _: seen.append((payload.filt, payload.tuples[0].id)))
 
-        assert node.payloadIO.route(came(ECHO, [JOB]), ada) == 1
+        filt = {**REQUEST, **dict.fromkeys(keys, value)}
+        assert node.payloadIO.route(came(filt, [JOB]), ada) == 1
 
         (echo,) = ada.sent
         assert echo["filt"] == REQUEST
@@ -737,13 +742,31 @@ class TestTheServerEcho:
         assert echo["replyFilt"] == {"key": "elsewhere"}
         assert echo["tuples"] == [JOB]
 
-    @pytest.mark.parametrize("parts", [{"_isReply": True}, {"result": True}])
+    @pytest.mark.parametrize("key", ["rapuiServerEcho", "rapuiClientEcho"])
+    @pytest.mark.parametrize(
+        ("filt", "parts"),
+        [
+            ({}, {"_isReply": True}),
+            ({}, {"result": True}),
+            ({"PayloadResponse.messageId": "node-uuid:1"}, {}),
+        ],
+        ids=["marked", "a result", "to one of ours"],
+    )
     def test_of_a_reply_is_not_sent(
-        self, node: Vortex, endpoints: Endpoints, ada: FakePeer, parts: dict[str, Any]
+        self,
+        node: Vortex,
+        endpoints: Endpoints,
+        ada: FakePeer,
+        key: str,
+        filt: dict[str, Any],
+        parts: dict[str, Any],
     ) -> None:
-        endpoints.add("notes")
+        seen: list[dict[str, Any]] = []
+        endpoints.add("notes", lambda payload, _: seen.append(payload.filt))
 
-        assert node.payloadIO.route(came(ECHO, **parts), ada) == 1
+        assert node.payloadIO.route(came({**REQUEST, **filt, key: True}, **parts), ada) == 1
+
+        assert seen == [{**REQUEST, **filt}]
         assert ada.sent == []
 
     def test_of_what_cannot_be_sent_is_none(self, node: Vortex, endpoints: Endpoints, ada: FakePeer) -> None:
@@ -827,6 +850,15 @@ class TestEndpoints:
         assert node.payloadIO.endpoints == tuple(made)
         made[4].shutdown()
         assert node.payloadIO.endpoints == tuple(made[:4] + made[5:])
+
+    def test_are_found_by_what_a_message_would_be(self, node: Vortex, endpoints: Endpoints) -> None:
+        made = [endpoints.add(f"{number}", filt={"key": "jobs", "id": number % 2}) for number in range(4)]
+        all_ = endpoints.add("all")
+
+        assert node.payloadIO.matching({"key": "jobs", "id": 1, "x": 5}) == [made[1], made[3], all_]
+        made[1].shutdown()
+        assert node.payloadIO.matching({"key": "jobs", "id": 1}) == [made[3], all_]
+        assert node.payloadIO.matching({"key": "people"}) == []
 
     def test_are_counted_in_words(self, node: Vortex, endpoints: Endpoints) -> None:
         endpoints.add("one")

@@ -254,8 +254,11 @@ class TestAnAnswer:
         with pytest.raises(DecodeError):
             _ = answer.tuples
 
-    def test_may_be_an_echo(self, client: Vortex, server: Server, link: MemoryLink, clock: Clock) -> None:
-        response = PayloadResponse(Payload({**KEY, "rapuiServerEcho": True}, [Job(id=1)]), client)
+    @pytest.mark.parametrize("key", ["rapuiServerEcho", "rapuiClientEcho"])
+    def test_may_be_an_echo(
+        self, client: Vortex, server: Server, link: MemoryLink, clock: Clock, key: str
+    ) -> None:
+        response = PayloadResponse(Payload({**KEY, key: True}, [Job(id=1)]), client)
         settle(clock)
 
         assert [job.id for job in resultOf(response).tuples] == [1]
@@ -522,6 +525,85 @@ class TestThePeer:
     def test_is_named_in_one_way(self, client: Vortex, link: MemoryLink, clock: Clock) -> None:
         with pytest.raises(ValueError, match="ask a name or a uuid, not both"):
             resultOf(ask(client, clock, toName="server", toUuid="x"))
+        (peer,) = client.peers
+        also: dict[str, Any]
+        for also in ({"toName": "server"}, {"toUuid": "x"}):
+            with pytest.raises(ValueError, match="ask a peer, or a name or a uuid, not both"):
+                resultOf(ask(client, clock, peer=peer, **also))
+
+
+class TestAPeerThatIsAsked:
+    """By its own `request`."""
+
+    @pytest.fixture
+    def twin(self, client: Vortex, link: MemoryLink, clock: Clock) -> Server:
+        """Another server under the same name and uuid."""
+        (peer,) = client.peers
+        twin = Server("server", clock, uuid=peer.uuid)
+        connectInMemory(client, twin.vortex)
+        settle(clock)
+        return twin
+
+    def test_is_asked_alone_among_its_likes(
+        self, client: Vortex, server: Server, twin: Server, clock: Clock
+    ) -> None:
+        responses = [peer.request(Payload({**KEY, "id": index})) for index, peer in enumerate(client.peers)]
+        settle(clock)
+
+        assert [[each.filt["id"] for each in asked.asked] for asked in (server, twin)] == [[0], [1]]
+        for index, asked in enumerate((server, twin)):
+            asked.asked[0].reply([Job(id=index)])
+        settle(clock)
+        assert [resultOf(response).tuples[0].id for response in responses] == [0, 1]
+
+    def test_is_not_answered_for_by_another(
+        self, client: Vortex, server: Server, twin: Server, clock: Clock
+    ) -> None:
+        response = client.peers[0].request(Payload(KEY))
+        settle(clock)
+
+        forge(twin, clock, server.asked[0].filt, tuples=[Job(id=666)])
+        forge(twin, clock, server.asked[0].filt, "rejected: no")
+        assert not response.called
+
+        server.asked[0].reply([Job(id=1)])
+        settle(clock)
+        assert [job.id for job in resultOf(response).tuples] == [1]
+
+    def test_may_answer_with_an_error(
+        self, client: Vortex, server: Server, link: MemoryLink, clock: Clock
+    ) -> None:
+        response = client.peers[0].request(Payload(KEY))
+        settle(clock)
+
+        server.asked[0].reply(result="out-of-stock: none left")
+        settle(clock)
+
+        with pytest.raises(RemoteError, match="none left") as caught:
+            resultOf(response)
+        assert caught.value.code == "out-of-stock"
+
+    def test_may_take_so_long(self, client: Vortex, server: Server, link: MemoryLink, clock: Clock) -> None:
+        (peer,) = client.peers
+        responses = [peer.request(Payload(KEY)), peer.request(Payload(KEY), timeout=5)]
+        settle(clock)
+
+        clock.advance(5)
+        assert [response.called for response in responses] == [False, True]
+        clock.advance(25)
+
+        for response in responses:
+            with pytest.raises(RequestTimeout):
+                resultOf(response)
+
+    def test_is_there(self, client: Vortex, server: Server, twin: Server, clock: Clock) -> None:
+        peer = client.peers[0]
+        peer.close()
+        settle(clock)
+
+        with pytest.raises(NotConnected, match="the peer 'server' is not connected any more"):
+            resultOf(peer.request(Payload(KEY)))
+        assert twin.asked == []
 
 
 class TestWhatIsAsked:

@@ -192,3 +192,19 @@ class TestTwoNodes:
         pair.toB.send(Payload({**FILT, "rapuiServerEcho": True}, ["news"]))
 
         assert pair.run() == (4 if callable_ is answersTwice else 3)
+
+    def test_fall_silent_after_an_echo_of_a_client(self, form: Form, callable_: Any) -> None:
+        pair = Pair(form, callable_)
+
+        pair.toB.send(Payload({**FILT, "rapuiClientEcho": True}, ["news"]))
+
+        assert pair.run() == (4 if callable_ is answersTwice else 3)
+
+    def test_fall_silent_after_a_request_for_both_echos(self, form: Form, callable_: Any) -> None:
+        pair = Pair(form, callable_)
+        filt = {**FILT, "rapuiServerEcho": True, "rapuiClientEcho": True}
+
+        response = PayloadResponse(Payload(filt, ["a question"]), pair.a, timeout=None)
+
+        assert pair.run() == (4 if callable_ is answersTwice else 3)
+        assert response.called
