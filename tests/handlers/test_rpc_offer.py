@@ -442,7 +442,7 @@ class TestPriority:
 
     def test_of_an_answer_lets_it_overtake_what_waits(self, nodes: Nodes, arrived: list[Any]) -> None:
         def refused(failure: Failure) -> None:
-            arrived.append(failure.value.code)
+            arrived.append(failure.check(RemoteError) and str(failure.value)[:16])
 
         add.start(vortex=nodes.server)
         nodes.link.pause()
@@ -457,7 +457,7 @@ class TestPriority:
         nodes.link.pause(False)
         nodes.settle()
 
-        assert arrived == ["answer 2", "answer 1", "bad-arguments", 0, 1, 2]
+        assert arrived == ["answer 2", "answer 1", "add(a: int, b: i", 0, 1, 2]
 
     def test_of_a_reply_is_what_the_endpoint_says(self, nodes: Nodes, arrived: list[Any]) -> None:
         def answer(payload: Payload, delivery: Delivery) -> None:

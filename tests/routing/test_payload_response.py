@@ -526,8 +526,8 @@ class TestThePeer:
         with pytest.raises(ValueError, match="ask a name or a uuid, not both"):
             resultOf(ask(client, clock, toName="server", toUuid="x"))
         (peer,) = client.peers
-        also: dict[str, Any]
-        for also in ({"toName": "server"}, {"toUuid": "x"}):
+        others: list[dict[str, Any]] = [{"toName": "server"}, {"toUuid": "x"}]
+        for also in others:
             with pytest.raises(ValueError, match="ask a peer, or a name or a uuid, not both"):
                 resultOf(ask(client, clock, peer=peer, **also))
 
