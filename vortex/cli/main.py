@@ -8,9 +8,11 @@ work is in a module of its own, which is imported when it is asked for.
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 
 import vortex
+from vortex.cli.command_line import addCommands, runCommand
 
 __all__ = ["main"]
 
@@ -26,7 +28,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Raises:
         SystemExit: With a line for the person who typed this, where something is wrong.
     """
-    options = _parser().parse_args(arguments)
+    options = _parsed(sys.argv[1:] if arguments is None else list(arguments))
+    try:
+        if options.command != "demo":
+            return runCommand(options)
+    except KeyboardInterrupt:  # before the reactor took over
+        return 130
     try:
         from vortex.cli.demo import demo
     except ModuleNotFoundError as error:
@@ -43,7 +50,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parsed(arguments: list[str]) -> argparse.Namespace:
+    """The options; those of `vortex.cli.command_line` may stand before, between and behind the rest."""
+    parser, commands = _parsers()
+    if arguments and (command := commands.get(arguments[0])) is not None:
+        return command.parse_intermixed_args(arguments[1:], argparse.Namespace(command=arguments[0]))
+    return parser.parse_args(arguments)
+
+
+def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+    """The parser, and those that take what stands behind a command."""
     parser = argparse.ArgumentParser(
         prog="vortex", description="Live data between Twisted servers, browsers and each other."
     )
@@ -79,7 +95,7 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="let in everybody who gets here, also through a proxy on this machine",
     )
-    return parser
+    return parser, addCommands(commands)
 
 
 def _port(text: str) -> int:
