@@ -125,11 +125,11 @@ class RemoteFunction(Generic[P, R]):
     On the node that offers it a call simply runs it: nothing travels, no time is set, and what it raises is
     raised as it is. A method may be called by its class or by any object: the object that offers it runs it.
 
-    Calls raise:
-        TypeError: The function does not take these arguments.
-        NoVortex: No node is named, and there is no live one, or more than one.
+    Raises:
+        TypeError: By a call: the function does not take these arguments.
+        NoVortex: By a call: no node is named, and there is no live one, or more than one.
 
-    Calls fail with:
+    Fails with:
         RemoteError: The function has refused or failed, or does not take these arguments where it is run
             ("bad-arguments").
         NotConnected: There is no peer of that name, or more than one.
