@@ -40,6 +40,9 @@ class Output:
         asTravelling: Whether JSON shows values as they travel, with their types.
         environment: The process's.
         now: Tells the time of day.
+
+    Attributes:
+        out: As given.
     """
 
     def __init__(
@@ -54,7 +57,7 @@ class Output:
         environment: Mapping[str, str] = os.environ,
         now: Callable[[], datetime] = lambda: datetime.now().astimezone(),
     ) -> None:
-        self._out = out
+        self.out = out
         self._err = err
         self._command = command
         self._isTerminal = out.isatty()
@@ -117,13 +120,13 @@ class Output:
         return list(tableLines(plain(payload.jsonTuples), columns, inColour=self._inColour))
 
     def _json(self, value: Any) -> str:
-        isUnicode = (self._out.encoding or "utf-8").lower().replace("-", "").startswith("utf")
+        isUnicode = (self.out.encoding or "utf-8").lower().replace("-", "").startswith("utf")
         return harmlessJson(json.dumps(value, ensure_ascii=not isUnicode))
 
     def _write(self, lines: list[str]) -> None:
         try:
-            self._out.write("".join(f"{line}\n" for line in lines))
-            self._out.flush()
+            self.out.write("".join(f"{line}\n" for line in lines))
+            self.out.flush()
         except BrokenPipeError:
             self._letGo()
             raise OutputClosed from None
@@ -137,7 +140,7 @@ class Output:
     def _letGo(self) -> None:
         """What is left in the stream's buffer goes nowhere; Python would try to write it at its end."""
         with contextlib.suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), self._out.fileno())
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self.out.fileno())
 
 
 def _same(value: Any) -> Any:

@@ -46,6 +46,7 @@ def tableLines(tuples: Iterable[Any], columns: int | None, *, inColour: bool) ->
 
 def _table(rows: Sequence[dict[str, Any]], columns: int | None, *, inColour: bool) -> Iterator[str]:
     fields = list(dict.fromkeys(name for row in rows for name in row if name != TYPE))
+    fields.sort(key=lambda name: name != "id")  # who it is comes first; the others stay as they came
     if not fields:
         return
     grid = [[harmless(name) for name in fields]]

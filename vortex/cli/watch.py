@@ -10,6 +10,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
+from vortex.cli.closed_output import watchingOutput
 from vortex.cli.exit_codes import Ended, endedBy
 from vortex.cli.line import Target, finalEnd, whenOpen
 from vortex.cli.output import Output, OutputClosed
@@ -75,7 +76,8 @@ class _Watch:
             stop = connection.onStateChange(self._changed)
             try:
                 self._changed(connection.state, connection)
-                await self._ended
+                with watchingOutput(self._vortex.clock, self._output.out, lambda: self._end(OutputClosed())):
+                    await self._ended
             finally:
                 stop()
 
