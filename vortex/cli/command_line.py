@@ -1,23 +1,17 @@
 """
-Command line: the arguments of ``vortex send``, ``vortex watch`` and ``vortex rpc``, and what runs for them.
+Command line: the arguments of ``vortex send``, ``vortex watch`` and ``vortex rpc``.
+
+Nothing of Vortex is imported for them: so ``--help`` and mistakes are told at once.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
-import sys
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from vortex.cli.exit_codes import Ended, ExitCode
-from vortex.cli.line import Target
-from vortex.cli.output import Output
-from vortex.cli.typed import callOf, filtOf, payloadOf, tupleOf, tuplesIn
-
-__all__ = ["addCommands", "runCommand"]
+__all__ = ["TOKEN", "addCommands"]
 
 SCHEMES = ("tcp", "tls", "unix", "ws", "wss", "http", "https")
 TOKEN = "VORTEX_TOKEN"
@@ -60,9 +54,7 @@ def addCommands(commands: Any) -> dict[str, argparse.ArgumentParser]:
     )
     send.add_argument("--payload", metavar="JSON", help='all of it: {"filt": {...}, "tuples": [...]}')
     send.add_argument("--request", action="store_true", help="wait for the answer, and print it")
-    send.add_argument(
-        "--priority", type=int, default=100, metavar="N", help="lower leaves first (default: 100)"
-    )
+    send.add_argument("--priority", type=int, metavar="N", help="lower leaves first (default: 100)")
 
     watch = add(
         "watch",
@@ -133,99 +125,6 @@ def _addConnection(parser: argparse.ArgumentParser) -> None:
         "in the environment, or a file, they cannot",
     )
     who.add_argument("--token-file", type=Path, metavar="PATH", help="a file that holds the token")
-
-
-def runCommand(options: argparse.Namespace) -> int:
-    """
-    Run the command that *options* tell of.
-
-    Returns:
-        The exit code.
-    """
-    output = Output(
-        options.command,
-        sys.stdout,
-        sys.stderr,
-        asTable=getattr(options, "asTable", False),
-        inColour=getattr(options, "inColour", True),
-        asTravelling=options.exact,
-    )
-    try:
-        command = _COMMANDS[options.command](options, output)
-    except Ended as end:
-        output.tell(str(end))
-        return end.code
-    from vortex.cli.running import run
-
-    return run(command, output, name=options.name)
-
-
-def _send(options: argparse.Namespace, output: Output) -> Any:
-    from vortex.cli.send import send
-
-    if options.payload is not None:
-        if options.items or options.tuples:
-            raise Ended(ExitCode.USAGE, "--payload has the filt and the tuples: give no others")
-        payload = payloadOf(options.payload)
-    else:
-        from vortex.protocol.payload import Payload
-
-        items = [item for item in options.items if item != "-"]
-        tuples = [tupleOf(text) for text in options.tuples]
-        filt = filtOf(items)
-        if len(items) < len(options.items):
-            tuples += tuplesIn(sys.stdin)
-        payload = Payload(filt, tuples or None)
-    _checkKey(payload.filt)
-    return partial(
-        send,
-        target=_target(options),
-        output=output,
-        payload=payload,
-        asRequest=options.request,
-        priority=options.priority,
-    )
-
-
-def _watch(options: argparse.Namespace, output: Output) -> Any:
-    from vortex.cli.watch import watch
-
-    filt = filtOf(options.items)
-    _checkKey(filt)
-    return partial(
-        watch, target=_target(options), output=output, filt=filt, isAsking=options.load, count=options.count
-    )
-
-
-def _rpc(options: argparse.Namespace, output: Output) -> Any:
-    from vortex.cli.rpc_command import call
-
-    args, kwargs = callOf(options.items)
-    return partial(
-        call, target=_target(options), output=output, function=options.function, args=args, kwargs=kwargs
-    )
-
-
-_COMMANDS: dict[str, Callable[[argparse.Namespace, Output], Any]] = {
-    "send": _send,
-    "watch": _watch,
-    "rpc": _rpc,
-}
-
-
-def _checkKey(filt: dict[Any, Any]) -> None:
-    if "key" not in filt or isinstance(filt["key"], dict):
-        raise Ended(ExitCode.USAGE, "a filt needs a key, which says who it is for, as in key=jobs")
-
-
-def _target(options: argparse.Namespace) -> Target:
-    token = options.token or os.environ.get(TOKEN)
-    if options.token_file is not None:
-        try:
-            token = options.token_file.read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise Ended(ExitCode.USAGE, f"the token's file cannot be read: {error}") from None
-    return Target(options.url, options.timeout, token or None)
 
 
 def _url(text: str) -> str:

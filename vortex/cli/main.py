@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 
 import vortex
-from vortex.cli.command_line import addCommands, runCommand
+from vortex.cli.command_line import addCommands
 
 __all__ = ["main"]
 
@@ -30,10 +30,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = _parsed(sys.argv[1:] if arguments is None else list(arguments))
     try:
-        if options.command != "demo":
-            return runCommand(options)
+        return _demo(options) if options.command == "demo" else _runCommand(options)
     except KeyboardInterrupt:  # before the reactor took over
         return 130
+
+
+def _demo(options: argparse.Namespace) -> int:
     try:
         from vortex.cli.demo import demo
     except ModuleNotFoundError as error:
@@ -42,12 +44,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         raise SystemExit(
             "vortex demo keeps its jobs in a database and needs SQLAlchemy: pip install 'txvortex[orm]'"
         ) from None
-    try:
-        return demo(
-            port=options.port, host=options.host, database=options.database, anonymous=options.anonymous
-        )
-    except KeyboardInterrupt:  # before the reactor took over
-        return 130
+    return demo(port=options.port, host=options.host, database=options.database, anonymous=options.anonymous)
+
+
+def _runCommand(options: argparse.Namespace) -> int:
+    from vortex.cli.commands import runCommand
+
+    return runCommand(options)
 
 
 def _parsed(arguments: list[str]) -> argparse.Namespace:
