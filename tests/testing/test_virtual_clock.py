@@ -63,6 +63,17 @@ class TestAdvance:
         with pytest.raises(ValueError, match="forward only, got -1 seconds"):
             VirtualClock().advance(-1)
 
+    def test_one_call_at_a_time(self) -> None:
+        clock = VirtualClock()
+        seen: list[str] = []
+        clock.callLater(0, seen.append, "first")
+        clock.callLater(0, seen.append, "second")
+        clock.callLater(1, seen.append, "later")
+
+        assert [clock.step(), list(seen)] == [True, ["first"]]
+        assert [clock.step(), clock.step(), list(seen)] == [True, False, ["first", "second"]]
+        assert clock.seconds() == 0
+
     def test_names_the_call_of_a_moment_without_an_end(self) -> None:
         clock = VirtualClock()
 

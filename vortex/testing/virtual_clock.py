@@ -41,15 +41,26 @@ class VirtualClock(Clock):
                     f"{describeCall(self.calls[0])}"
                 )
             self.rightNow = due
-            call = self.calls.pop(0)
-            call.called = 1
-            call.func(*call.args, **call.kw)
-            self._sortCalls()
+            self._makeFirst()
         self.rightNow = max(self.rightNow, end)
 
     def settle(self) -> None:
         """Make all calls that are due now, and those that they ask for at once; no time passes."""
         self.advance(0)
+
+    def step(self) -> bool:
+        """Make one call that is due now, the first; returns False if none is."""
+        self._sortCalls()
+        isDue = bool(self.calls) and self.calls[0].getTime() <= self.rightNow
+        if isDue:
+            self._makeFirst()
+        return isDue
+
+    def _makeFirst(self) -> None:
+        call = self.calls.pop(0)
+        call.called = 1
+        call.func(*call.args, **call.kw)
+        self._sortCalls()
 
 
 def describeCall(call: IDelayedCall) -> str:
