@@ -31,7 +31,9 @@ from vortex.protocol.backoff import Backoff
 from vortex.protocol.payload import Payload
 from vortex.routing.ports import Peer
 from vortex.transports.dial import Dialled
+from vortex.transports.post_client import dialPost
 from vortex.transports.stream import dialStream
+from vortex.transports.websocket_client import dialWebSocket
 
 if TYPE_CHECKING:
     from vortex.node.vortex import Vortex
@@ -213,17 +215,31 @@ class VortexConnection(Service):
             self._dialled = self._dial()
 
     def _dial(self) -> Dialled:
-        parts = urlsplit(self.url)
+        scheme = urlsplit(self.url).scheme
+        if scheme in ("ws", "wss"):
+            return dialWebSocket(
+                self._vortex, self.url, self._endpointOf(self.url), self, headers=self._allHeaders()
+            )
+        if scheme in ("http", "https"):
+            return dialPost(self._vortex, self.url, self._endpointOf, self, headers=self._allHeaders())
+        return dialStream(self._vortex, self._endpointOf(self.url), self, kind=scheme, where=self.url)
+
+    def _allHeaders(self) -> dict[str, str]:
+        token = self._token() if callable(self._token) else self._token
+        bearer = {} if token is None else {"Authorization": f"Bearer {token}"}
+        return {**self._headers, **bearer}
+
+    def _endpointOf(self, url: str) -> IStreamClientEndpoint:
+        """What to connect by for *url*."""
+        if self._endpoint is not None:
+            return self._endpoint
+        parts = urlsplit(url)
         reactor: Any = self._vortex.clock
-        endpoint = self._endpoint
-        if endpoint is None:
-            if parts.scheme == "unix":
-                endpoint = UNIXClientEndpoint(reactor, parts.path)
-            else:
-                assert parts.hostname is not None
-                assert parts.port is not None
-                endpoint = HostnameEndpoint(reactor, parts.hostname, parts.port)
-        return dialStream(self._vortex, endpoint, self, kind=parts.scheme, where=self.url)
+        if parts.scheme == "unix":
+            return UNIXClientEndpoint(reactor, parts.path)
+        assert parts.hostname is not None
+        port = parts.port or {"http": 80, "ws": 80, "https": 443, "wss": 443}[parts.scheme]
+        return HostnameEndpoint(reactor, parts.hostname, port)
 
     def _gone(self) -> None:
         self._vortex.connections.discard(self)

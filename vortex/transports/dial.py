@@ -7,21 +7,25 @@ Each transport has a function that dials; all of them call the same two methods 
 from __future__ import annotations
 
 from typing import Protocol
+from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from twisted.internet import error as errors
 from twisted.python.failure import Failure
 
 from vortex.errors import (
+    AccessDenied,
     CertificateRefused,
     ConnectionLost,
     ConnectionRefused,
     NameNotFound,
     NotConnected,
+    Unauthenticated,
     VortexError,
 )
+from vortex.protocol.codes import CloseCode
 from vortex.routing.ports import Peer
 
-__all__ = ["Dialled", "LinkWatcher", "cannotConnect"]
+__all__ = ["Dialled", "LinkWatcher", "cannotConnect", "endOfSession", "httpError", "withIdentity"]
 
 
 class LinkWatcher(Protocol):
@@ -68,6 +72,31 @@ def cannotConnect(failure: Failure, where: str) -> VortexError:
     if _isOfCertificate(failure):
         return CertificateRefused(f"{where}: the certificate is not accepted: {failure.getErrorMessage()}")
     return ConnectionLost(f"{where}: {failure.getErrorMessage()}")
+
+
+def endOfSession(code: str, reason: str, where: str) -> VortexError | None:
+    """What to tell of a link whose session ended so; None: the words in which its connection ended."""
+    if code == CloseCode.LOST.value:
+        return None
+    if code == CloseCode.REFUSED.value:
+        return AccessDenied(f"{where}: {reason}")
+    return ConnectionLost(f"{where}: {reason}")
+
+
+def httpError(status: int, text: str, where: str) -> VortexError:
+    """What to tell of an HTTP answer that is no vortex; *text* is the server's, or about it."""
+    if status == 401:
+        return Unauthenticated(f"{where}: {text}")
+    if status == 403:
+        return AccessDenied(f"{where}: {text}")
+    return NotConnected(f"{where}: expected a vortex, got HTTP status {status}: {text}")
+
+
+def withIdentity(url: str, uuid: str, name: str) -> str:
+    """*url* with who we are in its query."""
+    parts = urlsplit(url)
+    query = urlencode({"vortexUuid": uuid, "vortexName": name})
+    return urlunsplit(parts._replace(query=f"{parts.query}&{query}" if parts.query else query, fragment=""))
 
 
 def _isOfCertificate(failure: Failure) -> bool:

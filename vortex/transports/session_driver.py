@@ -86,12 +86,21 @@ class SessionDriver:
         return self._session.queued
 
     def whenDrained(self) -> Deferred[None]:
-        """Fires when nothing waits to be written any more, or when the session is over."""
-        if not self._session.queued:
+        """
+        Fires when nothing waits to be written any more, or when the session is over.
+
+        A transport that is full has not written yet what it took.
+        """
+        if self._isDrained:
             return succeed(None)
         waiter: Deferred[None] = Deferred()
         self._drained.append(waiter)
         return waiter
+
+    @property
+    def _isDrained(self) -> bool:
+        isFull = self._transport is not None and self._transport.paused
+        return not self._session.queued and not isFull
 
     # ---- the transport's side
 
@@ -204,7 +213,7 @@ class SessionDriver:
                 self._write()
         finally:
             self._pumping = False
-        if self._drained and not self._session.queued:
+        if self._drained and self._isDrained:
             waiters, self._drained = self._drained, []
             for waiter in waiters:
                 waiter.callback(None)

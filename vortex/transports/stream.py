@@ -17,14 +17,14 @@ from twisted.python.failure import Failure
 
 from vortex.access.principal import Credentials, Principal, UnixCredentials
 from vortex.clocks import DelayedCall
-from vortex.errors import AccessDenied, ConnectionLost, LimitExceeded, NotConnected, VortexError, errorText
+from vortex.errors import AccessDenied, LimitExceeded, NotConnected, VortexError, errorText
 from vortex.protocol.codes import CloseCode
 from vortex.protocol.envelope import Form, Message
 from vortex.protocol.framing import DotDecoder, Framing
 from vortex.protocol.payload import Payload
 from vortex.protocol.vortexpy_session import VortexPySession
 from vortex.transports.backpressure import DrivenProducer
-from vortex.transports.dial import LinkWatcher, cannotConnect
+from vortex.transports.dial import LinkWatcher, cannotConnect, endOfSession
 from vortex.transports.session_driver import SessionDriver
 from vortex.transports.transport import LinkHost
 
@@ -206,10 +206,7 @@ class _Dialling:
             self.stream.end(CloseCode.NORMAL, reason)
 
     def sessionEnded(self, code: str, reason: str) -> None:
-        if code == CloseCode.REFUSED.value:
-            self._error = AccessDenied(f"{self._where}: {reason}")
-        elif code != CloseCode.LOST.value:
-            self._error = ConnectionLost(f"{self._where}: {reason}")
+        self._error = endOfSession(code, reason, self._where)
 
     def connectionLost(self, reason: Failure) -> None:
         self.watcher.linkEnded(self._error or cannotConnect(reason, self._where))
