@@ -20,6 +20,7 @@ from vortex.protocol.payload import Payload
 from vortex.routing.delivery import Delivery
 from vortex.routing.payload_endpoint import PayloadEndpoint
 from vortex.routing.ports import theNode
+from vortex.testing import RecordingEndpoint, VortexHarness
 from vortex.transports.memory import MemoryLink, connectInMemory
 
 
@@ -124,24 +125,27 @@ class TestPeers:
 
 
 class TestSending:
-    def test_reaches_a_name_a_uuid_or_everybody(self, a: Vortex, clock: Clock) -> None:
-        others = [Vortex(name, uuid=f"uuid-{n}", reactor=clock) for n, name in enumerate(("x", "x", "y"))]
-        recorders = [Recorder(other) for other in others]
-        for other in others:
-            connectInMemory(a, other)
-        settle(clock)
+    def test_reaches_a_name_a_uuid_or_everybody(self, vortexHarness: VortexHarness) -> None:
+        a = vortexHarness.node("a")
+        recorders = []
+        for number, name in enumerate(("x", "x", "y")):
+            other = vortexHarness.node(name, uuid=f"uuid-{number}")
+            recorders.append(RecordingEndpoint({"key": "k"}, other))
+            vortexHarness.link(a, other)
 
         counts = [
-            resultOf(a.send(Payload({"key": "k"}))),
-            resultOf(a.send(Payload({"key": "k"}), toName="x")),
-            resultOf(a.send(Payload({"key": "k"}), toUuid="uuid-2")),
-            resultOf(a.send(Payload({"key": "k"}), toName="nobody")),
-            resultOf(a.peers[0].send(Payload({"key": "k"}))),
+            vortexHarness.resultOf(sent)
+            for sent in (
+                a.send(Payload({"key": "k"})),
+                a.send(Payload({"key": "k"}), toName="x"),
+                a.send(Payload({"key": "k"}), toUuid="uuid-2"),
+                a.send(Payload({"key": "k"}), toName="nobody"),
+                a.peers[0].send(Payload({"key": "k"})),
+            )
         ]
-        settle(clock)
 
         assert counts == [3, 2, 1, 0, 1]
-        assert [len(recorder.got) for recorder in recorders] == [3, 2, 2]
+        assert [len(recorder.payloads) for recorder in recorders] == [3, 2, 2]
 
     def test_keeps_order(self, a: Vortex, b: Vortex, link: MemoryLink, clock: Clock) -> None:
         recorder = Recorder(b)
@@ -249,14 +253,16 @@ class TestRequests:
 
         assert resultOf(answer).check(ConnectionLost)
 
-    def test_needs_exactly_one_to_ask(self, a: Vortex, clock: Clock) -> None:
-        assert resultOf(a.request(Payload({"key": "k"}))).check(NotConnected)
+    def test_needs_exactly_one_to_ask(self, vortexHarness: VortexHarness) -> None:
+        a = vortexHarness.node("a")
+        with pytest.raises(NotConnected):
+            vortexHarness.resultOf(a.request(Payload({"key": "k"})))
 
         for uuid in ("1", "2"):
-            connectInMemory(a, Vortex("x", uuid=uuid, reactor=clock))
-        settle(clock)
+            vortexHarness.link(a, vortexHarness.node("x", uuid=uuid))
 
-        assert resultOf(a.request(Payload({"key": "k"}), toName="x")).check(NotConnected)
+        with pytest.raises(NotConnected):
+            vortexHarness.resultOf(a.request(Payload({"key": "k"}), toName="x"))
 
 
 class TestReplies:
@@ -342,21 +348,19 @@ class TestShutdown:
 
 
 class TestBounds:
-    def test_a_peer_that_does_not_read_goes_and_the_process_stays(self, b: Vortex, clock: Clock) -> None:
-        a = Vortex("a", reactor=clock, limits=Limits(maxOutboxBytes=10_000))
-        link = connectInMemory(a, b)
-        healthy = Vortex("healthy", reactor=clock)
-        connectInMemory(a, healthy)
-        settle(clock)
-        recorder = Recorder(healthy)
-        link.pause()
+    def test_a_peer_that_does_not_read_goes_and_the_process_stays(self, vortexHarness: VortexHarness) -> None:
+        a = vortexHarness.node("a", limits=Limits(maxOutboxBytes=10_000))
+        healthy = vortexHarness.node("healthy")
+        vortexHarness.link(a, vortexHarness.node("b")).pause()
+        vortexHarness.link(a, healthy)
+        recorder = RecordingEndpoint({"key": "k"}, healthy)
 
         for number in range(100):
             a.send(Payload({"key": "k", "pad": "x" * 1000}, [str(number)]))
-        settle(clock, 300)
+        vortexHarness.settle()
 
         assert [peer.name for peer in a.peers] == ["healthy"]
-        assert len(recorder.got) == 100
+        assert recorder.tuples == [str(number) for number in range(100)]
         assert a.counters["overflow"] == 1
 
     def test_a_peer_is_one_of_a_kind(self, a: Vortex, b: Vortex, clock: Clock) -> None:
