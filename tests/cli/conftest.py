@@ -1,7 +1,8 @@
-"""What the tests of the demo share."""
+"""What the tests of the commands share."""
 
 from __future__ import annotations
 
 from tests.cli.demo_on_a_clock import demo
+from tests.cli.stage import stage
 
-__all__ = ["demo"]
+__all__ = ["demo", "stage"]
