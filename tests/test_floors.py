@@ -43,7 +43,7 @@ FROM_OUTSIDE = {
 """What each floor may import besides the standard library; a floor may also use what those below it may."""
 
 ONE_PLACE = {
-    "autobahn": "transports/websocket.py",
+    "autobahn": "transports/websocket",
     "txredisapi": "backplane/redis.py",
     "jwt": "access/jwt.py",
     "cryptography": "access/jwt.py",

@@ -232,7 +232,7 @@ class _Post(Protocol):
         if self._response is None:
             self._asked.cancel()
         elif self.transport is not None:
-            self.transport.abortConnection()
+            self.transport.loseConnection()
 
     def _headCame(self, response: IResponse) -> None:
         self._response = response
