@@ -20,10 +20,20 @@ export function utf8(bytes: Uint8Array): string {
 /** @throws DecodeError if *text* is no JSON. */
 export function parseJson(text: string): unknown {
   try {
-    return JSON.parse(/\d{16}|NaN|Infinity/.test(text) ? tagged(text) : text)
+    return parsed(text)
   } catch (error) {
     throw new DecodeError(`expected JSON: ${String(error)}`)
   }
+}
+
+function parsed(text: string): unknown {
+  if (!/\d{16}/.test(text))
+    try {
+      return JSON.parse(text)
+    } catch {
+      // It has NaN or Infinity in it, or is no JSON. That is not looked for first: texts are long, and few have it.
+    }
+  return JSON.parse(tagged(text))
 }
 
 function tagged(text: string): string {
