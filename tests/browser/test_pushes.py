@@ -137,3 +137,41 @@ class TestPush:
         rows = [[row["id"], row["title"], row["status"], "", ""] for row in reversed(demo.rows())]
         assert shown == rows
         assert sum(row[1].startswith("Changed") for row in rows) == 10
+
+
+class TestRowsOutOfView:
+    """A frame's price goes by the number of all rows, so few are drawn where nobody looks."""
+
+    def test_are_drawn_less_often(self, page: Page, writer: Writer) -> None:
+        page.evaluate(
+            """() => {
+                 const asked = requestAnimationFrame
+                 window.draws = 0
+                 window.requestAnimationFrame = (draw) => asked(draw, window.draws++)
+               }"""
+        )
+
+        for number in range(100, 120):
+            writer.save(id=number, title=f"Changed {number}")
+            page.wait_for_timeout(40)
+        waitForTitle(page, 119, "Changed 119")
+
+        assert page.evaluate("() => window.draws") <= 5
+
+    def test_do_not_light_up(self, page: Page, writer: Writer) -> None:
+        for number in (500, COUNT):
+            writer.save(id=number, title="Changed")
+            waitForTitle(page, number, "Changed")
+
+        lit = page.evaluate("() => document.getAnimations().map(({ effect }) => effect.target.dataset.id)")
+
+        assert lit == [str(COUNT)]
+
+    def test_are_not_filled_in_by_the_browser(self, page: Page) -> None:
+        """Nor noted down for that, which for a thousand rows takes long."""
+        kept = page.evaluate(
+            """() => [...document.querySelectorAll("tbody :is(input, select)")]
+                 .filter((cell) => cell.autocomplete !== "off").length"""
+        )
+
+        assert kept == 0

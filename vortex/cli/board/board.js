@@ -1,8 +1,6 @@
-/*
- * The job board. A VortexConnection is the line to the server: it reconnects by itself, and tells what it is
- * doing. A loader has rows that arrive and then stay as they are on the server, and it saves what is changed
- * here. All else is the page; what comes from the server is only ever set as a value or as text.
- */
+// The job board. A VortexConnection is the line to the server: it reconnects by itself, and tells what it is
+// doing. A loader has rows that arrive and then stay as they are on the server, and it saves what is changed
+// here. All else is the page; what comes from the server is only ever set as a value or as text.
 import { VortexConnection } from "./static/vortex.mjs"
 
 const $ = (id) => document.getElementById(id)
@@ -65,19 +63,25 @@ people.addEventListener("rows", () => {
 // ---- the table: rows that changed are drawn soon, some at least and then for a short time
 const rows = new Map() // a job's id: its row in the table
 const touched = new Map() // ids of rows to draw: whether somebody else has changed them
+const unseen = new WeakSet() // rows of the table that are out of view
 const drafts = new Set() // cells with something typed in that is not saved
-let drawn = 0 // when the last rows were, in milliseconds
+let [drawn, due] = [0, Infinity] // when rows were drawn last, and are next, in milliseconds
 jobs.addEventListener("rows", ({ detail: { created, updated, deleted } }) => {
-  const isNews = rows.size > 0
-  for (const { id } of [...created.toReversed(), ...updated, ...deleted]) touch(id, isNews)
+  for (const { id } of [...created.toReversed(), ...updated, ...deleted]) touch(id, rows.size > 0)
 })
 // An error is drawn at once: the rows that come next may lack the one that it is about.
 jobs.addEventListener("status", ({ detail }) => (detail.error ? drawRow(detail.key) : touch(detail.key)))
 jobs.addEventListener("state", drawCount)
+$("jobs").addEventListener("contentvisibilityautostatechange", ({ target, skipped }) => {
+  unseen[skipped ? "add" : "delete"](target)
+})
 $("filter").oninput = () => [...rows.keys()].forEach((id) => touch(id))
 
 function touch(id, isNews = false) {
-  if (touched.size === 0) setTimeout(requestAnimationFrame, drawn + 40 - performance.now(), draw)
+  // A frame costs by the number of all rows: there are few for what others change out of view.
+  const at = drawn + (isNews && unseen.has(rows.get(id)) ? 500 : 40)
+  if (at < due) setTimeout(requestAnimationFrame, at - performance.now(), draw)
+  due = Math.min(due, at)
   touched.set(id, touched.get(id) || (isNews && !jobs.status(id).busy))
 }
 
@@ -90,6 +94,7 @@ function draw() {
     touched.delete(id)
   }
   if (touched.size > 0) requestAnimationFrame(draw)
+  else due = Infinity
   drawCount()
 }
 
@@ -100,15 +105,16 @@ function drawRow(id, isNews) {
   const { busy, error } = jobs.status(id)
   for (const cell of row.querySelectorAll("input, select")) {
     if (busy || drafts.has(cell) || cell.matches(":focus:invalid")) continue // it keeps what is typed
-    cell.value = textOf(job[cell.name])
+    const text = textOf(job[cell.name])
+    if (cell.value !== text) cell.value = text // setting what is there has a browser lay the row out
     cell.classList.toggle("none", !cell.value)
   }
   row.dataset.status = job.status
   row.ariaBusy = busy && "true"
   row.hidden = !isWanted(job) && !row.contains(document.activeElement)
   row.querySelector(".error").textContent = error ? explain(error, doomed.has(id) ? "deleted" : "saved") : ""
-  const easing = isCalm.matches ? "step-end" : "ease-in"
-  if (isNews) row.animate({ opacity: [1, 0] }, { pseudoElement: "::before", duration: 1500, easing })
+  const flash = { pseudoElement: "::before", duration: 1500, easing: isCalm.matches ? "step-end" : "ease-in" }
+  if (isNews && !unseen.has(row)) row.animate({ opacity: [1, 0] }, flash)
 }
 
 function isWanted({ title, status, assignee }) {
@@ -123,6 +129,8 @@ function addRow(id) {
   row.querySelector(".error").id = `error-${id}`
   row.querySelector("input").setAttribute("aria-describedby", `error-${id}`)
   for (const control of row.querySelectorAll("[name]")) control.ariaLabel += ` job ${id}`
+  // Or the browser takes down each second what is in all of them, to fill them in when it comes back.
+  for (const cell of row.querySelectorAll("input, select")) cell.autocomplete = "off"
   let below = null // newest first: each of those that are loaded belongs at the end
   for (let it = $("jobs").lastElementChild; it?.dataset.id < id; it = it.previousElementSibling) below = it
   $("jobs").insertBefore(row, below)
