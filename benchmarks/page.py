@@ -29,11 +29,10 @@ __all__ = ["MainThread", "run"]
 CATEGORIES = ["toplevel", "devtools.timeline"]
 PER_SECOND = 50
 SETTLE_MS = 1_000
-PUSH_BYTES = 400
-"""What a push has at least; beats and answers to pings have less."""
 TASK = "ThreadControllerImpl::RunTask"
 RECEIVED = "WebSocketReceive"
-"""Chromium's names of a task, and of the event that a message has come."""
+INFLATED = "DecompressionStream Inflate"
+"""Chromium's names of a task, and of the events that a message has come and that it is unpacked."""
 
 
 @dataclass(frozen=True)
@@ -50,11 +49,10 @@ class MainThread:
     received: list[float]
 
     @classmethod
-    def of(cls, trace: bytes, smallest: int) -> MainThread:
+    def of(cls, trace: bytes) -> MainThread:
         """
         Args:
             trace: As Chromium writes it; the page is the process that was busiest.
-            smallest: Bytes that a message has at least which is a push.
         """
         events: list[dict[str, Any]] = json.loads(trace)["traceEvents"]
         threads: dict[tuple[int, int], MainThread] = {
@@ -62,14 +60,18 @@ class MainThread:
             for event in events
             if event["name"] == "thread_name" and event["args"]["name"] == "CrRendererMain"
         }
+        came: float | None = None
         for event in sorted(events, key=lambda event: event.get("ts", 0)):
             thread = threads.get((event["pid"], event["tid"]))
             if thread is None:
                 continue
             if event["name"] == TASK and event["ph"] == "X":
                 thread.tasks.append(((event["ts"] + event["dur"]) / 1e3, event.get("tdur", 0) / 1e3))
-            elif event["name"] == RECEIVED and event["args"]["data"].get("dataLength", 0) >= smallest:
-                thread.received.append(event["ts"] / 1e3)
+            elif event["name"] == RECEIVED:
+                came = event["ts"] / 1e3
+            elif event["name"] == INFLATED and came is not None:
+                thread.received.append(came)  # a push: beats and answers to pings hold nothing to unpack
+                came = None
         return max(threads.values(), key=lambda thread: sum(cpu for _, cpu in thread.tasks))
 
     @property
@@ -127,7 +129,7 @@ def _load(browser: Browser, rows: int) -> float:
             browser.start_tracing(page=page, categories=CATEGORIES)
             _open(page, server, rows)
             page.wait_for_timeout(SETTLE_MS)
-            return MainThread.of(browser.stop_tracing(), 0).longest
+            return MainThread.of(browser.stop_tracing()).longest
     finally:
         visitor.close()
 
@@ -145,6 +147,6 @@ def _push(browser: Browser, rows: int, count: int) -> MainThread:
             while server.call("left"):
                 time.sleep(0.1)
             page.wait_for_timeout(SETTLE_MS)
-            return MainThread.of(browser.stop_tracing(), PUSH_BYTES)
+            return MainThread.of(browser.stop_tracing())
     finally:
         visitor.close()
