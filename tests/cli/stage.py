@@ -12,6 +12,7 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from vortex import ModelHandler, Vortex
+from vortex.access.principal import Credentials, Principal
 from vortex.cli.line import Target
 from vortex.cli.output import Output
 from vortex.cli.running import Command, runOn
@@ -81,6 +82,15 @@ class Jobs(ModelHandler):
         return list(self.model)
 
 
+class _Guard:
+    error: Exception | None = None
+
+    def authenticate(self, credentials: Credentials) -> Principal:
+        if self.error is not None:
+            raise self.error
+        return Principal("somebody")
+
+
 class Stage:
     """
     Attributes:
@@ -99,9 +109,20 @@ class Stage:
         self.out, self.err = Stream(), Stream()
         self.target = Target(URL, 10.0, endpoint=harness.network.clientEndpoint("tcp of uuid-server"))
         self.done: Deferred[int] = Deferred()
+        self._guard = _Guard()
 
     def listen(self) -> None:
         self.harness.listen(self.server)
+
+    def guard(self, error: Exception | None) -> None:
+        """Put a server there that asks who somebody is, and raises *error*, or lets everybody in."""
+        self.server = self.harness.node("guarded", authenticator=self._guard)
+        self.refuse(error)
+        endpoint = self.harness.network.clientEndpoint(self.harness.listen(self.server))
+        self.target = Target(URL, 10.0, endpoint=endpoint)
+
+    def refuse(self, error: Exception | None) -> None:
+        self._guard.error = error
 
     def output(self, **options: Any) -> Output:
         return Output("test", self.out, self.err, now=lambda: NOW, environment={}, **options)

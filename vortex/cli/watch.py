@@ -126,7 +126,7 @@ class _Watch:
         try:
             self._output.payload(payload)
         except VortexError as error:
-            self._output.tell(f"{error.code}: a payload of {shown(payload.filt)} cannot be read: {error}")
+            self._output.tell(f"{error.code}: a payload of {shown(self._filt)} cannot be read: {error}")
             return
         except (OutputClosed, Ended) as error:
             self._end(error)
