@@ -171,6 +171,19 @@ class TestACall:
             nodes.resultOf(repeat.on(nodes.caller)(1))
         link.cut()
 
+    def test_to_a_peer_waits_as_long_as_any(self, nodes: Nodes) -> None:
+        (peer,) = nodes.caller.peers
+        calls = [add.on(peer=peer)(1), add.on(peer=peer, timeout=5)(1)]
+        nodes.settle()
+
+        nodes.clock.advance(5)
+        assert [call.called for call in calls] == [False, True]
+        nodes.clock.advance(25)
+
+        for call in calls:
+            with pytest.raises(RequestTimeout):
+                resultOf(call)
+
     def test_is_made_by_the_only_node(self, nodes: Nodes, monkeypatch: pytest.MonkeyPatch) -> None:
         add.start(vortex=nodes.server)
         monkeypatch.setattr("vortex.routing.ports.liveNodes", weakref.WeakSet([nodes.caller]))
@@ -296,6 +309,20 @@ class TestArguments:
         for method in (Counter.increase, Counter(1).increase):
             with pytest.raises(TypeError, match=problem):
                 method.on(nodes.caller)(Counter(1), 1)  # type: ignore[arg-type, call-arg]
+
+    def test_of_a_method_without_a_name_for_its_object_are_the_rest(self, nodes: Nodes) -> None:
+        class Loose:
+            @vortexRpc(NAME)
+            def take(*args: Any) -> Any:
+                return list(args[1:])
+
+        loose = Loose()
+        loose.take.start(vortex=nodes.server)
+
+        take: Any = Loose.take
+        assert nodes.resultOf(take.on(nodes.caller)(1, 2)) == [1, 2]
+        with pytest.raises(TypeError, match=r"take\(\*args: Any\) -> Any cannot be called so"):
+            take.on(nodes.caller)(a=1)
 
     @pytest.mark.parametrize(
         ("args", "kwargs", "problem"),

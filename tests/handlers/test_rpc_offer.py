@@ -17,7 +17,7 @@ from tests.handlers.rpc_functions import NAME, Counter, Nodes, add, gate, later,
 from tests.routing.peers import FakePeer, came
 from tests.vector_files import loadVectors, wireFrames
 from tests.wire_messages import decode
-from vortex.errors import DuplicateName, NoVortex, RemoteError
+from vortex.errors import DuplicateName, NotConnected, NoVortex, RemoteError
 from vortex.handlers.rpc import vortexRpc
 from vortex.limits import Limits
 from vortex.node.vortex import Vortex
@@ -101,7 +101,7 @@ class TestAFunctionThatIsOffered:
 
     def test_ends_with_its_node_and_is_no_reason_for_it_to_live(self) -> None:
         node = Vortex(NAME, reactor=Clock())
-        add.start(vortex=node)
+        offer = add.start(vortex=node)
         gone = weakref.ref(node)
 
         with capturedLogs() as logged:
@@ -109,6 +109,7 @@ class TestAFunctionThatIsOffered:
             gc.collect()
 
         assert gone() is None
+        assert not offer.isLive
         assert [event for event in logged if event["log_level"].name == "warn"] == []
 
     def test_leaves_nothing_behind(self, node: Vortex) -> None:
@@ -129,6 +130,8 @@ class TestAFunctionThatIsOffered:
         nodes.settle()
 
         offer.shutdown()
+        with pytest.raises(NotConnected, match="does not offer"):
+            nodes.resultOf(later.on(nodes.server)())
         gate[0].callback("after all")
 
         assert nodes.resultOf(call) == "after all"
@@ -207,6 +210,21 @@ class TestAMethodThatIsOffered:
         gc.collect()
 
         assert endpoint() is not None
+
+    def test_is_offered_no_more_once_its_object_is_gone_whoever_keeps_the_endpoint(
+        self, nodes: Nodes
+    ) -> None:
+        counter = Counter()
+        endpoint = counter.increase.start(vortex=nodes.server)
+
+        del counter
+
+        assert not endpoint.isLive
+        with pytest.raises(NotConnected, match="does not offer"):
+            nodes.resultOf(Counter.increase.on(nodes.server)())
+        counter = Counter(5)
+        counter.increase.start(vortex=nodes.server)
+        assert nodes.resultOf(Counter.increase.on(nodes.server)()) == 6
 
     def test_may_be_given_its_object(self, node: Vortex, ada: FakePeer) -> None:
         counter, other = Counter(), Counter()

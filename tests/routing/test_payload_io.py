@@ -860,6 +860,19 @@ class TestEndpoints:
         assert node.payloadIO.matching({"key": "jobs", "id": 1}) == [made[3], all_]
         assert node.payloadIO.matching({"key": "people"}) == []
 
+    def test_of_an_object_that_is_gone_are_not_found(self, node: Vortex) -> None:
+        class Taker:
+            def take(self, payload: Payload, delivery: Delivery) -> None:
+                """Never called."""
+
+        taker = Taker()
+        endpoint = PayloadEndpoint(KEY, taker.take, node)
+        assert node.payloadIO.matching(KEY) == [endpoint]
+
+        del taker
+
+        assert node.payloadIO.matching(KEY) == []
+
     def test_are_counted_in_words(self, node: Vortex, endpoints: Endpoints) -> None:
         endpoints.add("one")
 
