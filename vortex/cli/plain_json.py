@@ -70,8 +70,10 @@ def plain(value: Any) -> Any:
     Bytes become base64, and numbers that JSON lacks (NaN, infinities) texts.
     """
     match value:
-        case {"_ft": "list" | "dict", "_fd": list() | dict() as data}:
-            return plain(data)
+        case {"_ft": "list", "_fd": list(items)}:
+            return [plain(item) for item in items]
+        case {"_ft": "dict", "_fd": dict(items)}:  # whose keys may be any, these too
+            return {key: plain(item) for key, item in items.items()}
         case {"_ft": _}:
             return _plainScalar(value)
         case {"_ct": "rt", "_c": str(tupleType), **fields}:
@@ -103,8 +105,10 @@ def fromPlain(value: Any) -> Any:
         DecodeError: If something in it is tagged, and not what it is tagged as.
     """
     match value:
-        case {"_ft": "list" | "dict", "_fd": list() | dict() as data}:
-            return fromPlain(data)
+        case {"_ft": "list", "_fd": list(items)}:
+            return [fromPlain(item) for item in items]
+        case {"_ft": "dict", "_fd": dict(items)}:
+            return _fieldsFrom(items)
         case {"_ft": _}:
             return fromJsonable(value, Reading(_LIMITS))
         case {"_ct": "rt", "_c": str(tupleType), **fields}:
