@@ -41,6 +41,7 @@ def addCommands(commands: Any) -> dict[str, argparse.ArgumentParser]:
     send.add_argument(
         "items",
         nargs="*",
+        default=[],
         metavar="name=value",
         help="the filt, with a key; '-': a tuple from each line of input",
     )
@@ -79,7 +80,7 @@ def addCommands(commands: Any) -> dict[str, argparse.ArgumentParser]:
     )
     rpc.add_argument("url", type=_url, help="where: tcp, tls, unix, ws, wss, http or https")
     rpc.add_argument("function", help="its name, mostly module.function")
-    rpc.add_argument("items", nargs="*", metavar="argument", help="value, or name=value")
+    rpc.add_argument("items", nargs="*", default=[], metavar="argument", help="value, or name=value")
 
     for parser in (send, watch):
         form = parser.add_mutually_exclusive_group()
