@@ -1,34 +1,29 @@
 """
-Held POST, from the client's end: one response after another that stays open, as one `FrameTransport`.
+Held POST, from the client's end: responses that stay open, read as they come, as one `FrameTransport`.
 
-What is to be sent is a new POST, whose response takes over from the one before; that is read to its end. One
-POST waits for its response at a time: what is written meanwhile goes together in the next.
+What is written goes out in a new POST, whose response takes over from the one before: the server then ends
+the old one. One POST at a time waits for its response; what is written meanwhile goes together in the next.
+Responses are read one after the other, each to its end, so that messages keep their order.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping
-from http.cookies import CookieError, SimpleCookie
-from io import BytesIO
-from typing import Any
-from urllib.parse import urlsplit
 
-from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IStreamClientEndpoint
-from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
-from twisted.web.client import Agent, FileBodyProducer, ResponseDone
-from twisted.web.http import PotentialDataLoss
-from twisted.web.http_headers import Headers
-from twisted.web.iweb import IAgentEndpointFactory, IResponse
-from zope.interface import implementer
+from twisted.web.iweb import IResponse
 
 from vortex.clocks import DelayedCall
 from vortex.errors import ConnectionLost, LimitExceeded, NotConnected, VortexError
 from vortex.protocol.codes import CloseCode
-from vortex.protocol.framing import DotDecoder, Framing
+from vortex.protocol.framing import Framing
 from vortex.protocol.vortexpy_session import VortexPySession
-from vortex.transports.dial import LinkWatcher, cannotConnect, endOfSession, httpError, withIdentity
+from vortex.transports.dial import LinkWatcher, cannotConnect, withIdentity
+from vortex.transports.http_answer import noAnswer
+from vortex.transports.outgoing import Cookies, LinkEnd, requestHeaders
+from vortex.transports.post_request import PostRequest
 from vortex.transports.session_driver import SessionDriver
 from vortex.transports.transport import LinkHost
 
@@ -37,16 +32,20 @@ __all__ = ["dialPost"]
 MAX_WAITING = 256 << 10
 """Bytes that may wait for the next POST before the session is held back."""
 
-MAX_ERROR_TEXT = 1024
-"""Bytes of an HTTP error's body that are shown."""
+MAX_BATCH = 1 << 20
+"""Bytes in one POST, unless a single frame has more: servers accept more, and have patience."""
 
-MAX_COOKIES = 20
-"""Cookies of the server that are kept."""
+MAX_BATCH_FRAMES = 1_000
+"""Frames in one POST."""
+
+CLOSE_TIMEOUT = 2.0
+"""Seconds that the last POST of a link may wait for its response."""
 
 
 class _Link:
     """
-    One link by held POSTs: a `FrameTransport`.
+    Args:
+        endpointOf: Gives what to connect by, anew for each POST.
 
     Attributes:
         paused: True while more waits for the next POST than should.
@@ -62,22 +61,157 @@ class _Link:
     ) -> None:
         self.paused = False
         self._host = host
-        self._where = url
-        self._url = withIdentity(url, host.uuid, host.name).encode("ascii")
-        self._agent = Agent.usingEndpointFactory(host.clock, _Endpoints(endpointOf))
-        self._headers = dict(headers)
-        self._cookies: dict[str, str] = {}
+        self._url = withIdentity(url, host.uuid, host.name)
+        self._endpointOf = endpointOf
         self._watcher = watcher
-        self._watching = True
-        self._error: VortexError | None = None
-        self._ended = False
-        self._sessionOver = False
-        self._waiting: list[bytes] = []
-        self._soon: DelayedCall | None = None
-        self._posting: _Post | None = None  # whose response's head has not come
-        self._held: _Post | None = None  # the newest whose response is open
-        self._posts: set[_Post] = set()  # all of which anything is left
-        limits = host.limits
+        self._headers = requestHeaders(headers)
+        self._headers.setRawHeaders("Content-Type", ["text/plain"])
+        self._cookies = Cookies(self._headers.getRawHeaders("Cookie", []))
+        self._end = LinkEnd(watcher, url)
+        self._driver: SessionDriver | None = None
+        self._frames: deque[bytes] = deque()
+        self._size = 0
+        self._asking: PostRequest | None = None  # the one whose response has not begun
+        self._answered: deque[PostRequest] = deque()  # the first is being read
+        self._posts: set[PostRequest] = set()  # all that anything is left of
+        self._patience: DelayedCall | None = None
+        self._farewell: DelayedCall | None = None
+        self._over = False
+        # The first POST says who we are, and nothing else: the answer shows which era to speak.
+        self._soon: DelayedCall | None = host.clock.callLater(0, self._post)
+
+    def leave(self, reason: str) -> None:
+        """End it, by the wish of who dialled."""
+        if self._driver is not None:
+            self._driver.close(CloseCode.NORMAL.value, reason)
+        else:
+            self._fail(NotConnected(f"{self._end.where}: {reason}"))
+
+    # ---- FrameTransport
+
+    def writeFrame(self, frame: bytes) -> None:
+        if self._over:
+            return
+        self._frames.append(frame)
+        self._size += len(frame)
+        self._postSoon()
+        if self._size > MAX_WAITING and not self.paused:
+            self.paused = True
+            if self._driver is not None:
+                self._driver.pauseProducing()
+
+    def close(self, code: str, reason: str) -> None:
+        self._end.sessionClosed(code, reason)
+        if (self._frames or self._asking is not None) and not self._over:
+            self._farewell = self._host.wheel.callLater(CLOSE_TIMEOUT, self._finish)
+        else:
+            self._finish()
+
+    def abort(self) -> None:
+        self._host.clock.callLater(0, self._finish)  # when the driver has told why
+
+    # ---- one POST after another
+
+    def _postSoon(self) -> None:
+        """In the next turn: what is written in this one goes together."""
+        if self._frames and self._asking is None and self._soon is None and not self._over:
+            self._soon = self._host.clock.callLater(0, self._post)
+
+    def _post(self) -> None:
+        self._soon = None
+        limits = self._host.limits
+        body = self._takeBatch()
+        # A server takes a body for as long as it comes at this rate; ours is given the same.
+        patience = limits.connectTimeout + len(body) / limits.bodyMinRate
+        self._patience = self._host.wheel.callLater(patience, self._late, patience)
+        headers = self._headers.copy()
+        self._cookies.setIn(headers)
+        post = self._asking = PostRequest(self, limits.maxFrame)
+        self._posts.add(post)
+        post.begin(self._host.clock, self._url, self._endpointOf(self._url), headers, body)
+        if self.paused and self._size <= MAX_WAITING:
+            self.paused = False
+            if self._driver is not None:
+                self._driver.resumeProducing()
+
+    def _takeBatch(self) -> bytes:
+        batch: list[bytes] = []
+        size = 0
+        while self._frames and len(batch) < MAX_BATCH_FRAMES:
+            if batch and size + len(self._frames[0]) > MAX_BATCH:
+                break
+            batch.append(self._frames.popleft())
+            size += len(batch[-1])
+        self._size -= size
+        return b"".join(batch)
+
+    def _late(self, patience: float) -> None:
+        post = self._asking
+        error = None if post is None else post.refusal(self._end.where)
+        self._fail(error or NotConnected(f"{self._end.where}: no answer within {patience:g} s"))
+
+    # ---- what a POST tells
+
+    def answered(self, post: PostRequest, response: IResponse) -> None:
+        """A vortex has begun its response."""
+        if self._over:
+            return
+        self._asking = None
+        self._stopPatience()
+        self._cookies.keep(response.headers.getRawHeaders("Set-Cookie", []))
+        if self._driver is None:
+            self._begin(post.address)
+        self._answered.append(post)
+        if len(self._answered) == 1:
+            post.read()
+        if self._farewell is not None and not self._frames:
+            self._finish()
+        self._postSoon()
+
+    def refused(self, post: PostRequest) -> None:
+        """The answer is not a vortex's, and what it says is there."""
+        error = post.refusal(self._end.where)
+        assert error is not None
+        self._fail(error)
+
+    def frames(self, frames: list[bytes]) -> None:
+        """What came in a response; nothing, if it is part of a frame, which is a sign of life too."""
+        if self._driver is not None:
+            for frame in frames or (b"",):
+                self._driver.frameReceived(frame)
+
+    def tooMuch(self, error: LimitExceeded) -> None:
+        """A response holds what is over a limit."""
+        if self._driver is not None:
+            self._driver.close(CloseCode.LIMIT.value, str(error))
+
+    def ended(self, post: PostRequest, failure: Failure | None) -> None:
+        """A response has come to its end, or has broken."""
+        if self._over:
+            return
+        if failure is not None:
+            self._fail(cannotConnect(failure, self._end.where))
+            return
+        self._answered.popleft()
+        if self._answered:
+            self._answered[0].read()
+        elif self._asking is None:
+            self._fail(ConnectionLost(f"{self._end.where}: the server ended its response"))
+
+    def notAnswered(self, post: PostRequest, failure: Failure) -> None:
+        """There is no response."""
+        self._fail(noAnswer(failure, self._end.where))
+
+    def gone(self, post: PostRequest) -> None:
+        """Nothing is left of *post*."""
+        self._posts.discard(post)
+        if self._over and not self._posts:
+            self._end.tell()
+
+    # ---- between them
+
+    def _begin(self, address: str) -> None:
+        host, limits = self._host, self._host.limits
         session = VortexPySession(
             uuid=host.uuid,
             name=host.name,
@@ -92,178 +226,37 @@ class _Link:
             session,
             host,
             kind="post",
-            address=urlsplit(url).hostname or "local",
-            onOpened=watcher.linkOpened,
-            onClosed=self._sessionEnded,
+            address=address,
+            onOpened=self._watcher.linkOpened,
+            onClosed=self._end.sessionClosed,
         )
-
-    def start(self) -> None:
-        """Make the first POST: it says who we are, and nothing else."""
         self._driver.attach(self)
-        self._post()
 
-    def hangUp(self, reason: str) -> None:
-        """End it; the watcher is told when nothing of it is left."""
-        self._driver.close(CloseCode.NORMAL.value, reason)
-
-    # ---- FrameTransport
-
-    def writeFrame(self, frame: bytes) -> None:
-        self._waiting.append(frame)
-        if self._soon is None and self._posting is None:
-            # In the next turn: what is written in this one goes together.
-            self._soon = self._host.clock.callLater(0, self._post)
-        if not self.paused and sum(map(len, self._waiting)) > MAX_WAITING:
-            self.paused = True
-            self._driver.pauseProducing()
-
-    def close(self, code: str, reason: str) -> None:
-        self._end(None)
-
-    def abort(self) -> None:
-        self._end(None)
-
-    # ---- one POST after another
-
-    def _post(self) -> None:
-        self._soon = None
-        if self._ended or self._posting is not None:
+    def _fail(self, error: VortexError) -> None:
+        if self._over:
             return
-        body, self._waiting = b"".join(self._waiting), []
-        post = self._posting = _Post(self)
-        self._posts.add(post)
-        headers = Headers(
-            {
-                "Content-Type": ["text/plain"],
-                "User-Agent": ["Vortex"],
-                **{name: [value] for name, value in self._headers.items()},
-            }
-        )
-        if self._cookies:
-            headers.setRawHeaders("Cookie", ["; ".join(f"{k}={v}" for k, v in self._cookies.items())])
-        post.begin(self._agent.request(b"POST", self._url, headers, FileBodyProducer(BytesIO(body))))
-        if self.paused:
-            self.paused = False
-            self._driver.resumeProducing()
+        self._end.because(error)
+        if self._driver is not None:
+            self._driver.transportLost(self, str(error))
+        self._finish()
 
-    def headCame(self, post: _Post, response: IResponse) -> None:
-        self._posting = None
-        self._held = post
-        self._keepCookies(response)
-        if self._waiting and self._soon is None:
-            self._soon = self._host.clock.callLater(0, self._post)
-
-    def framesCame(self, frames: list[bytes]) -> None:
-        for frame in frames:
-            self._driver.frameReceived(frame)
-
-    def postEnded(self, post: _Post, error: VortexError | None) -> None:
-        """Nothing is left of *post*; an error is of one that did not get as far as to be held."""
-        self._posts.discard(post)
-        if self._posting is post:
-            self._posting = None
-            self._end(error or ConnectionLost(f"{self._where}: the server closed without an answer"))
-        elif self._held is post:
-            self._held = None
-            if self._posting is None:
-                self._end(error or ConnectionLost(f"{self._where}: the server ended the response"))
-        self._tellIfGone()
-
-    def refused(self, error: VortexError) -> None:
-        self._end(error)
-
-    # ---- the end
-
-    def _sessionEnded(self, code: str, reason: str) -> None:
-        if self._error is None:
-            self._error = endOfSession(code, reason, self._where)
-        self._sessionOver = True
-        self._tellIfGone()
-
-    def _end(self, error: VortexError | None) -> None:
-        if self._ended:
-            return
-        self._ended = True
-        if self._error is None:
-            self._error = error
-        if self._soon is not None:
-            self._soon.cancel()
-            self._soon = None
-        self._waiting = []
-        self._driver.transportLost(self, str(error) if error else "the link was closed")
+    def _finish(self) -> None:
+        """Let go of everything; the watcher is told when it is gone."""
+        self._over = True
+        self._frames.clear()
+        self._stopPatience()
+        for call in (self._soon, self._farewell):
+            if call is not None and call.active():
+                call.cancel()
         for post in tuple(self._posts):
             post.abort()
-        self._tellIfGone()
+        if not self._posts:
+            self._end.tell()
 
-    def _tellIfGone(self) -> None:
-        if self._sessionOver and not self._posts and self._watching:
-            self._watching = False
-            self._watcher.linkEnded(self._error or ConnectionLost(f"{self._where}: the link was closed"))
-
-    def _keepCookies(self, response: IResponse) -> None:
-        for header in response.headers.getRawHeaders("Set-Cookie", []):
-            try:
-                cookies = SimpleCookie(header)
-            except CookieError:
-                continue
-            for name, morsel in cookies.items():
-                if name in self._cookies or len(self._cookies) < MAX_COOKIES:
-                    self._cookies[name] = morsel.value
-
-
-class _Post(Protocol):
-    """One POST, from its request to the end of its response."""
-
-    transport: Any
-
-    def __init__(self, link: _Link) -> None:
-        self._link = link
-        self._decoder = DotDecoder(link._host.limits.maxFrame)
-        self._response: IResponse | None = None
-        self._errorText = bytearray()
-        self._asked: Deferred[Any]
-
-    def begin(self, asked: Deferred[IResponse]) -> None:
-        self._asked = asked
-        asked.addCallback(self._headCame)
-        asked.addErrback(self._notAnswered)
-
-    def abort(self) -> None:
-        if self._response is None:
-            self._asked.cancel()
-        elif self.transport is not None:
-            self.transport.loseConnection()
-
-    def _headCame(self, response: IResponse) -> None:
-        self._response = response
-        if response.code == 200:
-            self._link.headCame(self, response)
-        response.deliverBody(self)
-
-    def _notAnswered(self, failure: Failure) -> None:
-        self._link.postEnded(self, cannotConnect(_reasonOf(failure), self._link._where))
-
-    def dataReceived(self, data: bytes) -> None:
-        if self._response is not None and self._response.code != 200:
-            self._errorText += data[: MAX_ERROR_TEXT - len(self._errorText)]
-            return
-        try:
-            frames = self._decoder.feed(data)
-        except LimitExceeded as error:
-            self._link.refused(NotConnected(f"{self._link._where}: {error}"))
-            return
-        self._link.framesCame(frames)
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        response = self._response
-        if response is not None and response.code != 200:
-            text = bytes(self._errorText).decode("utf-8", "replace").strip().partition("\n")[0]
-            phrase = response.phrase.decode("latin-1")
-            self._link.postEnded(self, httpError(response.code, text or phrase, self._link._where))
-        elif reason.check(ResponseDone, PotentialDataLoss):
-            self._link.postEnded(self, None)
-        else:
-            self._link.postEnded(self, cannotConnect(_reasonOf(reason), self._link._where))
+    def _stopPatience(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
 
 
 class _Dialling:
@@ -273,22 +266,7 @@ class _Dialling:
         self._link = link
 
     def close(self, reason: str) -> None:
-        self._link.hangUp(reason)
-
-
-@implementer(IAgentEndpointFactory)
-class _Endpoints:
-    def __init__(self, endpointOf: Callable[[str], IStreamClientEndpoint]) -> None:
-        self._endpointOf = endpointOf
-
-    def endpointForURI(self, uri: Any) -> IStreamClientEndpoint:
-        return self._endpointOf(uri.toBytes().decode("ascii"))
-
-
-def _reasonOf(failure: Failure) -> Failure:
-    """What twisted.web has wrapped: it tells of a connection that broke as a list of reasons."""
-    reasons = getattr(failure.value, "reasons", None)
-    return reasons[0] if reasons and isinstance(reasons[0], Failure) else failure
+        self._link.leave(reason)
 
 
 def dialPost(
@@ -303,9 +281,7 @@ def dialPost(
     Connect *host* to the vortex at *url*, http: or https:, and tell *watcher* what comes of it.
 
     Args:
-        endpointOf: Gives what to connect by, anew for each POST.
+        endpointOf: Gives what to connect by, anew for each POST; it does TLS where *url* asks for it.
         headers: Sent with each of them.
     """
-    link = _Link(host, url, endpointOf, watcher, headers)
-    link.start()
-    return _Dialling(link)
+    return _Dialling(_Link(host, url, endpointOf, watcher, headers))

@@ -1,8 +1,9 @@
 """
 WebSocket, from the client's end: autobahn's client protocol as a `FrameTransport`.
 
-With `vortex.transports.websocket`, which is the server's end, the only file that imports autobahn. What we
-send are text frames; autobahn masks them, as a client has to.
+With `vortex.transports.websocket`, the server's end, the only file that imports autobahn. That does the
+handshake, masks and reads frames, and answers pings and closes. It does it without timers: they would run on
+the process's reactor, whatever clock a node has.
 """
 
 from __future__ import annotations
@@ -12,50 +13,113 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from autobahn.twisted.websocket import WebSocketClientFactory, WebSocketClientProtocol
+from autobahn.websocket.types import ConnectingRequest
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.internet.interfaces import IAddress, IStreamClientEndpoint
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
-from vortex.errors import ConnectionLost, VortexError
+from vortex.errors import AccessDenied, ConnectionLost, NotConnected, Unauthenticated, VortexError
 from vortex.protocol.codes import CloseCode
 from vortex.protocol.envelope import Form
-from vortex.protocol.framing import Framing
+from vortex.protocol.framing import Framing, encodeDot
 from vortex.protocol.vortexpy_session import VortexPySession
 from vortex.transports.backpressure import DrivenProducer
-from vortex.transports.dial import (
-    LinkWatcher,
-    cannotConnect,
-    endOfSession,
-    httpError,
-    withIdentity,
-)
+from vortex.transports.dial import LinkWatcher, cannotConnect, withIdentity
+from vortex.transports.http_answer import UpgradeAnswer, noAnswer
+from vortex.transports.outgoing import LinkEnd, requestHeaders
 from vortex.transports.session_driver import SessionDriver
 from vortex.transports.transport import LinkHost
 
 __all__ = ["dialWebSocket"]
 
 CLOSE_TIMEOUT = 2.0
-"""Seconds the other end has to answer a close frame before the connection is dropped."""
+"""Seconds the other end has to hang up after a close frame before the connection is dropped."""
+
+MAX_HEAD = 64 << 10
+"""Bytes that the head of the answer to an upgrade may have."""
+
+MAX_CLOSE_TEXT = 123
+"""Bytes of text in a close frame (RFC 6455 section 5.5)."""
+
+PORTS = {"ws": 80, "wss": 443}
+
+
+class _Silence:
+    """A log for autobahn, which tells there what is told to the watcher."""
+
+    def __getattr__(self, level: str) -> Any:
+        return self._nothing
+
+    def _nothing(self, *args: object, **kwargs: object) -> None: ...
 
 
 class _Protocol(DrivenProducer, WebSocketClientProtocol):  # type: ignore[misc]  # autobahn disagrees with itself
-    """One WebSocket that we made."""
+    """One connection that becomes a WebSocket."""
 
     transport: Any
+    log = _Silence()
 
-    def __init__(self, dialling: _Dialling) -> None:
+    def __init__(self, host: LinkHost, dialling: _Dialling) -> None:
         super().__init__()
+        self._host = host
         self._dialling = dialling
-        self._host = dialling.host
+        self._lost = False
 
-    # ---- autobahn's callbacks
+    # ---- Twisted's side
 
     def connectionMade(self) -> None:
         self._dialling.protocol = self
         super().connectionMade()
 
+    def dataReceived(self, data: bytes) -> None:
+        self._dataReceived(data)
+        if self._driver is not None:
+            self._driver.frameReceived(b"")  # a ping, or part of a long message, is a sign of life too
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._lost = True
+        super().connectionLost(reason)
+        if self._driver is not None:
+            self._driver.transportLost(self, reason.getErrorMessage())
+        self._dialling.connectionLost(reason)
+
+    # ---- the handshake
+
+    def onConnecting(self, transport_details: object) -> ConnectingRequest:
+        return self._dialling.request
+
+    def processHandshake(self) -> None:
+        head, end, body = self.data.partition(b"\r\n\r\n")
+        if not end:
+            if len(head) > MAX_HEAD:
+                self.failHandshake(f"expected the answer to an upgrade, got {len(head)} bytes without an end")
+            return
+        answer = UpgradeAnswer(head)
+        if answer.status == 101:
+            # autobahn takes it for UTF-8
+            self.data = head.decode("ascii", "replace").encode("ascii", "replace") + end + body
+            super().processHandshake()
+        elif answer.isWhole(body):
+            self.refused()
+
+    def refused(self) -> bool:
+        """End it as the server has answered, if it has answered anything but yes; False if it has not."""
+        head, end, body = self.data.partition(b"\r\n\r\n")
+        if self._driver is not None or not end:
+            return False
+        self._dialling.end.because(UpgradeAnswer(head).error(self._dialling.end.where, body))
+        self.abort()
+        return True
+
+    def failHandshake(self, reason: str) -> None:
+        self._dialling.end.because(NotConnected(f"{self._dialling.end.where}: {reason}"))
+        self.abort()
+
+    # ---- the WebSocket
+
     def onOpen(self) -> None:
+        self._dialling.opened()
         host, limits = self._host, self._host.limits
         session = VortexPySession(
             uuid=host.uuid,
@@ -70,9 +134,9 @@ class _Protocol(DrivenProducer, WebSocketClientProtocol):  # type: ignore[misc] 
             session,
             host,
             kind="websocket",
-            address=self._dialling.address,
+            address=getattr(self.transport.getPeer(), "host", "local"),
             onOpened=self._dialling.watcher.linkOpened,
-            onClosed=self._dialling.sessionEnded,
+            onClosed=self._dialling.end.sessionClosed,
         )
         self.transport.registerProducer(self, True)
         self._driver.attach(self, form=Form.RAW)
@@ -85,57 +149,72 @@ class _Protocol(DrivenProducer, WebSocketClientProtocol):  # type: ignore[misc] 
         else:
             self._driver.frameReceived(payload)
 
-    def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
-        text = reason or f"the WebSocket was closed ({code})"
-        if self._driver is None:
-            self._dialling.handshakeFailed(text)
-        else:
-            self._driver.transportLost(self, text)
+    def onCloseFrame(self, code: int | None, reasonRaw: bytes | None) -> bool | None:
+        done: bool | None = super().onCloseFrame(code, reasonRaw)  # type: ignore[arg-type]  # it may be None
+        self._over(_closeError(self._dialling.end.where, code, self.remoteCloseReason))
+        return done
 
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        super().connectionLost(reason)
-        self._dialling.connectionLost(reason)
+    def sendCloseFrame(
+        self, code: int | None = None, reasonUtf8: bytes | None = None, isReply: bool = False
+    ) -> None:
+        super().sendCloseFrame(code, reasonUtf8, isReply)
+        self._dialling.dropSoon()
+        if self.failedByMe:  # the other end has broken RFC 6455, or a limit
+            text = (reasonUtf8 or b"").decode("utf-8", "replace")
+            if self.wasMaxMessagePayloadSizeExceeded or self.wasMaxFramePayloadSizeExceeded:
+                text = f"a message is longer than the {self._host.limits.maxFrame} bytes accepted (maxFrame)"
+            self._over(ConnectionLost(f"{self._dialling.end.where}: {text}"))
+
+    def _over(self, error: VortexError) -> None:
+        """Nothing more comes or goes, though the connection is there still."""
+        self._dialling.end.because(error)
+        if self._driver is not None:
+            self._driver.transportLost(self, str(error))
 
     # ---- FrameTransport
 
     def writeFrame(self, frame: bytes) -> None:
         if self.state == self.STATE_OPEN:
-            self.sendMessage(frame, isBinary=False)
+            # VortexPY's servers take base64 for a stream of frames, so that has to end.
+            self.sendFrame(opcode=1, payload=frame if frame.startswith((b"{", b".")) else encodeDot(frame))
 
     def close(self, code: str, reason: str) -> None:
-        if self.state == self.STATE_OPEN:
-            number = CloseCode(code).number
-            if number == 1006:  # not a code that goes over the wire
-                self.abort()
-            else:
-                self.sendCloseFrame(code=number, reasonUtf8=reason.encode()[:123], isReply=False)
+        number = CloseCode(code).number
+        if self.state == self.STATE_OPEN and number != 1006:  # which does not go over the wire
+            text = reason.encode()[:MAX_CLOSE_TEXT].decode("utf-8", "ignore").encode()
+            self.sendCloseFrame(code=number, reasonUtf8=text)
+        else:
+            self.abort()
 
     def abort(self) -> None:
-        self.dropConnection(abort=True)
+        if not self._lost:
+            self.dropConnection(abort=True)
+            self.transport.abortConnection()  # also where autobahn waits for the other end to hang up
 
 
 class _Factory(WebSocketClientFactory):
     """Makes the one protocol of one attempt."""
 
     noisy = False
+    log = _Silence()
 
-    def __init__(self, dialling: _Dialling, url: str, headers: Mapping[str, str]) -> None:
-        super().__init__(url, headers=dict(headers), reactor=dialling.host.clock)
+    def __init__(self, host: LinkHost, dialling: _Dialling) -> None:
+        super().__init__(reactor=host.clock)
+        self._host = host
         self._dialling = dialling
-        limits = dialling.host.limits
         self.setProtocolOptions(
-            maxFramePayloadSize=limits.maxFrame,
-            maxMessagePayloadSize=limits.maxFrame,
-            openHandshakeTimeout=limits.connectTimeout,
-            closeHandshakeTimeout=CLOSE_TIMEOUT,
-            utf8validateIncoming=False,
+            maxFramePayloadSize=host.limits.maxFrame,
+            maxMessagePayloadSize=host.limits.maxFrame,
+            openHandshakeTimeout=0,
+            closeHandshakeTimeout=0,
+            serverConnectionDropTimeout=0,
+            utf8validateIncoming=False,  # the decoder judges the text
             failByDrop=False,
             tcpNoDelay=True,
-            autoPingInterval=0,
         )
 
-    def buildProtocol(self, addr: object) -> _Protocol:
-        protocol = _Protocol(self._dialling)
+    def buildProtocol(self, addr: IAddress | None) -> _Protocol:
+        protocol = _Protocol(self._host, self._dialling)
         protocol.factory = self
         return protocol
 
@@ -143,41 +222,87 @@ class _Factory(WebSocketClientFactory):
 class _Dialling:
     """From the wish for a link to its end."""
 
-    def __init__(self, host: LinkHost, watcher: LinkWatcher, where: str) -> None:
-        self.host = host
+    def __init__(self, host: LinkHost, url: str, watcher: LinkWatcher, headers: Mapping[str, str]) -> None:
         self.watcher = watcher
-        self.where = where
-        self.address = urlsplit(where).hostname or "local"
+        self.end = LinkEnd(watcher, url)
         self.protocol: _Protocol | None = None
-        self.connecting: Deferred[Any]
-        self._error: VortexError | None = None
+        self.request = _request(withIdentity(url, host.uuid, host.name), headers)
+        self._host = host
+        self._connecting: Deferred[Any]
+        self._timer = host.wheel.callLater(host.limits.connectTimeout, self._late)
+
+    def connect(self, endpoint: IStreamClientEndpoint) -> None:
+        self._connecting = endpoint.connect(_Factory(self._host, self))
+        # In the next turn: nothing is told to who has not got this object yet.
+        self._host.clock.callLater(0, self._connecting.addErrback, self._notConnected)
 
     def close(self, reason: str) -> None:
         protocol = self.protocol
-        if protocol is None:
-            self.connecting.cancel()
-        elif protocol._driver is not None:
+        if protocol is not None and protocol._driver is not None:
             protocol._driver.close(CloseCode.NORMAL.value, reason)
-        else:
-            protocol.abort()
+            return
+        self.end.because(NotConnected(f"{self.end.where}: {reason}"))
+        self._giveUp()
 
-    def sessionEnded(self, code: str, reason: str) -> None:
-        self._error = endOfSession(code, reason, self.where)
+    # ---- what the protocol tells
 
-    def handshakeFailed(self, reason: str) -> None:
-        protocol = self.protocol
-        status = getattr(protocol, "http_status_code", None)
-        if self._error is None:
-            if isinstance(status, int):
-                self._error = httpError(status, reason, self.where)
-            else:
-                self._error = ConnectionLost(f"{self.where}: {reason}")
+    def opened(self) -> None:
+        self._timer.cancel()
+
+    def dropSoon(self) -> None:
+        """The other end is to hang up now; a server does that first."""
+        self._timer.cancel()
+        self._timer = self._host.wheel.callLater(CLOSE_TIMEOUT, self._giveUp)
 
     def connectionLost(self, reason: Failure) -> None:
-        self.watcher.linkEnded(self._error or cannotConnect(reason, self.where))
+        protocol = self.protocol
+        if protocol is not None and protocol._driver is None and not protocol.refused():
+            self.end.because(noAnswer(reason, self.end.where))
+        self._timer.cancel()
+        self.end.tell()
 
-    def notConnected(self, failure: Failure) -> None:
-        self.watcher.linkEnded(cannotConnect(failure, self.where))
+    # ---- between them
+
+    def _notConnected(self, failure: Failure) -> None:
+        self._timer.cancel()
+        self.end.because(cannotConnect(failure, self.end.where))
+        self.end.tell()
+
+    def _late(self) -> None:
+        if self.protocol is None or not self.protocol.refused():
+            seconds = self._host.limits.connectTimeout
+            self.end.because(NotConnected(f"{self.end.where}: no answer within {seconds:g} s"))
+            self._giveUp()
+
+    def _giveUp(self) -> None:
+        if self.protocol is not None:
+            self.protocol.abort()
+        else:
+            self._connecting.cancel()
+
+
+def _request(url: str, headers: Mapping[str, str]) -> ConnectingRequest:
+    """The upgrade request for *url*."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    return ConnectingRequest(
+        host=f"[{host}]" if ":" in host else host,
+        port=parts.port or PORTS.get(parts.scheme, 80),
+        resource=f"{parts.path or '/'}?{parts.query}",
+        headers={
+            name.decode(): values[0].decode() for name, values in requestHeaders(headers).getAllRawHeaders()
+        },
+    )
+
+
+def _closeError(where: str, code: int | None, reason: str | None) -> VortexError:
+    """What to tell of a close frame."""
+    text = f"{where}: {reason or f'the other end has closed the WebSocket ({code or 1005})'}"
+    if code in (CloseCode.REFUSED.number, CloseCode.REVOKED.number):
+        return AccessDenied(text)
+    if code == CloseCode.EXPIRED.number:
+        return Unauthenticated(text)
+    return ConnectionLost(text)
 
 
 def dialWebSocket(
@@ -192,10 +317,9 @@ def dialWebSocket(
     Connect *host* to the vortex at *url*, ws: or wss:, by *endpoint*, and tell *watcher* what comes of it.
 
     Args:
+        endpoint: Does TLS where *url* asks for it.
         headers: Sent with the upgrade request.
     """
-    dialling = _Dialling(host, watcher, url)
-    factory = _Factory(dialling, withIdentity(url, host.uuid, host.name), headers)
-    dialling.connecting = endpoint.connect(factory)
-    dialling.connecting.addErrback(dialling.notConnected)
+    dialling = _Dialling(host, url, watcher, headers)
+    dialling.connect(endpoint)
     return dialling

@@ -1,0 +1,226 @@
+"""
+One POST of ours: its connection, its request, and the response that is held open.
+
+`vortex.transports.post_client` makes one after another of them; here none knows of the others.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from typing import Protocol as Interface
+
+from twisted.internet import error as errors
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IConsumer, IProtocol, IStreamClientEndpoint
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
+from twisted.python.failure import Failure
+from twisted.web.client import Agent, ResponseDone
+from twisted.web.http import PotentialDataLoss
+from twisted.web.http_headers import Headers
+from twisted.web.iweb import IAgentEndpointFactory, IBodyProducer, IResponse
+from zope.interface import implementer
+
+from vortex.clocks import Clock
+from vortex.errors import LimitExceeded, VortexError
+from vortex.protocol.framing import DotDecoder
+from vortex.transports.http_answer import MAX_TEXT, answerError, wholeLine
+
+__all__ = ["PostRequest", "PostWatcher"]
+
+TOLD_HEADERS = ("Content-Type", "Location")
+
+
+class PostWatcher(Interface):
+    """Who makes POSTs."""
+
+    def answered(self, post: PostRequest, response: IResponse) -> None:
+        """A vortex has begun its response; `PostRequest.read` it."""
+
+    def frames(self, frames: list[bytes]) -> None:
+        """They came in a response; an empty list is a part of one."""
+
+    def tooMuch(self, error: LimitExceeded) -> None:
+        """A frame in a response is over a limit; nothing more of it is read."""
+
+    def ended(self, post: PostRequest, failure: Failure | None) -> None:
+        """The response has come to its end, or has broken."""
+
+    def refused(self, post: PostRequest) -> None:
+        """Somebody else has answered, or a vortex that lets nobody in: see `PostRequest.refusal`."""
+
+    def notAnswered(self, post: PostRequest, failure: Failure) -> None:
+        """There is no response, and will be none."""
+
+    def gone(self, post: PostRequest) -> None:
+        """Nothing is left of it. The last call, after one of the three before."""
+
+
+class PostRequest(Protocol):
+    """
+    Args:
+        maxFrame: Bytes that one frame of the response may have.
+
+    Attributes:
+        address: The IP address of the other end, once connected.
+    """
+
+    def __init__(self, watcher: PostWatcher, maxFrame: int) -> None:
+        self.address = "local"
+        self._watcher = watcher
+        self._decoder = DotDecoder(maxFrame)
+        self._connection: _Connection | None = None
+        self._response: IResponse | None = None
+        self._refused = False
+        self._text = b""
+        self._asked: Deferred[Any]
+
+    def begin(
+        self, clock: Clock, url: str, endpoint: IStreamClientEndpoint, headers: Headers, body: bytes
+    ) -> None:
+        """Connect by *endpoint*, and send it."""
+        agent = Agent.usingEndpointFactory(clock, _Endpoint(endpoint, self))
+        producer = _Body(body) if body else None
+        self._asked = agent.request(b"POST", url.encode("ascii"), headers, producer)
+        self._asked.addCallbacks(self._headCame, self._notAnswered)
+
+    def read(self) -> None:
+        """Take the response as it comes."""
+        assert self._response is not None
+        self._response.deliverBody(self)
+
+    def abort(self) -> None:
+        """Let go of it at once, whatever it is doing."""
+        if self._connection is not None:
+            self._connection.abortConnection()
+        else:
+            self._asked.cancel()
+
+    def refusal(self, where: str) -> VortexError | None:
+        """What to tell of the answer, as far as it has come; None unless it is a refusal."""
+        response = self._response
+        if response is None or not self._refused:
+            return None
+        headers = {
+            name.lower(): value[0] for name in TOLD_HEADERS if (value := response.headers.getRawHeaders(name))
+        }
+        return answerError(where, response.code, response.phrase.decode("latin-1"), headers, self._text)
+
+    # ---- the response
+
+    def _headCame(self, response: IResponse) -> None:
+        self._response = response
+        contentType = response.headers.getRawHeaders("Content-Type", [""])[0]
+        if response.code == 200 and "html" not in contentType.lower():
+            self._watcher.answered(self, response)
+        else:
+            self._refused = True
+            self.read()
+
+    def _notAnswered(self, failure: Failure) -> None:
+        self._watcher.notAnswered(self, _reasonOf(failure))
+        if self._connection is None:
+            self._watcher.gone(self)
+
+    def dataReceived(self, data: bytes) -> None:
+        if self._refused:
+            self._text = (self._text + data)[:MAX_TEXT]
+            if wholeLine(self._text):
+                self._watcher.refused(self)
+            return
+        try:
+            frames = self._decoder.feed(data)
+        except LimitExceeded as error:
+            self._watcher.tooMuch(error)
+        else:
+            self._watcher.frames(frames)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        if self._refused:
+            self._watcher.refused(self)
+        elif reason.check(ResponseDone, PotentialDataLoss):
+            self._watcher.ended(self, None)
+        else:
+            self._watcher.ended(self, _reasonOf(reason))
+
+    # ---- the connection
+
+    def connectionThere(self, connection: _Connection) -> None:
+        """For the connection: it is there."""
+        self._connection = connection
+        self.address = getattr(connection.getPeer(), "host", self.address)
+
+    def connectionGone(self) -> None:
+        """For the connection: it is gone."""
+        self._watcher.gone(self)
+
+
+class _Connection(ProtocolWrapper):
+    """Stands between a connection and the Agent's protocol, which tells nobody when it is gone."""
+
+    factory: _Connections
+
+    def makeConnection(self, transport: Any) -> None:
+        super().makeConnection(transport)
+        self.factory.post.connectionThere(self)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        super().connectionLost(reason)
+        self.factory.post.connectionGone()
+
+
+class _Connections(WrappingFactory[_Connection]):
+    protocol = _Connection
+    noisy = False
+
+    def __init__(self, factory: Any, post: PostRequest) -> None:
+        factory.noisy = False
+        super().__init__(factory)
+        self.post = post
+
+
+@implementer(IAgentEndpointFactory, IStreamClientEndpoint)
+class _Endpoint:
+    """An endpoint for one POST's Agent."""
+
+    def __init__(self, endpoint: IStreamClientEndpoint, post: PostRequest) -> None:
+        self._endpoint = endpoint
+        self._post = post
+
+    def endpointForURI(self, uri: object) -> IStreamClientEndpoint:
+        return self
+
+    def connect(self, factory: Any) -> Deferred[IProtocol]:
+        connecting: Deferred[Any] = self._endpoint.connect(_Connections(factory, self._post))
+        return connecting.addCallback(self._inside)
+
+    def _inside(self, connection: Any) -> IProtocol:
+        protocol: IProtocol | None = connection.wrappedProtocol
+        if protocol is None:
+            raise errors.ConnectionLost("it was gone before it was used")
+        return protocol
+
+
+@implementer(IBodyProducer)
+class _Body:
+    """A request's body, written at once."""
+
+    def __init__(self, body: bytes) -> None:
+        self.length = len(body)
+        self._body = body
+
+    def startProducing(self, consumer: IConsumer) -> Deferred[None]:
+        consumer.write(self._body)
+        return succeed(None)
+
+    def pauseProducing(self) -> None: ...
+
+    def resumeProducing(self) -> None: ...
+
+    def stopProducing(self) -> None: ...
+
+
+def _reasonOf(failure: Failure) -> Failure:
+    """What twisted.web has wrapped: of a connection that broke it tells a list of reasons."""
+    reasons = getattr(failure.value, "reasons", None)
+    return _reasonOf(reasons[0]) if reasons and isinstance(reasons[0], Failure) else failure
