@@ -209,6 +209,20 @@ class TestACall:
 
 
 class TestTheWait:
+    def test_may_be_said_after_the_rest(self, nodes: Nodes) -> None:
+        (peer,) = nodes.caller.peers
+        calls = nodes.came(add)
+        quick = add.on(nodes.caller).on(timeout=2)
+        ways = [quick(1), quick.on(peer=peer)(2), add.on(peer=peer).on(nodes.server).on(timeout=2)(3)]
+        nodes.settle()
+        assert [delivery.peer.name for delivery in calls] == ["caller"] * 3
+
+        nodes.clock.advance(2)
+
+        for call in ways:
+            with pytest.raises(RequestTimeout):
+                resultOf(call)
+
     @pytest.mark.parametrize(
         ("decorated", "named", "seconds"),
         [
@@ -357,6 +371,14 @@ class TestArguments:
         )
         assert str(caught.value).endswith(problem)
         assert runs == []
+
+    def test_that_do_not_fit_are_not_quoted_at_length(self, nodes: Nodes) -> None:
+        add.start(vortex=nodes.server)
+        answer = nodes.caller.request(add._payload((1,), {"k" * 100_000: 2}))
+
+        with pytest.raises(RemoteError, match="got an unexpected keyword argument 'kkk") as caught:
+            nodes.resultOf(answer)
+        assert len(str(caught.value)) < 300
 
     def test_may_have_any_name(self, nodes: Nodes) -> None:
         @vortexRpc(NAME)

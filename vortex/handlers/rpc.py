@@ -200,13 +200,17 @@ class RemoteFunction(Generic[P, R]):
         The same, to be called in another way: ``await add.on(vortex, timeout=5)(2, b=40)``.
 
         Args:
-            vortex: The node that calls; None: the process's only one.
-            peer: The peer to ask, whatever its name: one of several that offer it.
-            timeout: Seconds to wait for the answer, None: for ever. Left out: as it was.
+            vortex: The node that calls, where the process has several.
+            peer: The peer to ask, whatever its name, where several offer it.
+            timeout: Seconds to wait for the answer; None: for ever.
+
+        What is left out stays as it was.
         """
         called = copy(self)
-        called._vortex = vortex
-        called._peer = peer
+        if vortex is not None:
+            called._vortex = vortex
+        if peer is not None:
+            called._peer = peer
         if timeout is not _AS_DECORATED:
             called._timeout = timeout
         return called

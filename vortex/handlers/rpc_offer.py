@@ -33,6 +33,9 @@ _Tuple = TypeVar("_Tuple", bound=Tuple)
 _PRIORITY = 10
 """Answers to calls overtake what else waits for a peer (100): somebody stands still until they come."""
 
+_MAX_PROBLEM = 200
+"""Characters that are told of what is wrong with a call's arguments."""
+
 
 @addTupleType
 class RpcArguments(Tuple):
@@ -110,7 +113,8 @@ class RpcDefinition:
             self._signature.bind(*((None,) if isMethod else ()), *args, **kwargs)
         except TypeError as error:
             takes = f"{self.function.__qualname__}{_shown(self.signature(isMethod=isMethod))}"
-            raise TypeError(f"{takes} cannot be called so: {error}") from None
+            # A peer chooses what the error quotes: a keyword may be as long as a text may.
+            raise TypeError(f"{takes} cannot be called so: {str(error)[:_MAX_PROBLEM]}") from None
 
     def offerOn(self, node: Node) -> RpcOffer | None:
         """The offer of *node*; None if it has none."""
