@@ -15,6 +15,7 @@ from twisted.internet.endpoints import TCP4ClientEndpoint, TCP4ServerEndpoint
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 
+from tests.integration.children import PATIENCE
 from tests.integration.on_reactor import onReactor
 from vortex.testing import MemoryNetwork
 
@@ -138,7 +139,8 @@ async def played(script: str, network: MemoryNetwork | None) -> list[list[str | 
         port = await network.serverEndpoint("there").listen(_One(server))
         there = network.clientEndpoint("there")
     await there.connect(_One(client))
-    notes: list[list[str | bytes]] = await gatherResults([client.over, server.over])
+    over = gatherResults([client.over, server.over]).addTimeout(PATIENCE, reactor)
+    notes: list[list[str | bytes]] = await over
     await port.stopListening()
     return notes
 

@@ -123,6 +123,8 @@ class TestCutNow:
     ) -> None:
         line.client.transport.write(WORDS)
         line.server.transport.write(WORDS)
+        clock.step()
+        assert line.connection.toServer.written == len(WORDS)
 
         line.connection.cut()
         assert (line.client.end, line.server.end) == (None, None)

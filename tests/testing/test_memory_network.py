@@ -218,10 +218,10 @@ class TestBytes:
 
         assert server.events == ["made", b"one two"]
 
-    def test_many_come_through_in_pieces_of_64_kib(
-        self, pair: tuple[Noting, Noting], clock: VirtualClock
-    ) -> None:
-        client, server = pair
+    def test_many_come_through_in_pieces_of_64_kib(self, clock: VirtualClock) -> None:
+        network = MemoryNetwork(clock, window=1_000_000)
+        client, server = connected(network.serverEndpoint("jobs"), network.clientEndpoint("jobs"))
+        clock.settle()
         data = bytes(range(256)) * 2048
 
         client.transport.write(data)
@@ -344,6 +344,18 @@ class TestClosing:
         assert not client.transport.connected
         assert not network.connections[0].isOpen
         assert clock.getDelayedCalls() == []
+
+    def test_ends_the_clients_factory(self, network: MemoryNetwork, clock: VirtualClock) -> None:
+        network.serverEndpoint("jobs").listen(Wanting())
+        factory = Wanting()
+        network.clientEndpoint("jobs").connect(factory)
+        clock.settle()
+        assert factory.isStarted == 1
+
+        factory.made[0].transport.loseConnection()
+        clock.settle()
+
+        assert factory.isStarted == 0
 
     def test_tells_each_end_once(self, pair: tuple[Noting, Noting], clock: VirtualClock) -> None:
         client, server = pair

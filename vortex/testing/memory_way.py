@@ -147,10 +147,7 @@ class MemoryWay:
     # ---- inside
 
     def _send(self, what: bytes | type[Exception]) -> None:
-        arrival = self._clock.seconds() + self.delay
-        if self._underWay:
-            arrival = max(arrival, self._underWay[-1][0])  # nothing overtakes
-        self._underWay.append((arrival, what))
+        self._underWay.append((self._clock.seconds() + self.delay, what))
         self.wake()
 
     def _nextDue(self) -> float | None:
@@ -170,7 +167,7 @@ class MemoryWay:
         """One turn: what has come in, and one chunk of it for the reader."""
         self._turn = None
         now = self._clock.seconds()
-        while self._underWay and self._underWay[0][0] <= now:
+        while self._underWay and self._underWay[0][0] <= now:  # in order: nothing overtakes
             self._arrive(self._underWay.popleft()[1])
         if self._target.reading and now >= self._takesAt:
             self._deliver(now)
