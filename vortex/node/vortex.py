@@ -16,7 +16,7 @@ from uuid import uuid4
 
 from twisted.internet.defer import Deferred, DeferredList, fail, maybeDeferred, succeed
 from twisted.internet.endpoints import serverFromString
-from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
+from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamServerEndpoint
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
@@ -33,8 +33,9 @@ from vortex.routing.filt import MESSAGE_ID
 from vortex.routing.payload_io import PayloadIO
 from vortex.routing.payload_response import PayloadResponse
 from vortex.routing.ports import liveNodes
-from vortex.transports.stream import StreamFactory
+from vortex.transports.stream import StreamFactory, cannotListen
 from vortex.transports.timer_wheel import TimerWheel
+from vortex.transports.tls import TlsOptions, servedByTls
 
 if TYPE_CHECKING:
     from vortex.clocks import Clock
@@ -210,6 +211,11 @@ class Vortex:
         """Let a revoked *principal* in again."""
         self._admission.restore(principal if isinstance(principal, str) else principal.id)
 
+    @property
+    def isShutDown(self) -> bool:
+        """True from the moment that `shutdown` was called."""
+        return self._shutdown is not None
+
     def refusal(self, address: str) -> str | None:
         """Why no further peer from *address* is taken now; None when it is."""
         if self._shutdown is not None:
@@ -259,23 +265,32 @@ class Vortex:
 
     # ---- links of its own
 
-    def listen(self, endpoint: str | IStreamServerEndpoint) -> Deferred[IListeningPort]:
+    def listen(
+        self, endpoint: str | IStreamServerEndpoint, *, tls: TlsOptions | None = None
+    ) -> Deferred[IListeningPort]:
         """
         Take raw connections; for HTTP there is `VortexResource`.
 
         Args:
             endpoint: Where, as "tcp:8081", "tcp:8081:interface=127.0.0.1", "unix:/run/jobs.sock", or an
                 endpoint.
+            tls: The certificates of TLS on it; None: no TLS.
 
         Returns:
-            A Deferred with the port, which `shutdown` closes; it fails with `AddressInUse`.
+            A Deferred with the port, which `shutdown` closes. It fails with `AddressInUse`, and with what
+            Twisted raises where it cannot listen for another reason.
         """
+        kind = "tcp"
         if isinstance(endpoint, str):
-            kind = endpoint.partition(":")[0]
+            kind = "unix" if endpoint.startswith("unix:") else "tcp"
             where: IStreamServerEndpoint = serverFromString(self.clock, endpoint)
         else:
-            kind, where = "tcp", endpoint
-        return where.listen(StreamFactory(self, kind)).addCallback(self._listening)
+            where = endpoint
+        factory: IProtocolFactory = StreamFactory(self, "tls" if tls is not None else kind)
+        if tls is not None:
+            factory = servedByTls(tls, factory)
+        listening = where.listen(factory)
+        return listening.addCallbacks(self._listening, cannotListen, errbackArgs=(endpoint,))
 
     def _listening(self, port: IListeningPort) -> IListeningPort:
         self._ports.add(port)

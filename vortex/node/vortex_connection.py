@@ -15,8 +15,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Mapping
 from random import Random
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any, Literal
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, fail, succeed
@@ -26,6 +25,7 @@ from twisted.logger import Logger
 
 from vortex.clocks import DelayedCall
 from vortex.errors import NotConnected, VortexError
+from vortex.node.link_url import LinkUrl
 from vortex.node.peer import VortexPeer
 from vortex.protocol.backoff import Backoff
 from vortex.protocol.payload import Payload
@@ -33,6 +33,7 @@ from vortex.routing.ports import Peer
 from vortex.transports.dial import Dialled
 from vortex.transports.post_client import dialPost
 from vortex.transports.stream import dialStream
+from vortex.transports.tls import TlsOptions, overTls
 from vortex.transports.websocket_client import dialWebSocket
 
 if TYPE_CHECKING:
@@ -59,10 +60,15 @@ class VortexConnection(Service):
     """
     Args:
         vortex: The node that connects.
-        url: Where to: tcp://host:port, unix:///path ...
-        token: Shown to the other end as ``Authorization: Bearer``, or what gives it for each attempt.
+        url: Where to: http:, https:, ws:, wss:, as in ws://host:8080/vortex; tcp: or tls:, as in
+            tcp://host:8081; or a Unix socket's path, as in unix:///run/jobs.sock.
+        tls: What to show and to accept over https:, wss: and tls:; None: no certificate is shown, and the
+            server's has to come from a CA of the system's.
+        token: Shown to the other end as ``Authorization: Bearer``, over HTTP and WebSocket; or what gives it,
+            anew for each attempt.
         headers: Sent with each HTTP request besides.
         endpoint: What to connect by instead of what *url* says.
+        wire: "vortexpy" is the only one that there is so far, and what "auto" stands for.
         random: Where the waits between attempts are drawn from.
 
     Attributes:
@@ -78,12 +84,26 @@ class VortexConnection(Service):
         vortex: Vortex,
         url: str,
         *,
+        tls: TlsOptions | None = None,
         token: str | Callable[[], str] | None = None,
         headers: Mapping[str, str] | None = None,
         endpoint: IStreamClientEndpoint | None = None,
+        wire: Literal["auto", "vortexpy"] = "auto",
         random: Random | None = None,
     ) -> None:
+        if wire not in ("auto", "vortexpy"):
+            raise ValueError(f"wire is 'auto' or 'vortexpy', got {wire!r}")
+        where = LinkUrl.parse(url)
+        if token is not None and where.scheme in ("tcp", "tls", "unix"):
+            raise ValueError(
+                f"a token travels in an HTTP header, which {where.scheme}: has none of: show a certificate, "
+                "or connect by ws: or wss:"
+            )
+        if tls is not None and not where.isTls:
+            raise ValueError(f"tls= is for https:, wss: and tls:, got {url!r}")
         self.url = url
+        self._where = where
+        self._tls = tls
         self.state = ConnectionState.WAITING
         self.peer: VortexPeer | None = None
         self.error: VortexError | None = None
@@ -121,6 +141,11 @@ class VortexConnection(Service):
         """As `VortexPeer.send`, to who is at the other end; fails with `NotConnected` unless it is open."""
         peer = self.peer
         return fail(self._notOpen()) if peer is None else peer.send(payload, priority)
+
+    def request(self, payload: Payload, *, timeout: float | None = 30) -> Deferred[Payload]:
+        """As `VortexPeer.request`, of who is at the other end; `NotConnected` unless it is open."""
+        peer = self.peer
+        return fail(self._notOpen()) if peer is None else peer.request(payload, timeout=timeout)
 
     def onStateChange(self, callback: StateCallback) -> Callable[[], None]:
         """
@@ -165,7 +190,18 @@ class VortexConnection(Service):
     # ---- IService
 
     def startService(self) -> None:
-        """Connect, and stay connected."""
+        """
+        Connect, and stay connected.
+
+        Raises:
+            NotConnected: If it was closed, or its node was shut down: make another.
+        """
+        if self._closed is not None:
+            raise NotConnected(f"the connection to {self.url} was closed: make another")
+        if self._vortex.isShutDown:
+            raise NotConnected(f"{self._vortex} was shut down, and connects to nobody any more")
+        if self.running:
+            return
         super().startService()
         self._vortex.connections.add(self)
         self._attempt()
@@ -211,35 +247,39 @@ class VortexConnection(Service):
     def _attempt(self) -> None:
         self._timer = self.retryAt = None
         self._setState(ConnectionState.CONNECTING)
-        if self._closed is None:
+        if self._closed is not None:  # a callback of the state's has closed it
+            return
+        try:
             self._dialled = self._dial()
+        except Exception as error:  # the application's token, a certificate's file
+            known = error if isinstance(error, VortexError) else NotConnected(f"{self.url}: {error}")
+            self.linkEnded(known)
 
     def _dial(self) -> Dialled:
-        scheme = urlsplit(self.url).scheme
+        node, scheme = self._vortex, self._where.scheme
         if scheme in ("ws", "wss"):
-            return dialWebSocket(
-                self._vortex, self.url, self._endpointOf(self.url), self, headers=self._allHeaders()
-            )
+            return dialWebSocket(node, self.url, self._endpointOf(), self, headers=self._allHeaders())
         if scheme in ("http", "https"):
-            return dialPost(self._vortex, self.url, self._endpointOf, self, headers=self._allHeaders())
-        return dialStream(self._vortex, self._endpointOf(self.url), self, kind=scheme, where=self.url)
+            return dialPost(node, self.url, lambda _: self._endpointOf(), self, headers=self._allHeaders())
+        return dialStream(node, self._endpointOf(), self, kind=scheme, where=self.url)
 
     def _allHeaders(self) -> dict[str, str]:
         token = self._token() if callable(self._token) else self._token
         bearer = {} if token is None else {"Authorization": f"Bearer {token}"}
         return {**self._headers, **bearer}
 
-    def _endpointOf(self, url: str) -> IStreamClientEndpoint:
-        """What to connect by for *url*."""
-        if self._endpoint is not None:
-            return self._endpoint
-        parts = urlsplit(url)
+    def _endpointOf(self) -> IStreamClientEndpoint:
+        """What to connect by."""
+        where, timeout = self._where, self._vortex.limits.connectTimeout
         reactor: Any = self._vortex.clock
-        if parts.scheme == "unix":
-            return UNIXClientEndpoint(reactor, parts.path)
-        assert parts.hostname is not None
-        port = parts.port or {"http": 80, "ws": 80, "https": 443, "wss": 443}[parts.scheme]
-        return HostnameEndpoint(reactor, parts.hostname, port)
+        endpoint: IStreamClientEndpoint
+        if self._endpoint is not None:
+            endpoint = self._endpoint
+        elif where.scheme == "unix":
+            endpoint = UNIXClientEndpoint(reactor, where.path, timeout=timeout)
+        else:
+            endpoint = HostnameEndpoint(reactor, where.host, where.port, timeout=timeout)
+        return overTls(self._tls or TlsOptions(), where.host, endpoint) if where.isTls else endpoint
 
     def _gone(self) -> None:
         self._vortex.connections.discard(self)

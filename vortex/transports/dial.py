@@ -69,8 +69,10 @@ def cannotConnect(failure: Failure, where: str) -> VortexError:
         return NotConnected(f"{where}: no answer in time")
     if isinstance(error, errors.ConnectBindError):
         return NotConnected(f"{where}: no local address to connect from: {error}")
-    if _isOfCertificate(failure):
-        return CertificateRefused(f"{where}: the certificate is not accepted: {failure.getErrorMessage()}")
+    if f"{type(error).__module__}.{type(error).__name__}" == "OpenSSL.SSL.Error":  # not everyone has it
+        return _tlsError(error, where)
+    if type(error).__name__ == "VerificationError":
+        return CertificateRefused(f"{where}: the server's certificate is for another name")
     return ConnectionLost(f"{where}: {failure.getErrorMessage()}")
 
 
@@ -99,7 +101,12 @@ def withIdentity(url: str, uuid: str, name: str) -> str:
     return urlunsplit(parts._replace(query=f"{parts.query}&{query}" if parts.query else query, fragment=""))
 
 
-def _isOfCertificate(failure: Failure) -> bool:
-    """By name: not everyone has pyOpenSSL."""
-    kind = type(failure.value)
-    return f"{kind.__module__}.{kind.__name__}" == "OpenSSL.SSL.Error" or kind.__name__ == "VerificationError"
+def _tlsError(error: BaseException, where: str) -> VortexError:
+    """What OpenSSL has to say, as (library, function, reason) each."""
+    found = error.args[0] if error.args and isinstance(error.args[0], list) else []
+    reasons = ", ".join(str(each[-1]) for each in found) or "no reason given"
+    if "alert" in reasons:
+        return CertificateRefused(f"{where}: the other end does not accept our certificate: {reasons}")
+    if "certificate" in reasons:
+        return CertificateRefused(f"{where}: the server's certificate is not accepted: {reasons}")
+    return NotConnected(f"{where}: no TLS with the other end: {reasons}")

@@ -6,18 +6,21 @@ There is no URL that says who is there: each end's hello does. Frames end in a d
 
 from __future__ import annotations
 
+import errno
 import socket
 import struct
-from typing import Any
+from typing import Any, NoReturn
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IAddress, IStreamClientEndpoint
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IAddress, IHandshakeListener, ISSLTransport, IStreamClientEndpoint
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from vortex.access.principal import Credentials, Principal, UnixCredentials
 from vortex.clocks import DelayedCall
-from vortex.errors import AccessDenied, LimitExceeded, NotConnected, VortexError, errorText
+from vortex.errors import AccessDenied, AddressInUse, LimitExceeded, NotConnected, VortexError, errorText
 from vortex.protocol.codes import CloseCode
 from vortex.protocol.envelope import Form, Message
 from vortex.protocol.framing import DotDecoder, Framing
@@ -26,9 +29,10 @@ from vortex.protocol.vortexpy_session import VortexPySession
 from vortex.transports.backpressure import DrivenProducer
 from vortex.transports.dial import LinkWatcher, cannotConnect, endOfSession
 from vortex.transports.session_driver import SessionDriver
+from vortex.transports.tls import peerCertificate
 from vortex.transports.transport import LinkHost
 
-__all__ = ["StreamFactory", "dialStream"]
+__all__ = ["StreamFactory", "cannotListen", "dialStream"]
 
 CLOSE_TIMEOUT = 2.0
 """Seconds the other end has to take what was written before its connection is dropped."""
@@ -37,6 +41,7 @@ MAX_EARLY_FRAMES = 64
 """Frames that may come in while it is found out who somebody is."""
 
 
+@implementer(IHandshakeListener)
 class _Stream(DrivenProducer, Protocol):
     """One connection, accepted or made."""
 
@@ -50,6 +55,17 @@ class _Stream(DrivenProducer, Protocol):
         self._lost = False
 
     # ---- Twisted's side
+
+    def connectionMade(self) -> None:
+        if not ISSLTransport.providedBy(self.transport):
+            self.begin()
+
+    def handshakeCompleted(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
+        """The other end is there, and has proven that a certificate is its own."""
+        raise NotImplementedError
 
     def dataReceived(self, data: bytes) -> None:
         try:
@@ -122,8 +138,15 @@ class _Accepted(_Stream):
 
     def connectionMade(self) -> None:
         self._early: list[bytes] = []
+        super().connectionMade()
+
+    def begin(self) -> None:
         self._address = _ip(self.transport.getPeer())
-        credentials = Credentials(address=self._address, unixCredentials=_unixCredentials(self.transport))
+        credentials = Credentials(
+            address=self._address,
+            peerCertificate=peerCertificate(self.transport),
+            unixCredentials=_unixCredentials(self.transport),
+        )
         full = self._host.refusal(self._address or "local")
         if full is not None:
             self._refuse(NotConnected(full))
@@ -174,6 +197,15 @@ class _Dialled(_Stream):
 
     def connectionMade(self) -> None:
         self._dialling.stream = self
+        self._handshake = self._host.wheel.callLater(self._host.limits.connectTimeout, self._tooLate)
+        super().connectionMade()
+
+    def _tooLate(self) -> None:
+        self._dialling.error = NotConnected(f"{self._dialling.where}: no TLS handshake in time")
+        self.abort()
+
+    def begin(self) -> None:
+        self._handshake.cancel()
         driver = SessionDriver(
             self.session(),
             self._host,
@@ -185,6 +217,7 @@ class _Dialled(_Stream):
         self.carry(driver)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._handshake.cancel()
         super().connectionLost(reason)
         self._dialling.connectionLost(reason)
 
@@ -196,8 +229,8 @@ class _Dialling:
         self.watcher = watcher
         self.stream: _Dialled | None = None
         self.connecting: Deferred[Any]
-        self._where = where
-        self._error: VortexError | None = None
+        self.where = where
+        self.error: VortexError | None = None
 
     def close(self, reason: str) -> None:
         if self.stream is None:
@@ -206,13 +239,13 @@ class _Dialling:
             self.stream.end(CloseCode.NORMAL, reason)
 
     def sessionEnded(self, code: str, reason: str) -> None:
-        self._error = endOfSession(code, reason, self._where)
+        self.error = endOfSession(code, reason, self.where)
 
     def connectionLost(self, reason: Failure) -> None:
-        self.watcher.linkEnded(self._error or cannotConnect(reason, self._where))
+        self.watcher.linkEnded(self.error or cannotConnect(reason, self.where))
 
     def notConnected(self, failure: Failure) -> None:
-        self.watcher.linkEnded(cannotConnect(failure, self._where))
+        self.watcher.linkEnded(cannotConnect(failure, self.where))
 
 
 class StreamFactory(Factory):
@@ -231,6 +264,20 @@ class StreamFactory(Factory):
 
     def buildProtocol(self, addr: IAddress | None) -> Protocol:
         return _Accepted(self._host, self._kind)
+
+
+def cannotListen(failure: Failure, where: object) -> NoReturn:
+    """
+    Raises:
+        AddressInUse: If something else is at *where*.
+        Exception: What *failure* is, if it is something else.
+    """
+    error = failure.value
+    if isinstance(error, CannotListenError) and getattr(error.socketError, "errno", None) == errno.EADDRINUSE:
+        raise AddressInUse(
+            f"cannot listen at {where}: something else does; choose another address, or end that"
+        )
+    failure.raiseException()
 
 
 class _DialFactory(Factory):
