@@ -47,6 +47,8 @@ ONE_PLACE = {
     "txredisapi": "backplane/redis.py",
     "jwt": "access/jwt.py",
     "cryptography": "access/jwt.py",
+    "OpenSSL": "transports/tls.py",
+    "service_identity": "transports/tls.py",
     "sqlalchemy": "orm/",
 }
 """What only one file, one folder, or files whose names begin so, below the top floor may import."""
@@ -54,6 +56,8 @@ ONE_PLACE = {
 AT_CALL_TIME = {
     "twisted.internet.reactor": "take a clock or a reactor argument, and import the default in the function",
     "twisted.internet.ssl": "not everyone has the pyOpenSSL it needs: import it in the function that does",
+    "OpenSSL": "not everyone has it: import it in the function that uses it",
+    "service_identity": "not everyone has it: import it in the function that uses it",
     "jwt": "not everyone has it: import it in the function that uses it",
     "cryptography": "not everyone has it: import it in the function that uses it",
 }

@@ -59,6 +59,7 @@ def cannotConnect(failure: Failure, where: str) -> VortexError:
         where: The URL that was dialled, for people to read.
     """
     error = failure.value
+    assert error is not None
     if isinstance(error, VortexError):
         return error
     if isinstance(error, (errors.DNSLookupError, errors.UnknownHostError)):

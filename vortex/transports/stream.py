@@ -7,8 +7,6 @@ There is no URL that says who is there: each end's hello does. Frames end in a d
 from __future__ import annotations
 
 import errno
-import socket
-import struct
 from typing import Any, NoReturn
 
 from twisted.internet.defer import Deferred
@@ -18,7 +16,7 @@ from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from vortex.access.principal import Credentials, Principal, UnixCredentials
+from vortex.access.principal import Credentials, Principal
 from vortex.clocks import DelayedCall
 from vortex.errors import AccessDenied, AddressInUse, LimitExceeded, NotConnected, VortexError, errorText
 from vortex.protocol.codes import CloseCode
@@ -27,6 +25,7 @@ from vortex.protocol.framing import DotDecoder, Framing
 from vortex.protocol.payload import Payload
 from vortex.protocol.vortexpy_session import VortexPySession
 from vortex.transports.backpressure import DrivenProducer
+from vortex.transports.credentials import ipOf, unixCredentials
 from vortex.transports.dial import LinkWatcher, cannotConnect, endOfSession
 from vortex.transports.session_driver import SessionDriver
 from vortex.transports.tls import peerCertificate
@@ -141,11 +140,11 @@ class _Accepted(_Stream):
         super().connectionMade()
 
     def begin(self) -> None:
-        self._address = _ip(self.transport.getPeer())
+        self._address = ipOf(self.transport.getPeer())
         credentials = Credentials(
             address=self._address,
             peerCertificate=peerCertificate(self.transport),
-            unixCredentials=_unixCredentials(self.transport),
+            unixCredentials=unixCredentials(self.transport),
         )
         full = self._host.refusal(self._address or "local")
         if full is not None:
@@ -210,7 +209,7 @@ class _Dialled(_Stream):
             self.session(),
             self._host,
             kind=self._kind,
-            address=_ip(self.transport.getPeer()) or "local",
+            address=ipOf(self.transport.getPeer()) or "local",
             onOpened=self._dialling.watcher.linkOpened,
             onClosed=self._dialling.sessionEnded,
         )
@@ -274,9 +273,7 @@ def cannotListen(failure: Failure, where: object) -> NoReturn:
     """
     error = failure.value
     if isinstance(error, CannotListenError) and getattr(error.socketError, "errno", None) == errno.EADDRINUSE:
-        raise AddressInUse(
-            f"cannot listen at {where}: something else does; choose another address, or end that"
-        )
+        raise AddressInUse(f"cannot listen at {where}: something else does; end that, or choose another")
     failure.raiseException()
 
 
@@ -300,19 +297,3 @@ def dialStream(
     dialling.connecting = endpoint.connect(_DialFactory(host, kind, dialling))
     dialling.connecting.addErrback(dialling.notConnected)
     return dialling
-
-
-def _ip(address: object) -> str | None:
-    """The IP address as text; None for a transport without one (a Unix socket)."""
-    host = getattr(address, "host", None)
-    return host if isinstance(host, str) else None
-
-
-def _unixCredentials(transport: Any) -> UnixCredentials | None:
-    """What the kernel says of a Unix socket's other end: never its pid, which another may have by now."""
-    handle = transport.getHandle() if hasattr(transport, "getHandle") else None
-    if not isinstance(handle, socket.socket) or handle.family != socket.AF_UNIX:
-        return None
-    data = handle.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-    _pid, uid, gid = struct.unpack("3i", data)
-    return UnixCredentials(uid, gid)
