@@ -13,8 +13,10 @@ import pytest
 import vortex.cli.commands
 from vortex.cli.line import Target
 from vortex.cli.main import main
+from vortex.transports.tls import TlsOptions
 
 URL = "tcp://127.0.0.1:8081"
+WEB = "http://127.0.0.1:8080/vortex"
 
 
 class Asked:
@@ -195,14 +197,24 @@ class TestTheLine:
         file.write_text("from-file\n")
         found = []
         for options in ([], ["--token", "typed"], ["--token-file", str(file)]):
-            main(["send", URL, "key=a", *options])
+            main(["send", WEB, "key=a", *options])
             found.append(asked.target.token)
         monkeypatch.setenv("VORTEX_TOKEN", "from-environment")
         for options in ([], ["--token", "typed"], ["--token-file", str(file)]):
-            main(["send", URL, "key=a", *options])
+            main(["send", WEB, "key=a", *options])
             found.append(asked.target.token)
 
         assert found == [None, "typed", "from-file", "from-environment", "typed", "from-file"]
+
+    def test_has_no_token_of_the_environment_where_there_is_no_place_for_one(
+        self, asked: Asked, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("VORTEX_TOKEN", "from-environment")
+        main(["send", URL, "key=a"])
+        assert asked.target.token is None
+
+        main(["send", URL, "key=a", "--token", "typed"])
+        assert asked.target.token == "typed"
 
     def test_needs_a_token_file_that_can_be_read(
         self, asked: Asked, capsys: pytest.CaptureFixture[str], tmp_path: Path
@@ -210,6 +222,26 @@ class TestTheLine:
         text = refused(["send", URL, "key=a", "--token-file", str(tmp_path / "none")], asked, capsys)
 
         assert text.startswith("the token's file cannot be read: ")
+
+    def test_has_what_tls_needs(self, asked: Asked) -> None:
+        main(["rpc", "tls://host:1", "f", "--cert", "a.pem", "--key", "b.pem", "--trust", "c.pem"])
+        assert asked.target.tls == TlsOptions(certificate="a.pem", privateKey="b.pem", trust="c.pem")
+
+        main(["rpc", "wss://host:1", "f", "--fingerprint", "0A:" * 31 + "0A", "--fingerprint", "1" * 64])
+        assert asked.target.tls == TlsOptions(fingerprints=["0a" * 32, "1" * 64])
+
+    @pytest.mark.parametrize(
+        ("options", "text"),
+        [
+            (["--key", "b.pem"], "--key is that of a certificate: give --cert too"),
+            (["--fingerprint", "red"], "a fingerprint is "),
+        ],
+        ids=["key", "fingerprint"],
+    )
+    def test_says_what_tls_lacks(
+        self, options: list[str], text: str, asked: Asked, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert refused(["rpc", "tls://host:1", "f", *options], asked, capsys).startswith(text)
 
 
 class TestTheProgram:

@@ -122,10 +122,29 @@ def _addConnection(parser: argparse.ArgumentParser) -> None:
     who = group.add_mutually_exclusive_group()
     who.add_argument(
         "--token",
-        help=f"what says who you are; others can see it in the list of processes: {TOKEN} "
-        "in the environment, or a file, they cannot",
+        help="what says who you are, over HTTP and WebSocket. Others on this machine can see it in the list "
+        f"of processes; what stands in {TOKEN} in the environment, or in a file, they cannot",
     )
     who.add_argument("--token-file", type=Path, metavar="PATH", help="a file that holds the token")
+    tls = parser.add_argument_group("TLS, for https, wss and tls")
+    tls.add_argument("--cert", metavar="PATH", help="a PEM file with your certificate")
+    tls.add_argument(
+        "--key", metavar="PATH", help="a PEM file with its key (default: it is in the same file)"
+    )
+    tls.add_argument(
+        "--trust",
+        metavar="PATH",
+        help="a PEM file with the CAs that the server's certificate may come from (default: the system's)",
+    )
+    tls.add_argument(
+        "--fingerprint",
+        action="append",
+        default=[],
+        dest="fingerprints",
+        metavar="SHA256",
+        help="take a server's certificate of this fingerprint, and no other, whoever signed it; "
+        "may be given more than once",
+    )
 
 
 def _url(text: str) -> str:

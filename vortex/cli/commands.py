@@ -21,12 +21,15 @@ from vortex.cli.send import send
 from vortex.cli.typed import callOf, filtOf, payloadOf, tupleOf, tuplesIn
 from vortex.cli.watch import watch
 from vortex.protocol.payload import Payload
+from vortex.transports.tls import TlsOptions
 
 __all__ = ["runCommand"]
 
 PRIORITY = 100
 """What is sent with none of its own."""
 STDIN = "-"
+WITH_HEADERS = ("http", "ws")
+"""How the URLs begin that have a place for a token; one in the environment is not for the others."""
 
 
 def runCommand(options: argparse.Namespace) -> int:
@@ -109,10 +112,33 @@ def _checkKey(filt: dict[Any, Any]) -> None:
 
 
 def _target(options: argparse.Namespace) -> Target:
-    token = options.token or os.environ.get(TOKEN)
+    return Target(options.url, options.timeout, _token(options), _tls(options))
+
+
+def _token(options: argparse.Namespace) -> str | None:
     if options.token_file is not None:
         try:
-            token = options.token_file.read_text(encoding="utf-8").strip()
+            token: str = options.token_file.read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
             raise Ended(ExitCode.USAGE, f"the token's file cannot be read: {error}") from None
-    return Target(options.url, options.timeout, token or None)
+        return token
+    if options.token is not None or not options.url.startswith(WITH_HEADERS):
+        typed: str | None = options.token
+        return typed
+    return os.environ.get(TOKEN) or None
+
+
+def _tls(options: argparse.Namespace) -> TlsOptions | None:
+    if not (options.cert or options.key or options.trust or options.fingerprints):
+        return None
+    if options.key and not options.cert:
+        raise Ended(ExitCode.USAGE, "--key is that of a certificate: give --cert too")
+    try:
+        return TlsOptions(
+            certificate=options.cert,
+            privateKey=options.key,
+            trust=options.trust,
+            fingerprints=options.fingerprints,
+        )
+    except ValueError as error:
+        raise Ended(ExitCode.USAGE, str(error)) from None

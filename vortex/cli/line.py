@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IStreamClientEndpoint
@@ -16,6 +15,7 @@ from vortex.errors import AccessDenied, CertificateRefused, VortexError
 from vortex.node.peer import VortexPeer
 from vortex.node.vortex import Vortex
 from vortex.node.vortex_connection import ConnectionState, VortexConnection
+from vortex.transports.tls import TlsOptions
 
 __all__ = ["Target", "finalEnd", "whenOpen"]
 
@@ -29,12 +29,14 @@ class Target:
         url: Where.
         timeout: Seconds until there has to be a line.
         token: What says who we are; None: nothing does.
+        tls: What to show and to accept over TLS; None: as `VortexConnection` has it.
         endpoint: What to connect by instead of what the URL says.
     """
 
     url: str
     timeout: float = 10.0
-    token: str | Callable[[], str] | None = None
+    token: str | None = None
+    tls: TlsOptions | None = None
     endpoint: IStreamClientEndpoint | None = None
 
     def connect(self, vortex: Vortex) -> VortexConnection:
@@ -42,12 +44,11 @@ class Target:
         Begin to connect.
 
         Raises:
-            Ended: If the URL is none.
+            Ended: If the URL is none, or does not go with the rest, or TLS cannot be had.
         """
-        options: dict[str, Any] = {"token": self.token, "endpoint": self.endpoint}
         try:
-            return vortex.connect(self.url, **options)
-        except (ValueError, ImportError) as error:  # no URL; no pyOpenSSL
+            return vortex.connect(self.url, token=self.token, tls=self.tls, endpoint=self.endpoint)
+        except (ValueError, ImportError, OSError) as error:  # of a URL, for want of pyOpenSSL, of a file
             raise Ended(ExitCode.USAGE, str(error)) from None
 
 
