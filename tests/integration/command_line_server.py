@@ -1,0 +1,118 @@
+"""
+A server for the command line's tests, a process of its own.
+
+usage: python -m tests.integration.command_line_server
+
+It prints ``READY {"tcp": port, "http": port, "guardedTcp": port, "guarded": port}``, and ``GOT {json}`` for
+every message to the filt ``inbox``. ``http`` and ``guarded`` have /vortex; the guarded ones are for who has the
+token ``let-me-in``. All have the filt ``jobs``, which the filt ``push`` has pushed, and the function ``shop.add``.
+It ends when told to.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+from datetime import UTC, datetime
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import TCP4ServerEndpoint
+from twisted.internet.task import react
+from twisted.web.resource import Resource
+
+from vortex import (
+    Delivery,
+    ModelHandler,
+    Payload,
+    PayloadEndpoint,
+    Rejected,
+    Tuple,
+    Unauthenticated,
+    Vortex,
+    VortexResource,
+    VortexSite,
+    addTupleType,
+    vortexRpc,
+)
+from vortex.access.principal import Credentials, Principal
+
+
+@addTupleType
+class Job(Tuple):
+    __tupleType__ = "shop.Job"
+    id: int
+    due: datetime | None
+    title: str
+
+
+class Jobs(ModelHandler):
+    def buildModel(self, filt: dict[str, Any], delivery: Delivery | None = None) -> list[Any]:
+        if filt.get("id") == 0:
+            raise Rejected("there is no job 0", code="unknown-record")
+        return [Job(id=1, due=datetime(2024, 2, 29, 12, tzinfo=UTC), title="Water the plants")]
+
+
+class Tokens:
+    def authenticate(self, credentials: Credentials) -> Principal | None:
+        if credentials.token is None:
+            return None
+        if credentials.token != "let-me-in":
+            raise Unauthenticated("the token is not known")
+        return Principal("somebody")
+
+
+@vortexRpc("server", name="shop.add")
+def add(a: int, b: int = 0) -> int:
+    if a < 0:
+        raise Rejected("nothing below zero", code="too-little")
+    return a + b
+
+
+def serve(vortex: Vortex) -> list[Any]:
+    """What *vortex* offers, for as long as this is kept."""
+    jobs = Jobs({"key": "jobs"}, vortex)
+
+    def push(payload: Payload, delivery: Delivery) -> None:
+        jobs.sendModelUpdate()
+        delivery.reply([], True)
+
+    def got(payload: Payload, delivery: Delivery) -> None:
+        filt = {key: value for key, value in payload.filt.items() if not key.startswith("Payload")}
+        print("GOT", json.dumps([filt, payload.jsonTuples]), flush=True)
+
+    add.start(vortex=vortex)
+    return [
+        jobs,
+        PayloadEndpoint({"key": "push"}, push, vortex),
+        PayloadEndpoint({"key": "inbox"}, got, vortex),
+    ]
+
+
+async def main(reactor: Any) -> None:
+    open_ = Vortex("server", reactor=reactor)
+    guarded = Vortex("server", authenticator=Tokens(), reactor=reactor)
+    kept = serve(open_) + serve(guarded)
+    ports = {}
+    for name, vortex in (("tcp", open_), ("guardedTcp", guarded)):
+        streams: Any = await vortex.listen("tcp:0:interface=127.0.0.1")
+        ports[name] = streams.getHost().port
+    for name, vortex in (("http", open_), ("guarded", guarded)):
+        root = Resource()
+        root.putChild(b"vortex", VortexResource(vortex))
+        listening = await TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1").listen(VortexSite(root))
+        ports[name] = listening.getHost().port
+    running: Deferred[None] = Deferred()
+    reactor.callWhenRunning(running.callback, None)
+    await running
+    ended: Deferred[None] = Deferred()
+    signal.signal(signal.SIGTERM, lambda *_: reactor.callFromThread(ended.callback, None))
+    print("READY", json.dumps(ports), flush=True)
+    await ended
+    for vortex in (open_, guarded):
+        await vortex.shutdown()
+    kept.clear()
+
+
+if __name__ == "__main__":
+    react(main)
