@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Coroutine
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 
 from vortex.access.local import whyNotLocal
@@ -61,9 +61,13 @@ class Admission:
             if self.anonymous:
                 return None
             raise Unauthenticated("this vortex serves whom it knows, and nothing was shown that it knows")
-        if principal.id in self._revoked:
+        if self.isRevoked(principal):
             raise AccessDenied(f"the access of {principal.id!r} was revoked")
         return principal
+
+    def isRevoked(self, principal: Principal) -> bool:
+        """Whether *principal* is let in no more."""
+        return principal.id in self._revoked
 
     def revoke(self, id: str) -> None:
         """Let *id* in no more."""
@@ -80,6 +84,8 @@ class Admission:
                 found = await found
         except VortexError as error:
             raise (error if isinstance(error, AccessDenied) else AccessDenied(str(error))) from None
+        except CancelledError:  # nobody waits for it any more
+            raise
         except Exception:
             log.failure("{authenticator} failed, so nobody is let in", authenticator=authenticator)
             raise AccessDenied("who this is could not be found out") from None

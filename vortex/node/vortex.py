@@ -22,7 +22,7 @@ from twisted.logger import Logger
 
 from vortex.access.admission import Admission
 from vortex.access.principal import Authenticator, Credentials, Principal
-from vortex.errors import NotConnected, VortexError
+from vortex.errors import NotConnected, RequestTimeout, VortexError
 from vortex.limits import Limits
 from vortex.node.peer import VortexPeer
 from vortex.node.vortex_connection import VortexConnection
@@ -190,15 +190,22 @@ class Vortex:
         return self._admission.whyNotServed(credentials)
 
     def admit(self, credentials: Credentials) -> Deferred[Principal | None]:
-        """For links: whether to let somebody in; fails with `AccessDenied`."""
-        return Deferred.fromCoroutine(self._admission.admit(credentials))
+        """
+        For links: whether to let somebody in; fails with `AccessDenied`, and with `RequestTimeout` if that is
+        not found out within `Limits.helloTimeout`.
+        """
+        admission = Deferred.fromCoroutine(self._admission.admit(credentials))
+        if not admission.called:
+            clock: Any = self.wheel
+            admission.addTimeout(self.limits.helloTimeout, clock, _askedTooLong)
+        return admission
 
     def revoke(self, principal: Principal | str) -> int:
         """
         End all links of *principal* at once, and let it in no more until `restore`, or the process's end.
 
         Returns:
-            How many links that were.
+            How many peers that were.
         """
         whose = principal if isinstance(principal, str) else principal.id
         self._admission.revoke(whose)
@@ -215,6 +222,10 @@ class Vortex:
     def isShutDown(self) -> bool:
         """True from the moment that `shutdown` was called."""
         return self._shutdown is not None
+
+    def isRevoked(self, principal: Principal) -> bool:
+        """For links: whether *principal* is let in no more."""
+        return self._admission.isRevoked(principal)
 
     def refusal(self, address: str) -> str | None:
         """Why no further peer from *address* is taken now; None when it is."""
@@ -442,6 +453,10 @@ class Vortex:
             self.clock.callLater(0, done.callback, None)
         else:
             done.callback(None)
+
+
+def _askedTooLong(_outcome: object, seconds: float) -> Principal | None:
+    raise RequestTimeout(f"who this is could not be found out within {seconds:g} s")
 
 
 def _wait(done: Deferred[None]) -> Deferred[None]:

@@ -16,6 +16,7 @@ from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
 from twisted.web.server import Request
 
+from vortex.access.principal import Principal
 from vortex.protocol.framing import Framing
 from vortex.protocol.vortexpy_session import VortexPySession
 from vortex.transports.backpressure import DrivenProducer
@@ -100,6 +101,11 @@ class _PostPeer:
         self.proven = proven
         self.driver: SessionDriver
 
+    @property
+    def identity(self) -> str | None:
+        principal = self.driver.principal
+        return None if principal is None else principal.id
+
 
 class PostPeers:
     """
@@ -107,35 +113,45 @@ class PostPeers:
 
     A uuid is a label that anybody can say. So a POST continues a peer's session
     only when it bears the cookie that the peer was given, or, as long as that
-    cookie has never come back, when it comes from the same address. Any other POST
-    with that uuid is a peer of its own.
+    cookie has never come back, when it comes from the same address; and only when an
+    authenticator finds the same principal in both, or in neither. Any other POST with
+    that uuid is a peer of its own.
     """
 
     def __init__(self, host: LinkHost) -> None:
         self._host = host
         self._peers: dict[str, list[_PostPeer]] = {}
 
-    def find(self, request: Request, uuid: str, address: str) -> SessionDriver | None:
-        """The session that *request* continues; None where it begins one."""
+    def find(
+        self, request: Request, uuid: str, address: str, principal: Principal | None
+    ) -> SessionDriver | None:
+        """The session of *principal* that *request* continues, and renews; None where it begins one."""
         secret = _secret(request)
-        known = self._known(uuid, secret, address)
+        known = self._known(uuid, secret, address, principal)
         if known is None:
             return None
+        if principal is not None:
+            known.driver.renew(principal)
         if secret is not None:
             # Two tabs of a browser may both have been given a cookie; the browser keeps one for both.
             known.secret = secret
             known.proven = True
         return known.driver
 
-    def _known(self, uuid: str, secret: str | None, address: str) -> _PostPeer | None:
-        candidates = self._peers.get(uuid, [])
+    def _known(
+        self, uuid: str, secret: str | None, address: str, principal: Principal | None
+    ) -> _PostPeer | None:
+        whose = None if principal is None else principal.id
+        candidates = [peer for peer in self._peers.get(uuid, ()) if peer.identity == whose]
         if secret is not None:
             for peer in candidates:
                 if secrets.compare_digest(secret, peer.secret):
                     return peer
         return next((p for p in candidates if not p.proven and p.address == address), None)
 
-    def add(self, request: Request, uuid: str, name: str, address: str) -> SessionDriver:
+    def add(
+        self, request: Request, uuid: str, name: str, address: str, principal: Principal | None
+    ) -> SessionDriver:
         """A new peer's session. It gets a cookie, unless it brought one: tabs of a browser share theirs."""
         secret = _secret(request)
         host = self._host
@@ -159,6 +175,7 @@ class PostPeers:
             host,
             kind="post",
             address=address,
+            principal=principal,
             onClosed=lambda _code, _reason: self._forget(uuid, peer),
         )
         self._peers.setdefault(uuid, []).append(peer)

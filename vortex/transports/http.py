@@ -13,23 +13,28 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import cast
 
-from twisted.internet.address import IPv4Address, IPv6Address
-from twisted.internet.interfaces import IAddress
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.http import HTTPChannel
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
 
-from vortex.access.local import whyNotLocal
 from vortex.access.origin import originAllowed
-from vortex.errors import LimitExceeded, VortexError, errorText
+from vortex.access.principal import Principal
+from vortex.errors import LimitExceeded, RequestTimeout, Unauthenticated, VortexError, errorText
 from vortex.limits import Limits
 from vortex.protocol.framing import DotDecoder
 from vortex.routing.ports import Node, theNode
+from vortex.transports.arrivals import Arrivals, Outcome
+from vortex.transports.credentials import credentialsOf, ipOf
 from vortex.transports.held_post import HeldPost, PostPeers
 from vortex.transports.transport import LinkHost
 from vortex.transports.websocket import WebSocketUpgrader
 from vortex.tuples.hints import short
 
 __all__ = ["VortexResource", "plainAnswer", "whyNotServed"]
+
+log = Logger()
 
 RETRY_SECONDS = b"10"
 
@@ -40,6 +45,17 @@ class _Refused(Exception):
     def __init__(self, status: int, text: str) -> None:
         super().__init__(text)
         self.status = status
+
+    def answer(self, request: Request) -> bytes:
+        if self.status == 503:
+            request.setHeader(b"Retry-After", RETRY_SECONDS)
+        elif self.status == 401:
+            request.setHeader(b"WWW-Authenticate", b"Bearer")
+        channel: object = request.channel
+        if self.status in (401, 403) and isinstance(channel, HTTPChannel):
+            request.setHeader(b"Connection", b"close")
+            channel.persistent = 0
+        return plainAnswer(request, self.status, str(self))
 
 
 class VortexResource(Resource):
@@ -55,10 +71,12 @@ class VortexResource(Resource):
         allowedOrigins: Origins of pages that may connect although they were not
             served from this host and port, as "https://board.example".
 
-    A request that may not come in is answered at once: 400 without a `vortexUuid`
-    and `vortexName` in the query, 403 for a foreign origin, or for a peer that is
-    not on this machine where the node is not open to others, 413 for a body over
-    `Limits.maxBody`, 503 where the node is full or shutting down.
+    Every request is asked who has sent it, before anything else of it is read. One that
+    may not come in is answered at once: 401 where an authenticator knows nobody by what it
+    has shown, 403 for credentials that are wrong, for a foreign origin, or for a peer that
+    is not on this machine where the node is not open to others, 400 without a `vortexUuid`
+    and `vortexName` in the query, 413 for a body over `Limits.maxBody`, 503 where the node
+    is full or shutting down, or could not find out in time who it is.
     """
 
     isLeaf = True
@@ -69,27 +87,55 @@ class VortexResource(Resource):
             raise TypeError(f"allowedOrigins is a collection of texts, got the text {allowedOrigins!r}")
         self._host = cast(LinkHost, theNode(vortex))
         self._allowedOrigins = frozenset(allowedOrigins)
+        self._arrivals = Arrivals()
         self._posts = PostPeers(self._host)
         self._upgrader = WebSocketUpgrader(self._host)
 
     def render(self, request: Request) -> bytes | int:
-        try:
-            if request.method == b"POST":
-                return self._post(request)
-            if request.method == b"GET" and "websocket" in (_header(request, "Upgrade") or "").lower():
-                identity = self._admit(request)
-                self._checkRoom(_address(request))
-                upgraded: bytes | int = self._upgrader.upgrade(request, identity, _address(request))
-                return upgraded
+        isPost = request.method == b"POST"
+        if not isPost and not _isUpgrade(request):
             request.setHeader(b"Allow", b"POST, GET")
-            raise _Refused(405, "a vortex is reached by a POST that is held open, or a WebSocket upgrade")
+            return plainAnswer(
+                request, 405, "a vortex is reached by a POST that is held open, or a WebSocket upgrade"
+            )
+        try:
+            self._checkOrigin(request)
         except _Refused as refusal:
-            if refusal.status == 503:
-                request.setHeader(b"Retry-After", RETRY_SECONDS)
-            return plainAnswer(request, refusal.status, str(refusal))
+            return refusal.answer(request)
+        credentials = credentialsOf(request)
+        admission = self._host.admit(credentials)
+        if not isPost:
+            return self._arrivals.receive(request, admission, self._upgrade)
+        shown = (credentials.headers.get(name) for name in ("authorization", "cookie"))
+        sender = (_argument(request, "vortexUuid"), credentials.address, *shown)
+        return self._arrivals.receive(request, admission, self._post, sender)
 
-    def _post(self, request: Request) -> int:
-        uuid, name = self._admit(request)
+    def _upgrade(self, request: Request, outcome: Outcome) -> bytes | int:
+        try:
+            principal = _admitted(outcome)
+            identity = _identity(request)
+            self._checkRoom(_address(request))
+        except _Refused as refusal:
+            return refusal.answer(request)
+        upgraded: bytes | int = self._upgrader.upgrade(request, identity, _address(request), principal)
+        return upgraded
+
+    def _post(self, request: Request, outcome: Outcome) -> bytes | int:
+        try:
+            principal = _admitted(outcome)
+            uuid, name = _identity(request)
+            frames = self._takeFrames(request)
+            address = _address(request)
+            driver = self._posts.find(request, uuid, address, principal)
+            if driver is None:
+                self._checkRoom(address)
+                driver = self._posts.add(request, uuid, name, address, principal)
+        except _Refused as refusal:
+            return refusal.answer(request)
+        HeldPost(request).hold(driver, frames)
+        return NOT_DONE_YET
+
+    def _takeFrames(self, request: Request) -> list[bytes]:
         limits = self._host.limits
         content = request.content
         assert content is not None, "twisted.web renders a request when its body is there"
@@ -98,40 +144,10 @@ class VortexResource(Resource):
         if len(body) > limits.maxBody:
             raise _Refused(413, f"a body may have {limits.maxBody} bytes (maxBody)")
         try:
-            frames = _frames(body, limits)
+            return _frames(body, limits)
         except VortexError as error:
             self._host.counters["malformed"] += 1
             raise _Refused(413, errorText(error)) from error
-        address = _address(request)
-        driver = self._posts.find(request, uuid, address)
-        if driver is None:
-            self._checkRoom(address)
-            driver = self._posts.add(request, uuid, name, address)
-        HeldPost(request).hold(driver, frames)
-        return NOT_DONE_YET
-
-    def _admit(self, request: Request) -> tuple[str, str]:
-        """
-        Returns:
-            The uuid and name that the peer gives itself.
-
-        Raises:
-            _Refused: If this request may not come in.
-        """
-        self._checkOrigin(request)
-        why = whyNotServed(self._host, request)
-        if why is not None:
-            raise _Refused(
-                403,
-                f"this vortex serves programs on its own machine only, and {why}; "
-                "to open it to others its owner passes anonymous=True to Vortex()",
-            )
-        uuid, name = (_argument(request, key) for key in ("vortexUuid", "vortexName"))
-        if not uuid or name is None:
-            raise _Refused(400, "expected ?vortexUuid=...&vortexName=... in the URL")
-        if len(uuid) + len(name) > MAX_IDENTITY:
-            raise _Refused(400, f"vortexUuid and vortexName may have {MAX_IDENTITY} characters together")
-        return uuid, name
 
     def _checkRoom(self, address: str) -> None:
         full = self._host.refusal(address)
@@ -166,13 +182,7 @@ def whyNotServed(node: LinkHost, request: Request) -> str | None:
 
     For resources beside a `VortexResource` that are for the same people.
     """
-    if node.anonymous:
-        return None
-    return whyNotLocal(
-        _ip(request.getClientAddress()),
-        (name.decode("latin-1") for name, _ in request.requestHeaders.getAllRawHeaders()),
-        _header(request, "Host"),
-    )
+    return node.whyNotServed(credentialsOf(request))
 
 
 def plainAnswer(request: Request, status: int, text: str) -> bytes:
@@ -209,10 +219,44 @@ def _argument(request: Request, name: str) -> str | None:
     return values[0].decode("utf-8", "replace") if values else None
 
 
-def _ip(address: IAddress) -> str | None:
-    """The IP address as text; None for a transport without one (a Unix socket)."""
-    return address.host if isinstance(address, IPv4Address | IPv6Address) else None
-
-
 def _address(request: Request) -> str:
-    return _ip(request.getClientAddress()) or "local"
+    return ipOf(request.getClientAddress()) or "local"
+
+
+def _isUpgrade(request: Request) -> bool:
+    return request.method == b"GET" and "websocket" in (_header(request, "Upgrade") or "").lower()
+
+
+def _admitted(outcome: Outcome) -> Principal | None:
+    """
+    Who it is that was let in.
+
+    Raises:
+        _Refused: If nobody was.
+    """
+    if not isinstance(outcome, Failure):
+        return outcome
+    error = outcome.value
+    if isinstance(error, Unauthenticated):
+        raise _Refused(401, str(error))
+    if isinstance(error, RequestTimeout):
+        raise _Refused(503, str(error))
+    if isinstance(error, VortexError):
+        raise _Refused(403, str(error))
+    log.failure("whether somebody may come in could not be found out, so nobody does", outcome)
+    raise _Refused(403, "this is not for you")
+
+
+def _identity(request: Request) -> tuple[str, str]:
+    """
+    The uuid and name that the peer gives itself.
+
+    Raises:
+        _Refused: If it does not.
+    """
+    uuid, name = (_argument(request, key) for key in ("vortexUuid", "vortexName"))
+    if not uuid or name is None:
+        raise _Refused(400, "expected ?vortexUuid=...&vortexName=... in the URL")
+    if len(uuid) + len(name) > MAX_IDENTITY:
+        raise _Refused(400, f"vortexUuid and vortexName may have {MAX_IDENTITY} characters together")
+    return uuid, name

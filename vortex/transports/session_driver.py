@@ -234,6 +234,9 @@ class SessionDriver:
                 if self.peer is not None:
                     self._host.payloadIO.route(envelope, self.peer)
             case Opened(uuid, name):
+                if self.principal is not None and self._host.isRevoked(self.principal):
+                    self.close(CloseCode.REVOKED.value, "the access was revoked")
+                    return
                 self.peer = self._host.peerOpened(self, uuid, name)
                 if self._onOpened is not None:
                     self._onOpened(self.peer)

@@ -55,8 +55,12 @@ class LinkHost(Node, Protocol):
 
         Returns:
             A Deferred with who it is; with None for somebody that nobody asks. It fails with
-            `Unauthenticated` if nobody is known by that, and with `AccessDenied` if it may not come in.
+            `Unauthenticated` if nobody is known by that, with `AccessDenied` if it may not come in, and with
+            `RequestTimeout` if that takes too long to find out.
         """
+
+    def isRevoked(self, principal: Principal) -> bool:
+        """Whether *principal*, who was let in once, is let in no more."""
 
     def whyNotServed(self, credentials: Credentials) -> str | None:
         """Why somebody that nobody asks is not let in, to follow on "... and"; None if it is."""

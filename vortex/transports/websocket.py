@@ -18,6 +18,7 @@ from twisted.internet.interfaces import IAddress
 from twisted.web.http import HTTPChannel
 from twisted.web.server import NOT_DONE_YET, Request
 
+from vortex.access.principal import Principal
 from vortex.protocol.codes import CloseCode
 from vortex.protocol.framing import Framing
 from vortex.protocol.vortexpy_session import VortexPySession
@@ -37,11 +38,14 @@ class _Protocol(DrivenProducer, WebSocketServerProtocol):  # type: ignore[misc] 
 
     transport: Any
 
-    def __init__(self, host: LinkHost, identity: tuple[str, str], address: str) -> None:
+    def __init__(
+        self, host: LinkHost, identity: tuple[str, str], address: str, principal: Principal | None
+    ) -> None:
         super().__init__()
         self._host = host
         self._identity = identity
         self._address = address
+        self._principal = principal
 
     def dataReceived(self, data: bytes) -> None:
         self._dataReceived(data)  # without what autobahn would make up for its log, on or off
@@ -64,7 +68,9 @@ class _Protocol(DrivenProducer, WebSocketServerProtocol):  # type: ignore[misc] 
             idle=host.limits.wsIdle,
             identity=self._identity,
         )
-        self._driver = SessionDriver(session, host, kind="websocket", address=self._address)
+        self._driver = SessionDriver(
+            session, host, kind="websocket", address=self._address, principal=self._principal
+        )
         self.transport.unregisterProducer()  # twisted.web's channel, which this connection has left
         self.transport.registerProducer(self, True)
         self._driver.attach(self)
@@ -142,9 +148,11 @@ class WebSocketUpgrader:
                 options[name] = staticmethod(option)
         self._protocol = type(_Protocol.__name__, (_Protocol,), {**options, "CONFIG_ATTRS": ()})
 
-    def upgrade(self, request: Request, identity: tuple[str, str], address: str) -> Any:
+    def upgrade(
+        self, request: Request, identity: tuple[str, str], address: str, principal: Principal | None
+    ) -> Any:
         """Take over *request*'s connection; returns what a resource's `render` has to return."""
-        protocol = self._protocol(self._host, identity, address)
+        protocol = self._protocol(self._host, identity, address, principal)
         upgraded = WebSocketResource(_OneProtocol(self._factory, protocol)).render(request)
         if upgraded == NOT_DONE_YET and isinstance(request.channel, HTTPChannel):
             # They hold each other, and nobody else does: without this they wait for a garbage collection.
