@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-from typing import Any
 
 import pytest
 from twisted.internet.defer import Deferred, fail, succeed
@@ -13,6 +12,7 @@ from vortex import ConnectionLost, Limits, NoVortex, Payload, RequestTimeout, Vo
 from vortex.routing.delivery import Delivery
 from vortex.routing.ports import theNode
 from vortex.testing import RecordingEndpoint, VortexHarness
+from vortex.testing.harness import Over
 
 
 def answers(payload: Payload, delivery: Delivery) -> None:
@@ -37,8 +37,8 @@ class TestNodes:
             assert link.up
             assert [peer.name for peer in (*a.peers, *b.peers)] == ["b", "a"]
 
-    @pytest.mark.parametrize("over", ["tcp"])
-    def test_that_are_connected_ask_each_other_over_the_network(self, over: Any) -> None:
+    @pytest.mark.parametrize("over", ["tcp", "websocket", "post"])
+    def test_that_are_connected_ask_each_other_over_the_network(self, over: Over) -> None:
         with VortexHarness() as harness:
             a, b = harness.node("a"), harness.node("b")
             asked = RecordingEndpoint({"key": "k"}, b, answers)
@@ -52,7 +52,9 @@ class TestNodes:
             assert harness.resultOf(connection.connected).name == "b"
             assert answer.tuples == ["an answer", "question"]
             assert (asked.tuples, told.tuples) == (["question"], ["an answer", "question", "news"])
-            (line,) = harness.network.connections
+            assert connection.peer is not None
+            assert connection.peer.transport == over
+            line = harness.network.connections[-1]
             assert line.toServer.delivered > 0 < line.toClient.delivered
 
     def test_that_connect_twice_listen_once(self) -> None:

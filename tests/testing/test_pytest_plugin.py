@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -26,6 +27,12 @@ def test_news_arrives(vortexHarness, vortexClock):
     assert vortexClock is vortexHarness.clock
     assert vortexClock.seconds() == 5
 """
+
+
+@pytest.fixture(autouse=True)
+def _ofThisTree(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The entry point is the installed library's; what it names is imported from the tree that is tested."""
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent.parent.parent))
 
 
 class TestTheFixtures:

@@ -1,170 +1,51 @@
 """
 A request while its link is cut, at each byte of the exchange in turn, the handshake's included.
 
-Wherever the cut falls, the request ends once, in its answer or in an error, and is handled at most once; the
-connection comes back by its own backoff and serves the next request; and nothing is left behind.
+What holds for every cut is asserted in `tests.transports.cut_exchanges`: the request ends once, the
+connection comes back, nothing is left. Here it is how the request ends. POST is in tests/integration.
 """
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator
-from datetime import UTC, datetime
-from typing import Any, Literal
+from itertools import groupby
+from typing import Any
 
 import pytest
-from twisted.logger import LogEvent, globalLogPublisher
-from twisted.python.failure import Failure
 
-from vortex import ConnectionLost, Payload, VortexPeer, connectInMemory
-from vortex.routing.delivery import Delivery
-from vortex.testing import MemoryConnection, RecordingEndpoint, VortexHarness
+from tests.transports.cut_exchanges import (
+    ANSWERED,
+    LOST_AFTER,
+    LOST_BEFORE,
+    Exchange,
+    Way,
+    nothingFails,
+    oneDate,
+    outcomes,
+)
+from vortex import Payload, VortexPeer, connectInMemory
 from vortex.testing.harness import Over
 
-Way = Literal["toServer", "toClient"]
+__all__ = ["nothingFails", "oneDate"]
 
-LONGEST_WAIT = 8.0
-"""Seconds until a connection that was cut is there again."""
-
-TRANSPORTS: tuple[Over, ...] = ("tcp",)
-
-
-class _SameDate(type):
-    def __instancecheck__(cls, instance: object) -> bool:
-        return isinstance(instance, datetime)
-
-
-class _NoTimePasses(datetime, metaclass=_SameDate):
-    @classmethod
-    def now(cls, tz: Any = None) -> datetime:  # type: ignore[override]  # it is one
-        return datetime(2026, 1, 2, 3, 4, 5, 678901, UTC)
-
-
-@pytest.fixture(autouse=True)
-def _oneDate(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A payload's date is packed with it, and would change how many bytes there are."""
-    monkeypatch.setattr("vortex.protocol.payload.datetime", _NoTimePasses)
-
-
-@pytest.fixture(autouse=True)
-def _nothingFails() -> Iterator[None]:
-    """No failure is logged, nor one that nobody was there to take."""
-    failures: list[Failure] = []
-
-    def note(event: LogEvent) -> None:
-        if "log_failure" in event:
-            failures.append(event["log_failure"])
-
-    publisher: Any = globalLogPublisher
-    publisher.addObserver(note)
-    yield
-    gc.collect()
-    publisher.removeObserver(note)
-    assert failures == []
-
-
-def answer(payload: Payload, delivery: Delivery) -> None:
-    delivery.reply(payload.tuples)
-
-
-class Exchange:
-    """
-    Two nodes, of which one connects and asks as soon as it can.
-
-    Attributes:
-        outcomes: What became of the request: its answer's tuples, or the class of its error.
-        handled: What the other node's endpoint has got.
-    """
-
-    def __init__(self) -> None:
-        self.harness = VortexHarness()
-        self.client = self.harness.node("a", uuid="a")
-        self.server = self.harness.node("b", uuid="b")
-        self.handled = RecordingEndpoint({"key": "k"}, self.server, answer)
-        self.outcomes: list[Any] = []
-
-    def ask(self, over: Over) -> None:
-        self.connection = self.harness.connect(self.client, self.server, over=over)
-        asked = self.connection.connected.addCallback(lambda peer: peer.request(Payload({"key": "k"}, [1])))
-        asked.addCallbacks(lambda payload: payload.tuples, lambda failure: failure.type)
-        asked.addBoth(self.outcomes.append)
-        self.harness.settle()
-
-    def askAgain(self) -> Any:
-        peer = self.connection.peer
-        assert peer is not None, self.connection.error
-        return self.harness.resultOf(peer.request(Payload({"key": "k"}, [2]))).tuples
-
-    @property
-    def first(self) -> MemoryConnection:
-        return self.harness.network.connections[0]
-
-
-def bytesOf(over: Over) -> dict[Way, int]:
-    """How many bytes an exchange has that nothing disturbs, each way."""
-    exchange = Exchange()
-    exchange.ask(over)
-    assert exchange.outcomes == [[1]]
-    counts: dict[Way, int] = {
-        "toServer": exchange.first.toServer.delivered,
-        "toClient": exchange.first.toClient.delivered,
-    }
-    exchange.harness.close()
-    return counts
-
-
-def cutAt(over: Over, way: Way, count: int) -> tuple[Any, list[int]]:
-    """One exchange that is cut after so many bytes; how the request ended, and what the server got of it."""
-    exchange = Exchange()
-
-    def cutTheFirst(line: MemoryConnection) -> None:
-        if line.number == 0:
-            getattr(line, way).cut(afterBytes=count)
-
-    exchange.harness.network.onConnect(cutTheFirst)
-    exchange.ask(over)
-    assert getattr(exchange.first, way).delivered == count
-    assert not exchange.first.isOpen
-    exchange.harness.advance(LONGEST_WAIT)
-
-    (outcome,) = exchange.outcomes
-    handled = exchange.handled.tuples
-    assert exchange.askAgain() == [2]
-    assert exchange.handled.tuples == [*handled, 2]
-    assert len(exchange.harness.network.connections) == 2
-    exchange.harness.close()
-    return outcome, handled
-
-
-ANSWERED: tuple[Any, list[int]] = ([1], [1])
-LOST_BEFORE: tuple[Any, list[int]] = (ConnectionLost, [])
-LOST_AFTER: tuple[Any, list[int]] = (ConnectionLost, [1])
-"""Whether the server got the request: whoever asked cannot tell these two apart."""
+pytestmark = pytest.mark.usefixtures("oneDate", "nothingFails")
 
 
 class TestEveryByte:
-    @pytest.mark.parametrize("over", TRANSPORTS)
-    def test_to_the_server(self, over: Over) -> None:
-        total = bytesOf(over)["toServer"]
+    @pytest.mark.parametrize("over", ["tcp", "websocket"])
+    @pytest.mark.parametrize(
+        ("way", "phases"),
+        [
+            # Where a link is cut before anybody asks on it, the next one brings the answer.
+            ("toServer", [ANSWERED, LOST_BEFORE, LOST_AFTER]),
+            ("toClient", [ANSWERED, LOST_AFTER, ANSWERED]),
+        ],
+    )
+    def test_of_a_link(self, over: Over, way: Way, phases: list[Any]) -> None:
+        ends = outcomes(over, 0, way)
 
-        outcomes = [cutAt(over, "toServer", count) for count in range(total + 1)]
-
-        # Where the link was cut before anybody asked on it, the next one brought the answer. The last byte
-        # completes the request.
-        before = outcomes.index(LOST_BEFORE)
-        assert before > 0
-        assert outcomes == [ANSWERED] * before + [LOST_BEFORE] * (total - before) + [LOST_AFTER]
-
-    @pytest.mark.parametrize("over", TRANSPORTS)
-    def test_to_the_client(self, over: Over) -> None:
-        total = bytesOf(over)["toClient"]
-
-        outcomes = [cutAt(over, "toClient", count) for count in range(total + 1)]
-
-        # Once it knows the server it asks, and the last byte completes the answer.
-        before = outcomes.index(LOST_AFTER)
-        assert before > 0
-        assert outcomes == [ANSWERED] * before + [LOST_AFTER] * (total - before) + [ANSWERED]
+        assert [end for end, _ in groupby(ends)] == phases
+        # the last byte to the server completes the request, the last one to the client its answer
+        assert ends[-2:] == phases[-2:]
 
 
 class TestEveryTurn:
