@@ -4,9 +4,9 @@ A server for the command line's tests, a process of its own.
 usage: python -m tests.integration.command_line_server
 
 It prints ``READY {"tcp": port, "http": port, "guardedTcp": port, "guarded": port}``, and ``GOT {json}`` for
-every message to the filt ``inbox``. ``http`` and ``guarded`` have /vortex; the guarded ones are for who has the
-token ``let-me-in``. All have the filt ``jobs``, which the filt ``push`` has pushed, and the function ``shop.add``.
-It ends when told to.
+every message to the filt ``inbox``. ``http`` and ``guarded`` have /vortex; the guarded ones are for who has
+the token ``let-me-in``. All have the filt ``jobs``, which the filt ``push`` has pushed, and the function
+``shop.add``. It ends when told to.
 """
 
 from __future__ import annotations
