@@ -7,13 +7,11 @@ whom that knows; `anonymous` then lets in, as nobody, those who have shown nothi
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
-
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError
 from twisted.logger import Logger
 
 from vortex.access.local import whyNotLocal
-from vortex.access.principal import Authenticator, Credentials, Principal
+from vortex.access.principal import Authenticator, Credentials, Principal, settled
 from vortex.errors import AccessDenied, Unauthenticated, VortexError
 
 __all__ = ["Admission"]
@@ -79,9 +77,7 @@ class Admission:
 
     async def _ask(self, authenticator: Authenticator, credentials: Credentials) -> Principal | None:
         try:
-            found: object = authenticator.authenticate(credentials)
-            if isinstance(found, Coroutine | Deferred):
-                found = await found
+            found: object = await settled(authenticator.authenticate(credentials))
         except VortexError as error:
             raise (error if isinstance(error, AccessDenied) else AccessDenied(str(error))) from None
         except CancelledError:  # nobody waits for it any more

@@ -5,7 +5,7 @@ LinkUrl: where an outgoing connection goes, and by which transport.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 __all__ = ["LinkUrl"]
 
@@ -19,6 +19,9 @@ _PORTS: dict[str, int | None] = {
 }
 """Each scheme that has a host, with its default port."""
 
+_PATHS = {"http": "/vortex", "https": "/vortex", "ws": "/vortexws", "wss": "/vortexws"}
+"""Where a vortex is in its site, if nobody has put it elsewhere; VortexPY has WebSockets beside its POSTs."""
+
 
 @dataclass(frozen=True)
 class LinkUrl:
@@ -26,7 +29,7 @@ class LinkUrl:
     A URL that a vortex can be connected to.
 
     Attributes:
-        text: The URL, without a user and password.
+        text: The URL, with the default path where it had none.
         scheme: "http", "https", "ws", "wss", "tcp", "tls" or "unix".
         host: A name or an IP address; empty for a Unix socket.
         port: The port; 0 for a Unix socket.
@@ -43,6 +46,11 @@ class LinkUrl:
     def isTls(self) -> bool:
         """Whether it goes over TLS."""
         return self.scheme in ("https", "wss", "tls")
+
+    @property
+    def isHttp(self) -> bool:
+        """Whether it begins with a request, which has headers."""
+        return self.scheme in _PATHS
 
     @classmethod
     def parse(cls, url: str) -> LinkUrl:
@@ -68,9 +76,17 @@ class LinkUrl:
             raise ValueError(f"expected a URL that begins with one of {known}, got {url!r}")
         if parts.username is not None or parts.password is not None:
             raise ValueError("a URL with a user and password is shown in logs: pass token= instead")
-        port = port or _PORTS[scheme]
+        port = _PORTS[scheme] if port is None else port
         if not host or not port:
             raise ValueError(f"expected a host and a port, as in {scheme}://host:8081, got {url!r}")
-        if scheme in ("tcp", "tls") and (parts.path.strip("/") or parts.query):
+        if scheme in ("tcp", "tls") and (parts.path.strip("/") or parts.query or parts.fragment):
             raise ValueError(f"{scheme}: has a host and a port and nothing behind them, got {url!r}")
+        if any(char.isspace() or not char.isprintable() for char in url):
+            raise ValueError(f"expected a URL without spaces, got {url!r}")
+        try:
+            host.encode("idna")
+        except UnicodeError:
+            raise ValueError(f"{host!r}, in {url!r}, is no name that a host can have") from None
+        if not parts.path and scheme in _PATHS:
+            url = urlunsplit(parts._replace(path=_PATHS[scheme]))
         return cls(url, scheme, host, port)

@@ -9,14 +9,15 @@ this node tells it who comes and goes.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from itertools import count
-from typing import TYPE_CHECKING, Any, TypeVar
+from random import Random
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from uuid import uuid4
 
 from twisted.internet.defer import Deferred, DeferredList, fail, maybeDeferred, succeed
 from twisted.internet.endpoints import serverFromString
-from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamServerEndpoint
+from twisted.internet.interfaces import IListeningPort, IStreamClientEndpoint, IStreamServerEndpoint
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
@@ -33,9 +34,10 @@ from vortex.routing.filt import MESSAGE_ID
 from vortex.routing.payload_io import PayloadIO
 from vortex.routing.payload_response import PayloadResponse
 from vortex.routing.ports import liveNodes
-from vortex.transports.stream import StreamFactory, cannotListen
+from vortex.transports.listening import cannotListen
+from vortex.transports.stream_server import StreamFactory
 from vortex.transports.timer_wheel import TimerWheel
-from vortex.transports.tls import TlsOptions, servedByTls
+from vortex.transports.tls import TlsOptions, tlsFactory
 
 if TYPE_CHECKING:
     from vortex.clocks import Clock
@@ -96,7 +98,7 @@ class Vortex:
         self._byName: dict[str, dict[VortexPeer, None]] = {}
         self._perAddress: Counter[str] = Counter()
         self.connections: set[VortexConnection] = set()
-        self._ports: set[IListeningPort] = set()
+        self._ports: dict[IListeningPort, StreamFactory] = {}
         self._peerCallbacks: list[PeerCallback] = []
         self._messageNumbers = count(1)
         self._inThreads: dict[Deferred[Any], None] = {}
@@ -244,7 +246,8 @@ class Vortex:
         self._peers[peer] = None
         self._byUuid.setdefault(uuid, {})[peer] = None
         self._byName.setdefault(name, {})[peer] = None
-        self._perAddress[peer.address] += 1
+        if not link.isOutgoing:
+            self._perAddress[peer.address] += 1
         self._tellPeerChange(peer, True)
         return peer
 
@@ -257,9 +260,10 @@ class Vortex:
             group.pop(peer, None)
             if not group:
                 index.pop(key, None)
-        self._perAddress[peer.address] -= 1
-        if self._perAddress[peer.address] <= 0:
-            del self._perAddress[peer.address]
+        if not peer._link.isOutgoing:
+            self._perAddress[peer.address] -= 1
+            if self._perAddress[peer.address] <= 0:
+                del self._perAddress[peer.address]
         log.debug("{peer} is gone: {code}, {reason}", peer=repr(peer), code=code, reason=reason)
         self._tellPeerChange(peer, False)
 
@@ -285,31 +289,62 @@ class Vortex:
         Args:
             endpoint: Where, as "tcp:8081", "tcp:8081:interface=127.0.0.1", "unix:/run/jobs.sock", or an
                 endpoint.
-            tls: The certificates of TLS on it; None: no TLS.
+            tls: Our certificate, and what is asked of clients; None: no TLS.
 
         Returns:
             A Deferred with the port, which `shutdown` closes. It fails with `AddressInUse`, and with what
             Twisted raises where it cannot listen for another reason.
+
+        Raises:
+            ValueError: If *endpoint* or *tls* makes no sense.
+            OSError: If a file of *tls* cannot be read.
         """
-        kind = "tcp"
+        if self._shutdown is not None:
+            return fail(NotConnected(f"{self} was shut down, and listens no more"))
+        streams = StreamFactory(self)
+        factory = streams if tls is None else tlsFactory(tls, streams, self.clock)
         if isinstance(endpoint, str):
-            kind = "unix" if endpoint.startswith("unix:") else "tcp"
             where: IStreamServerEndpoint = serverFromString(self.clock, endpoint)
         else:
             where = endpoint
-        factory: IProtocolFactory = StreamFactory(self, "tls" if tls is not None else kind)
-        if tls is not None:
-            factory = servedByTls(tls, factory)
         listening = where.listen(factory)
-        return listening.addCallbacks(self._listening, cannotListen, errbackArgs=(endpoint,))
+        return listening.addCallbacks(
+            self._listening, cannotListen, callbackArgs=(streams,), errbackArgs=(endpoint,)
+        )
 
-    def _listening(self, port: IListeningPort) -> IListeningPort:
-        self._ports.add(port)
+    def _listening(self, port: IListeningPort, streams: StreamFactory) -> IListeningPort:
+        self._ports[port] = streams
+        if self._shutdown is not None:
+            self._stopListening()
         return port
 
-    def connect(self, url: str, **options: Any) -> VortexConnection:
-        """Connect to another vortex, and stay connected; arguments as `VortexConnection` has them."""
-        connection = VortexConnection(self, url, **options)
+    def _stopListening(self) -> list[Deferred[Any]]:
+        """Close the ports, and what has come in at them."""
+        ports, self._ports = self._ports, {}
+        closing = [maybeDeferred(port.stopListening) for port in ports]
+        return closing + [streams.close("this vortex is shutting down") for streams in ports.values()]
+
+    def connect(
+        self,
+        url: str,
+        *,
+        tls: TlsOptions | None = None,
+        token: str | Callable[[], str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        endpoint: IStreamClientEndpoint | None = None,
+        wire: Literal["auto", "vortexpy"] = "auto",
+        random: Random | None = None,
+    ) -> VortexConnection:
+        """
+        Connect to another vortex, and stay connected; arguments as `VortexConnection` has them.
+
+        Raises:
+            ValueError: If they make no sense, or do not go together.
+            NotConnected: If this node was shut down.
+        """
+        connection = VortexConnection(
+            self, url, tls=tls, token=token, headers=headers, endpoint=endpoint, wire=wire, random=random
+        )
         connection.startService()
         return connection
 
@@ -440,8 +475,7 @@ class Vortex:
         done = self._shutdown
         assert done is not None
         ending: list[Deferred[Any]] = [connection.close() for connection in tuple(self.connections)]
-        ending += [maybeDeferred(port.stopListening) for port in self._ports]
-        self._ports.clear()
+        ending += self._stopListening()
         peers = self.peers
         for peer in peers:
             peer._link.close(CloseCode.SHUTDOWN.value, "this vortex is shutting down")

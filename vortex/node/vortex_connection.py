@@ -13,43 +13,44 @@ What carries it is the transports' business; what comes over it is routed by the
 from __future__ import annotations
 
 import enum
+from collections import deque
 from collections.abc import Callable, Mapping
 from random import Random
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, fail, succeed
-from twisted.internet.endpoints import HostnameEndpoint, UNIXClientEndpoint
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.logger import Logger
 
 from vortex.clocks import DelayedCall
-from vortex.errors import NotConnected, VortexError
-from vortex.node.link_url import LinkUrl
+from vortex.errors import CertificateRefused, NotConnected, VortexError
+from vortex.node.dialler import Dialler
 from vortex.node.peer import VortexPeer
 from vortex.protocol.backoff import Backoff
 from vortex.protocol.payload import Payload
 from vortex.routing.ports import Peer
 from vortex.transports.dial import Dialled
-from vortex.transports.post_client import dialPost
-from vortex.transports.stream import dialStream
-from vortex.transports.tls import TlsOptions, overTls
-from vortex.transports.websocket_client import dialWebSocket
+from vortex.transports.tls import TlsOptions
 
 if TYPE_CHECKING:
     from vortex.node.vortex import Vortex
 
 __all__ = ["ConnectionState", "VortexConnection"]
 
+MAX_TOLD = 20
+"""Reasons that are remembered, so that each is logged once."""
+
 log = Logger()
 
 
-class ConnectionState(enum.Enum):
+class ConnectionState(enum.StrEnum):
     """Where a connection is on its way, see the module's diagram."""
 
     CONNECTING = "connecting"
     OPEN = "open"
     WAITING = "waiting"
+    """For the next attempt, or to be started."""
     CLOSED = "closed"
 
 
@@ -58,25 +59,34 @@ StateCallback = Callable[[ConnectionState, "VortexConnection"], object]
 
 class VortexConnection(Service):
     """
+    A service too: it connects when it is started, and stopping closes it, for good.
+
     Args:
         vortex: The node that connects.
-        url: Where to: http:, https:, ws:, wss:, as in ws://host:8080/vortex; tcp: or tls:, as in
-            tcp://host:8081; or a Unix socket's path, as in unix:///run/jobs.sock.
-        tls: What to show and to accept over https:, wss: and tls:; None: no certificate is shown, and the
-            server's has to come from a CA of the system's.
-        token: Shown to the other end as ``Authorization: Bearer``, over HTTP and WebSocket; or what gives it,
-            anew for each attempt.
-        headers: Sent with each HTTP request besides.
-        endpoint: What to connect by instead of what *url* says.
-        wire: "vortexpy" is the only one that there is so far, and what "auto" stands for.
+        url: Where to: ``ws://host:8080/vortexws`` or ``wss:``, ``http://host:8080/vortex`` or ``https:``, of
+            which these ports (80, 443) and paths are taken where it has none; ``tcp://host:8081`` or
+            ``tls:``; ``unix:///run/jobs.sock``.
+        tls: For wss, https and tls: whom to believe, and what to show; None: the CAs of the system, nothing.
+        token: For HTTP and WebSocket: shown to the other end as ``Authorization: Bearer``; or a function that
+            gives it for each attempt.
+        headers: For HTTP and WebSocket: sent with each request besides.
+        endpoint: What to connect by instead of TCP to the URL's host, or its Unix socket. TLS is put over it
+            where the URL has it.
+        wire: The wire to speak; "auto" is VortexPY's too, the one that there is.
         random: Where the waits between attempts are drawn from.
 
     Attributes:
-        state: A `ConnectionState`.
+        url: As given.
+        state: A `ConnectionState`, which compares equal to its word.
         peer: Who is at the other end; None unless it is open.
-        error: Why it is not open; None while it is, and before the first attempt.
-        retryAt: When the next attempt is made, in seconds on the node's clock; None unless it waits.
+        error: Why it is not open; None while it is, and before the first attempt has failed.
+        retryAt: When the next attempt is made, in seconds on the node's clock; None unless it waits for one.
         reconnects: How often it was open again after the first time.
+
+    Raises:
+        ValueError: If these make no sense, or do not go together.
+        OSError: If a file of *tls* cannot be read.
+        ImportError: If there is no pyOpenSSL for TLS.
     """
 
     def __init__(
@@ -92,45 +102,40 @@ class VortexConnection(Service):
         random: Random | None = None,
     ) -> None:
         if wire not in ("auto", "vortexpy"):
-            raise ValueError(f"wire is 'auto' or 'vortexpy', got {wire!r}")
-        where = LinkUrl.parse(url)
-        if token is not None and where.scheme in ("tcp", "tls", "unix"):
-            raise ValueError(
-                f"a token travels in an HTTP header, which {where.scheme}: has none of: show a certificate, "
-                "or connect by ws: or wss:"
-            )
-        if tls is not None and not where.isTls:
-            raise ValueError(f"tls= is for https:, wss: and tls:, got {url!r}")
+            raise ValueError(f"expected the wire 'auto' or 'vortexpy', got {wire!r}")
         self.url = url
-        self._where = where
-        self._tls = tls
         self.state = ConnectionState.WAITING
         self.peer: VortexPeer | None = None
         self.error: VortexError | None = None
         self.retryAt: float | None = None
         self.reconnects = 0
         self._vortex = vortex
-        self._token = token
-        self._headers = dict(headers or {})
-        self._endpoint = endpoint
+        self._dialler = Dialler(vortex, url, tls=tls, token=token, headers=headers, endpoint=endpoint)
         self._backoff = Backoff(random)
-        self._dialled: Dialled | None = None
+        self._attempt: _Attempt | None = None
         self._timer: DelayedCall | None = None
+        self._told: set[str] = set()
         self._wasOpen = False
         self._waiters: list[Deferred[VortexPeer]] = []
         self._callbacks: list[StateCallback] = []
+        self._untold: deque[ConnectionState] = deque()
+        self._isTelling = False
         self._closed: Deferred[None] | None = None
 
     def __repr__(self) -> str:
-        return f"<connection to {self.url}, {self.state.value}>"
+        return f"<connection to {self.url}, {self.state}>"
 
     # ---- for the application
 
     @property
     def connected(self) -> Deferred[VortexPeer]:
-        """A Deferred with the peer, once there is one; it fails with `NotConnected` once this is closed."""
+        """
+        A Deferred with the peer: the present one, or the next that there is.
+
+        It fails with `NotConnected` once this is closed.
+        """
         if self._closed is not None:
-            return fail(NotConnected(f"the connection to {self.url} was closed"))
+            return fail(self._wasClosed())
         if self.peer is not None:
             return succeed(self.peer)
         waiter: Deferred[VortexPeer] = Deferred(self._forget)
@@ -143,13 +148,13 @@ class VortexConnection(Service):
         return fail(self._notOpen()) if peer is None else peer.send(payload, priority)
 
     def request(self, payload: Payload, *, timeout: float | None = 30) -> Deferred[Payload]:
-        """As `VortexPeer.request`, of who is at the other end; `NotConnected` unless it is open."""
+        """As `VortexPeer.request`, to who is at the other end; fails with `NotConnected` unless open."""
         peer = self.peer
         return fail(self._notOpen()) if peer is None else peer.request(payload, timeout=timeout)
 
     def onStateChange(self, callback: StateCallback) -> Callable[[], None]:
         """
-        Call ``callback(state, connection)`` at each change.
+        Call ``callback(state, connection)`` at each change, in order. It may send and close.
 
         Returns:
             A function that ends it.
@@ -164,25 +169,29 @@ class VortexConnection(Service):
 
     def close(self) -> Deferred[None]:
         """
-        End it, for good.
+        End it, for good, after what was written.
 
         Returns:
-            A Deferred that fires when nothing of it is left.
+            A Deferred that fires when nothing of it is left: an other end that takes nothing more, or does
+            not hang up, has two seconds.
         """
         if self._closed is None:
             self._closed = Deferred()
+            self.running = 0
+            self.peer = None
+            self.error = self._wasClosed()
             if self._timer is not None:
                 self._timer.cancel()
                 self._timer = self.retryAt = None
-            self.peer = None
-            self._setState(ConnectionState.CLOSED)
-            waiters, self._waiters = self._waiters, []
-            for waiter in waiters:
-                waiter.errback(NotConnected(f"the connection to {self.url} was closed"))
-            if self._dialled is None:
+            if self._attempt is None:
                 self._gone()
             else:
-                self._dialled.close("the connection was closed")
+                self._attempt.close()
+            waiters, self._waiters = self._waiters, []
+            for waiter in waiters:
+                if not waiter.called:
+                    waiter.errback(self._wasClosed())
+            self._setState(ConnectionState.CLOSED)
         gone: Deferred[None] = Deferred()
         self._closed.addCallback(lambda _: gone.callback(None))
         return gone
@@ -197,27 +206,33 @@ class VortexConnection(Service):
             NotConnected: If it was closed, or its node was shut down: make another.
         """
         if self._closed is not None:
-            raise NotConnected(f"the connection to {self.url} was closed: make another")
+            raise NotConnected(f"the connection to {self.url} was closed for good: make another")
         if self._vortex.isShutDown:
-            raise NotConnected(f"{self._vortex} was shut down, and connects to nobody any more")
-        if self.running:
-            return
-        super().startService()
-        self._vortex.connections.add(self)
-        self._attempt()
+            raise NotConnected(f"{self._vortex} was shut down, and connects no more: make another Vortex")
+        if not self.running:  # it may have been started before it got its parent
+            super().startService()
+            self._vortex.connections.add(self)
+            self._tryNow()
 
     def stopService(self) -> Deferred[None]:
         """As `close`."""
         super().stopService()
         return self.close()
 
-    # ---- LinkWatcher
+    # ---- one attempt after another
 
-    def linkOpened(self, peer: Peer) -> None:
-        """For links: the other end is there."""
-        if self._closed is not None or not isinstance(peer, VortexPeer):
+    def _tryNow(self) -> None:
+        self._timer = self.retryAt = None
+        attempt = self._attempt = _Attempt(self)
+        self._setState(ConnectionState.CONNECTING)
+        if self._closed is None:  # nobody who was told of it has closed it
+            attempt.begin(self._dialler)
+
+    def _opened(self, peer: VortexPeer) -> None:
+        if self._closed is not None:
             return
         self._backoff.reset()
+        self._told.clear()
         self.reconnects += self._wasOpen
         self._wasOpen = True
         self.peer = peer
@@ -225,61 +240,32 @@ class VortexConnection(Service):
         self._setState(ConnectionState.OPEN)
         waiters, self._waiters = self._waiters, []
         for waiter in waiters:
-            waiter.callback(peer)
+            if not waiter.called:
+                waiter.callback(peer)
 
-    def linkEnded(self, error: VortexError) -> None:
-        """For links: it is gone, with all that belonged to it."""
-        self._dialled = None
+    def _ended(self, error: VortexError) -> None:
+        self._attempt = None
         self.peer = None
         if self._closed is not None:
             self._gone()
             return
-        if str(error) != str(self.error):
-            log.warn("{connection}: {error}", connection=self, error=error)
+        self._warn(error)
         self.error = error
         delay = self._backoff.next()
         self.retryAt = self._vortex.clock.seconds() + delay
-        self._timer = self._vortex.clock.callLater(delay, self._attempt)
+        self._timer = self._vortex.clock.callLater(delay, self._tryNow)
         self._setState(ConnectionState.WAITING)
 
     # ---- between them
 
-    def _attempt(self) -> None:
-        self._timer = self.retryAt = None
-        self._setState(ConnectionState.CONNECTING)
-        if self._closed is not None:  # a callback of the state's has closed it
+    def _warn(self, error: VortexError) -> None:
+        """Log *error*, unless it was logged since the connection was open last."""
+        if str(error) in self._told:
             return
-        try:
-            self._dialled = self._dial()
-        except Exception as error:  # the application's token, a certificate's file
-            known = error if isinstance(error, VortexError) else NotConnected(f"{self.url}: {error}")
-            self.linkEnded(known)
-
-    def _dial(self) -> Dialled:
-        node, scheme = self._vortex, self._where.scheme
-        if scheme in ("ws", "wss"):
-            return dialWebSocket(node, self.url, self._endpointOf(), self, headers=self._allHeaders())
-        if scheme in ("http", "https"):
-            return dialPost(node, self.url, lambda _: self._endpointOf(), self, headers=self._allHeaders())
-        return dialStream(node, self._endpointOf(), self, kind=scheme, where=self.url)
-
-    def _allHeaders(self) -> dict[str, str]:
-        token = self._token() if callable(self._token) else self._token
-        bearer = {} if token is None else {"Authorization": f"Bearer {token}"}
-        return {**self._headers, **bearer}
-
-    def _endpointOf(self) -> IStreamClientEndpoint:
-        """What to connect by."""
-        where, timeout = self._where, self._vortex.limits.connectTimeout
-        reactor: Any = self._vortex.clock
-        endpoint: IStreamClientEndpoint
-        if self._endpoint is not None:
-            endpoint = self._endpoint
-        elif where.scheme == "unix":
-            endpoint = UNIXClientEndpoint(reactor, where.path, timeout=timeout)
-        else:
-            endpoint = HostnameEndpoint(reactor, where.host, where.port, timeout=timeout)
-        return overTls(self._tls or TlsOptions(), where.host, endpoint) if where.isTls else endpoint
+        if len(self._told) >= MAX_TOLD:
+            self._told.clear()
+        self._told.add(str(error))
+        log.warn("{connection}: {error}", connection=self, error=error)
 
     def _gone(self) -> None:
         self._vortex.connections.discard(self)
@@ -290,16 +276,91 @@ class VortexConnection(Service):
         if waiter in self._waiters:
             self._waiters.remove(waiter)
 
+    def _wasClosed(self) -> NotConnected:
+        return NotConnected(f"the connection to {self.url} was closed")
+
     def _notOpen(self) -> NotConnected:
+        if self._closed is not None:
+            return self._wasClosed()
         why = "" if self.error is None else f": {self.error}"
-        return NotConnected(f"the connection to {self.url} is {self.state.value}{why}")
+        return NotConnected(f"the connection to {self.url} is {self.state}{why}")
 
     def _setState(self, state: ConnectionState) -> None:
+        """Whoever is told may change it again: that is told when everybody has been told of this."""
         if state is self.state:
             return
         self.state = state
-        for callback in tuple(self._callbacks):
-            try:
-                callback(state, self)
-            except Exception:
-                log.failure("a callback of onStateChange failed")
+        self._untold.append(state)
+        if self._isTelling:
+            return
+        self._isTelling = True
+        while self._untold:
+            state = self._untold.popleft()
+            for callback in tuple(self._callbacks):
+                try:
+                    callback(state, self)
+                except Exception:
+                    log.failure("a callback of onStateChange failed")
+        self._isTelling = False
+
+
+class _Attempt:
+    """
+    One link, from the wish for it to its end: a `LinkWatcher`.
+
+    A transport may tell of the end before it has even returned what it dialled.
+    """
+
+    def __init__(self, connection: VortexConnection) -> None:
+        self._connection = connection
+        self._dialler: Dialler | None = None
+        self._dialled: Dialled | None = None
+        self._isClosed = False
+        self._isOver = False
+
+    def begin(self, dialler: Dialler) -> None:
+        self._dialler = dialler
+        try:
+            dialled = dialler.dial(self)
+        except VortexError as error:
+            self._end(error)
+            return
+        except Exception as error:  # of the application's token, a certificate's file, an endpoint
+            failed = NotConnected(f"{self._connection.url}: {type(error).__name__}: {error}")
+            failed.__cause__ = error
+            self._end(failed)
+            return
+        if not self._isOver:
+            self._dialled = dialled
+            if self._isClosed:
+                self._close(dialled)
+
+    def close(self) -> None:
+        if self._isClosed or self._isOver:
+            return
+        self._isClosed = True
+        if self._dialled is not None:
+            self._close(self._dialled)
+        elif self._dialler is None:  # it has not begun
+            self._end(NotConnected("closed"))
+
+    def linkOpened(self, peer: Peer) -> None:
+        if not self._isOver:
+            self._connection._opened(cast(VortexPeer, peer))
+
+    def linkEnded(self, error: VortexError) -> None:
+        problem = None if self._dialler is None else self._dialler.certificateProblem
+        if isinstance(error, CertificateRefused) and problem is not None:
+            error = CertificateRefused(
+                f"{self._connection.url}: the server's certificate is not accepted: {problem}"
+            )
+        self._end(error)
+
+    def _close(self, dialled: Dialled) -> None:
+        dialled.close("the connection was closed")
+
+    def _end(self, error: VortexError) -> None:
+        if not self._isOver:
+            self._isOver = True
+            self._dialled = None
+            self._connection._ended(error)

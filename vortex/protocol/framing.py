@@ -34,13 +34,20 @@ class Framing(enum.Enum):
     """How a message becomes bytes on one kind of transport."""
 
     DOTS = "dots"
-    """A stream: HTTP bodies, TCP."""
+    """One run of bytes: HTTP bodies."""
+    STREAM = "stream"
+    """The same on a raw connection, where a beat is a dot that is itself ended by one."""
     WEBSOCKET = "websocket"
     """RFC 6455 text frames from a server, ready for the socket."""
     TEXT = "text"
     """The same in a client, where the transport masks and frames."""
     PLAIN = "plain"
     """Nothing is added: the transport keeps frames apart."""
+
+    @property
+    def hasDots(self) -> bool:
+        """Whether a dot ends each frame."""
+        return self in (Framing.DOTS, Framing.STREAM)
 
     def frame(self, message: Message, form: Form) -> bytes:
         """
@@ -52,7 +59,7 @@ class Framing(enum.Enum):
         if self is Framing.WEBSOCKET:
             return message.webSocketFrame(form)
         encoded = message.encoded(form)
-        return encodeDot(encoded) if self is Framing.DOTS else encoded
+        return encodeDot(encoded) if self.hasDots else encoded
 
     def beat(self, form: Form) -> bytes:
         """What says "still here" to a peer that speaks *form*, framed."""
@@ -62,6 +69,8 @@ class Framing(enum.Enum):
         if self is Framing.WEBSOCKET:
             beat = beat or b"."
             return webSocketHeader(len(beat)) + beat
+        if self is Framing.STREAM:
+            return encodeDot(beat or b".")
         return encodeDot(beat) if self is Framing.DOTS else beat
 
 

@@ -176,8 +176,10 @@ class VortexPySession:
 
     def _setForm(self, form: Form, now: float) -> None:
         """Answer in the era that the peer speaks; raw JSON only where a frame is whole by itself."""
-        if form is Form.RAW and self._framing is Framing.DOTS:
+        if form is Form.RAW and self._framing.hasDots:
             form = Form.ERA2
+        elif form is Form.ERA2 and self._framing is Framing.TEXT:
+            form = Form.RAW  # a server that speaks era 2 reads that on a WebSocket too
         if form is not self.form or not self._heard:
             self.form = form
             self._heard = True

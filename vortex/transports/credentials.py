@@ -14,7 +14,7 @@ from twisted.web.http import HTTPChannel
 from twisted.web.server import Request
 
 from vortex.access.principal import Credentials, UnixCredentials
-from vortex.transports.tls import peerCertificate
+from vortex.transports.tls import peerCertificateOf
 
 __all__ = ["credentialsOf", "ipOf", "unixCredentials"]
 
@@ -28,7 +28,7 @@ def credentialsOf(request: Request) -> Credentials:
     return Credentials(
         headers={name.decode("latin-1").lower(): values[0].decode("latin-1") for name, values in raw},
         cookies={name.decode("latin-1"): value.decode("latin-1") for name, value in cookies.items()},
-        peerCertificate=peerCertificate(transport),
+        peerCertificate=peerCertificateOf(transport),
         unixCredentials=unixCredentials(transport),
         address=ipOf(request.getClientAddress()),
     )

@@ -14,18 +14,21 @@ from twisted.python.failure import Failure
 
 from vortex.errors import (
     AccessDenied,
-    CertificateRefused,
     ConnectionLost,
     ConnectionRefused,
     NameNotFound,
     NotConnected,
     Unauthenticated,
     VortexError,
+    parseErrorText,
 )
 from vortex.protocol.codes import CloseCode
 from vortex.routing.ports import Peer
+from vortex.transports.tls_words import isTlsError, tlsError
 
 __all__ = ["Dialled", "LinkWatcher", "cannotConnect", "endOfSession", "httpError", "withIdentity"]
+
+_REFUSALS: dict[str, type[VortexError]] = {each.code: each for each in (Unauthenticated, NotConnected)}
 
 
 class LinkWatcher(Protocol):
@@ -70,20 +73,26 @@ def cannotConnect(failure: Failure, where: str) -> VortexError:
         return NotConnected(f"{where}: no answer in time")
     if isinstance(error, errors.ConnectBindError):
         return NotConnected(f"{where}: no local address to connect from: {error}")
-    if f"{type(error).__module__}.{type(error).__name__}" == "OpenSSL.SSL.Error":  # not everyone has it
-        return _tlsError(error, where)
-    if type(error).__name__ == "VerificationError":
-        return CertificateRefused(f"{where}: the server's certificate is for another name")
+    if isTlsError(error):
+        return tlsError(error, where)
     return ConnectionLost(f"{where}: {failure.getErrorMessage()}")
 
 
-def endOfSession(code: str, reason: str, where: str) -> VortexError | None:
-    """What to tell of a link whose session ended so; None: the words in which its connection ended."""
+def endOfSession(code: str, reason: str, where: str, *, wasOpen: bool = True) -> VortexError | None:
+    """
+    What to tell of a link whose session is over; None: the words in which its connection ended.
+
+    Args:
+        code: A `CloseCode`'s word.
+        reason: Why, in a sentence; for REFUSED what the other end has sent, its error's code included.
+        wasOpen: Whether the other end had said who it is.
+    """
     if code == CloseCode.LOST.value:
         return None
     if code == CloseCode.REFUSED.value:
-        return AccessDenied(f"{where}: {reason}")
-    return ConnectionLost(f"{where}: {reason}")
+        refusal = parseErrorText(reason)
+        return _REFUSALS.get(refusal.code, AccessDenied)(f"{where}: {refusal.message}")
+    return (ConnectionLost if wasOpen else NotConnected)(f"{where}: {reason}")
 
 
 def httpError(status: int, text: str, where: str) -> VortexError:
@@ -100,14 +109,3 @@ def withIdentity(url: str, uuid: str, name: str) -> str:
     parts = urlsplit(url)
     query = urlencode({"vortexUuid": uuid, "vortexName": name})
     return urlunsplit(parts._replace(query=f"{parts.query}&{query}" if parts.query else query, fragment=""))
-
-
-def _tlsError(error: BaseException, where: str) -> VortexError:
-    """What OpenSSL has to say, as (library, function, reason) each."""
-    found = error.args[0] if error.args and isinstance(error.args[0], list) else []
-    reasons = ", ".join(str(each[-1]) for each in found) or "no reason given"
-    if "alert" in reasons:
-        return CertificateRefused(f"{where}: the other end does not accept our certificate: {reasons}")
-    if "certificate" in reasons:
-        return CertificateRefused(f"{where}: the server's certificate is not accepted: {reasons}")
-    return NotConnected(f"{where}: no TLS with the other end: {reasons}")

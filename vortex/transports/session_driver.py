@@ -38,7 +38,7 @@ class SessionDriver:
         kind: "websocket", "post", "tcp", "tls", "unix" or "memory"; what a peer's `transport` says.
         address: The other end, for people to read.
         principal: Who the other end was found to be; None if it was not asked.
-        onOpened: Called once with the peer, when it has said who it is.
+        onOpened: Called once with the peer, when it has said who it is. For outgoing links only.
         onClosed: Called once when the session is over, with one of `CloseCode`'s words and a sentence.
 
     Attributes:
@@ -74,6 +74,11 @@ class SessionDriver:
         self._drained: list[Deferred[None]] = []
         if principal is not None:
             self.renew(principal)
+
+    @property
+    def isOutgoing(self) -> bool:
+        """Whether this end has made the connection."""
+        return self._onOpened is not None
 
     @property
     def closed(self) -> bool:

@@ -1,204 +1,334 @@
 """
-TLS: what certificates each end shows and accepts, as one set of options for both.
+TLS: what a listener and an outgoing connection are encrypted with, and whom they believe.
 
-Whose key a certificate is, is proven in every handshake; whether that is enough is said here. pyOpenSSL is
-imported when the first context is made: not everyone has it.
+The names and files are in `TlsOptions`; what goes over the line is no business of this module. pyOpenSSL is
+imported when something is encrypted, not before: it is the extra ``tls``.
 """
 
 from __future__ import annotations
 
-import hashlib
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
+from importlib import import_module
+from os import PathLike, fspath
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from twisted.internet.endpoints import wrapClientTLS
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import (
     IOpenSSLClientConnectionCreator,
+    IOpenSSLServerConnectionCreator,
     IProtocolFactory,
     IStreamClientEndpoint,
 )
 from zope.interface import implementer
 
 from vortex.access.principal import PeerCertificate
+from vortex.transports.tls_words import certificateProblem
 
-__all__ = ["TlsOptions", "overTls", "peerCertificate", "servedByTls"]
+if TYPE_CHECKING:
+    from OpenSSL.SSL import Connection
+    from twisted.protocols.tls import TLSMemoryBIOProtocol
 
-ClientCertificates = Literal["none", "optional", "required"]
+__all__ = ["TlsClient", "TlsOptions", "peerCertificateOf", "tlsFactory"]
 
-_HEX = frozenset("0123456789abcdef")
+Name = str | PathLike[str]
+
+CLIENT_CERTIFICATES = ("none", "optional", "required")
+
+_PEM_CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
+_FINGERPRINT = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
 @dataclass(frozen=True)
 class TlsOptions:
     """
-    What an end shows of itself, and what it accepts of the other.
+    What to show and whom to believe, for `Vortex.listen` and for a connection to a tls, https or wss URL.
 
-    Attributes:
-        certificate: A PEM file with this end's certificate, and those between it and its CA behind it. A
-            server needs one; a client has one if the server asks for it.
-        privateKey: A PEM file with its key; None: it is in the same file.
-        trust: A PEM file with the CAs that the other end's certificate may come from. None: a client trusts
-            the system's; a server accepts any certificate whose key the client has, and its fingerprint says
-            who that is.
-        clientCertificates: Whether a server asks for the client's: "none", "optional" or "required".
-        fingerprints: SHA-256 fingerprints, in hexadecimal digits. A client accepts a server's certificate of
-            such a fingerprint, and no other, whoever has signed it and whatever name it has.
+    Args:
+        certificate: A PEM file with our certificate, and behind it those of the CAs between it and the root.
+            To listen there has to be one; to connect, where the server asks for one.
+        privateKey: The PEM file of its key, without a passphrase; None: it is in *certificate* too.
+        trust: A PEM file with the CAs to believe. None, to connect: those of the system. None, to listen: any
+            client certificate is taken whose key the client has, and its fingerprint says who it is.
+        clientCertificates: To listen: "none" asks clients for no certificate, "optional" takes one, and
+            "required" refuses those that have none.
+        fingerprints: To connect: SHA-256 digests of server certificates, in hexadecimal. With them just these
+            are believed, whoever has signed them and whatever host they are for: the way to a server that has
+            signed its certificate itself.
+
+    The files are read whenever a listener or a connection begins, so renewed ones are used from then on.
 
     Raises:
-        ValueError: If *clientCertificates* is none of the three, or a fingerprint is no SHA-256.
+        ValueError: If these do not go together.
     """
 
-    certificate: str | Path | None = None
-    privateKey: str | Path | None = None
-    trust: str | Path | None = None
-    clientCertificates: ClientCertificates = "none"
+    certificate: Name | None = None
+    privateKey: Name | None = None
+    trust: Name | None = None
+    clientCertificates: Literal["none", "optional", "required"] = "none"
     fingerprints: Collection[str] = ()
 
     def __post_init__(self) -> None:
-        if self.clientCertificates not in ("none", "optional", "required"):
+        if self.privateKey is not None and self.certificate is None:
+            raise ValueError("a privateKey is of no use without its certificate: pass that too")
+        if self.clientCertificates not in CLIENT_CERTIFICATES:
             raise ValueError(
-                f"clientCertificates is 'none', 'optional' or 'required', got {self.clientCertificates!r}"
+                f"expected clientCertificates to be 'none', 'optional' or 'required', "
+                f"got {self.clientCertificates!r}"
             )
-        given = [self.fingerprints] if isinstance(self.fingerprints, str) else self.fingerprints
-        object.__setattr__(self, "fingerprints", frozenset(map(_fingerprint, given)))
+        if isinstance(self.fingerprints, str):
+            raise ValueError(
+                f"expected a list of fingerprints, got one text: fingerprints=[{self.fingerprints!r}]"
+            )
+        object.__setattr__(self, "fingerprints", tuple(map(_normalFingerprint, self.fingerprints)))
 
 
-def servedByTls(options: TlsOptions, factory: IProtocolFactory) -> IProtocolFactory:
+def tlsFactory(options: TlsOptions, factory: IProtocolFactory, clock: Any = None) -> IProtocolFactory:
     """
-    *factory*'s protocols, over TLS as *options* say.
+    *factory* behind TLS, to listen with.
+
+    Args:
+        options: What to show to clients, and what to ask of them.
+        factory: Makes the protocols, which see what was encrypted.
+        clock: A reactor or a test's clock; None: the installed reactor.
 
     Raises:
-        ValueError: If there is no certificate.
-        ImportError: If pyOpenSSL is not installed.
+        ImportError: If there is no pyOpenSSL.
         OSError: If a file cannot be read.
+        ValueError: If *options* are not for listening, or a file holds something else.
     """
     if options.certificate is None:
-        raise ValueError("a server needs a certificate: TlsOptions(certificate='server.pem', privateKey=...)")
-    _openssl()
+        raise ValueError(
+            "to listen with TLS takes a certificate: TlsOptions(certificate=..., privateKey=...)"
+        )
+    if options.fingerprints:
+        raise ValueError(
+            "fingerprints are of servers that one connects to; which clients may come in is for the "
+            "Vortex's authenticator to say, or for the CA in trust="
+        )
+    _requireOpenSsl()
     from twisted.protocols.tls import TLSMemoryBIOFactory
 
-    served: IProtocolFactory = TLSMemoryBIOFactory(_serverContext(options), False, factory)
-    return served
+    return TLSMemoryBIOFactory(_Server(options), False, factory, clock)
 
 
-def overTls(options: TlsOptions, host: str, endpoint: IStreamClientEndpoint) -> IStreamClientEndpoint:
+@implementer(IOpenSSLClientConnectionCreator)
+class TlsClient:
     """
-    *endpoint*, over TLS as *options* say; the server's certificate has to be *host*'s.
+    One connection's side of TLS.
+
+    Args:
+        options: Whom to believe, and what to show.
+        host: The server's name or IP address, which its certificate has to be for.
+
+    Attributes:
+        problem: Why the last certificate was not believed, in words; None if none was refused.
 
     Raises:
-        ImportError: If pyOpenSSL is not installed.
+        ImportError: If there is no pyOpenSSL.
         OSError: If a file cannot be read.
+        ValueError: If a file holds something else than it should.
     """
-    _openssl()
-    wrapped: IStreamClientEndpoint = wrapClientTLS(_connectionCreator(options, host), endpoint)
-    return wrapped
+
+    def __init__(self, options: TlsOptions, host: str) -> None:
+        _requireOpenSsl()
+        self.problem: str | None = None
+        self._options = options
+        self._host = host
+        self._isName = not _isAddress(host)
+        self._asciiHost = host.encode("idna").decode("ascii") if self._isName else host
+        self._context = _contextOf(options, forServer=False)
+
+    def endpoint(self, endpoint: IStreamClientEndpoint, clock: Any = None) -> IStreamClientEndpoint:
+        """*endpoint* with TLS over it; *clock* is a reactor or a test's clock."""
+        return _TlsEndpoint(self, endpoint, clock)
+
+    def clientConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> Connection:
+        """For Twisted: the TLS of one connection."""
+        from OpenSSL import SSL
+
+        connection = SSL.Connection(self._context, None)
+        connection.set_app_data(tlsProtocol)
+        if self._isName:
+            connection.set_tlsext_host_name(self._asciiHost.encode("ascii"))
+        connection.set_verify(SSL.VERIFY_PEER, self._isBelieved)
+        return connection
+
+    def _isBelieved(self, connection: Connection, certificate: Any, error: int, depth: int, ok: int) -> bool:
+        """For OpenSSL, once or more for each certificate of the chain, the server's own at depth 0 last."""
+        fingerprints = self._options.fingerprints
+        if fingerprints:
+            if depth == 0 and _fingerprintOf(certificate) not in fingerprints:
+                self.problem = (
+                    f"its fingerprint is {_fingerprintOf(certificate)}, which is none of fingerprints="
+                )
+                return False
+            return True
+        if not ok:
+            self.problem = certificateProblem(error, _fingerprintOf(certificate) if depth == 0 else None)
+            return False
+        if depth == 0 and not self._isForHost(certificate):
+            self.problem = f"it is not for the host {self._host!r}"
+            return False
+        return True
+
+    def _isForHost(self, certificate: Any) -> bool:
+        from service_identity import CertificateError, VerificationError
+        from service_identity.hazmat import DNS_ID, IPAddress_ID, ServiceID, verify_service_identity
+        from service_identity.pyopenssl import extract_patterns
+
+        wanted: ServiceID = DNS_ID(self._asciiHost) if self._isName else IPAddress_ID(self._host)
+        try:
+            verify_service_identity(extract_patterns(certificate), [wanted], [])
+        except (CertificateError, VerificationError):
+            return False
+        return True
 
 
-def peerCertificate(transport: Any) -> PeerCertificate | None:
-    """The certificate that the other end of *transport* has shown; None if it has shown none."""
+def peerCertificateOf(transport: Any) -> PeerCertificate | None:
+    """What the other end of *transport* has shown in its handshake; None without TLS, or a certificate."""
     get = getattr(transport, "getPeerCertificate", None)
     certificate = None if get is None else get()
     if certificate is None:
         return None
     from OpenSSL.crypto import FILETYPE_ASN1, dump_certificate
 
-    der = dump_certificate(FILETYPE_ASN1, certificate)
-    subject = ",".join(
-        f"{name.decode('utf-8', 'replace')}={value.decode('utf-8', 'replace')}"
-        for name, value in certificate.get_subject().get_components()
+    return PeerCertificate(
+        fingerprint=_fingerprintOf(certificate),
+        subject=certificate.to_cryptography().subject.rfc4514_string(),
+        der=dump_certificate(FILETYPE_ASN1, certificate),
     )
-    return PeerCertificate(hashlib.sha256(der).hexdigest(), subject, der)
 
 
-# ---- contexts
+@implementer(IOpenSSLServerConnectionCreator)
+class _Server:
+    """A listener's side of TLS."""
 
+    def __init__(self, options: TlsOptions) -> None:
+        self._options = options
+        self._context = _contextOf(options, forServer=True)
 
-def _openssl() -> None:
-    try:
-        import OpenSSL  # noqa: F401
-        import service_identity  # noqa: F401
-    except ImportError as error:
-        raise ImportError(f"TLS needs {error.name}: pip install 'txvortex[tls]'") from error
-
-
-def _ownCertificate(options: TlsOptions) -> Any:
-    """This end's certificate and key; None where it has none."""
-    from twisted.internet.ssl import PrivateCertificate
-
-    if options.certificate is None:
-        return None
-    pem = Path(options.certificate).read_bytes()
-    if options.privateKey is not None:
-        pem += b"\n" + Path(options.privateKey).read_bytes()
-    return PrivateCertificate.loadPEM(pem)
-
-
-def _serverContext(options: TlsOptions) -> Any:
-    from OpenSSL import SSL
-
-    made = _ownCertificate(options).options()
-    context = made.getContext()
-    context.use_certificate_chain_file(str(options.certificate))
-    if options.clientCertificates == "none":
-        return made
-    mode = SSL.VERIFY_PEER
-    if options.clientCertificates == "required":
-        mode |= SSL.VERIFY_FAIL_IF_NO_PEER_CERT
-    if options.trust is not None:
-        context.load_verify_locations(str(options.trust))
-    anyWillDo = options.trust is None
-
-    def accept(_connection: Any, _certificate: Any, _error: int, _depth: int, isVerified: int) -> bool:
-        return anyWillDo or bool(isVerified)
-
-    context.set_verify(mode, accept)
-    return made
-
-
-def _connectionCreator(options: TlsOptions, host: str) -> Any:
-    from twisted.internet.ssl import Certificate, optionsForClientTLS, trustRootFromCertificates
-
-    own = _ownCertificate(options)
-    if options.fingerprints:
-        return _PinnedCreator(host, frozenset(options.fingerprints), own)
-    trust = None
-    if options.trust is not None:
-        pem, end = Path(options.trust).read_bytes(), b"-----END CERTIFICATE-----"
-        parts = [part + end for part in pem.split(end) if b"BEGIN CERTIFICATE" in part]
-        trust = trustRootFromCertificates([Certificate.loadPEM(part) for part in parts])
-    return optionsForClientTLS(host, trustRoot=trust, clientCertificate=own)
-
-
-@implementer(IOpenSSLClientConnectionCreator)
-class _PinnedCreator:
-    """Connections to a server that is known by the fingerprint of its certificate."""
-
-    def __init__(self, host: str, fingerprints: frozenset[str], own: Any) -> None:
-        from OpenSSL import SSL
-        from twisted.internet.ssl import CertificateOptions
-
-        self._host = host
-        made = CertificateOptions() if own is None else own.options()
-        self._context = made.getContext()
-
-        def accept(_connection: Any, certificate: Any, _error: int, depth: int, _isVerified: int) -> bool:
-            return depth > 0 or _fingerprint(certificate.digest("sha256").decode("ascii")) in fingerprints
-
-        self._context.set_verify(SSL.VERIFY_PEER, accept)
-
-    def clientConnectionForTLS(self, tlsProtocol: Any) -> Any:
+    def serverConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> Connection:
         from OpenSSL import SSL
 
         connection = SSL.Connection(self._context, None)
-        if not self._host.replace(".", "").isdigit() and ":" not in self._host:
-            connection.set_tlsext_host_name(self._host.encode("idna"))
+        connection.set_app_data(tlsProtocol)
+        # A resumed session would bring its certificate without a look at it.
+        connection.set_options(SSL.OP_NO_TICKET)
+        mode = {
+            "none": SSL.VERIFY_NONE,
+            "optional": SSL.VERIFY_PEER,
+            "required": SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT,
+        }[self._options.clientCertificates]
+        connection.set_verify(mode, _asVerified if self._options.trust is not None else _anyone)
         return connection
 
 
-def _fingerprint(text: str) -> str:
-    digits = text.replace(":", "").lower()
-    if len(digits) != 64 or not _HEX.issuperset(digits):
-        raise ValueError(f"a fingerprint is 64 hexadecimal digits, a SHA-256, got {text!r}")
-    return digits
+@implementer(IStreamClientEndpoint)
+class _TlsEndpoint:
+    def __init__(self, client: TlsClient, endpoint: IStreamClientEndpoint, clock: Any) -> None:
+        self._client = client
+        self._endpoint = endpoint
+        self._clock = clock
+
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[Any]:
+        from twisted.protocols.tls import TLSMemoryBIOFactory
+
+        factory = TLSMemoryBIOFactory(self._client, True, protocolFactory, self._clock)
+        connecting: Deferred[Any] = self._endpoint.connect(factory)
+        return connecting.addCallback(lambda protocol: protocol.wrappedProtocol)
+
+
+def _asVerified(_connection: Connection, _certificate: Any, _error: int, _depth: int, ok: int) -> bool:
+    return bool(ok)
+
+
+def _anyone(_connection: Connection, _certificate: Any, _error: int, _depth: int, _ok: int) -> bool:
+    return True
+
+
+def _contextOf(options: TlsOptions, *, forServer: bool) -> Any:
+    """An OpenSSL context by Twisted's own choice of versions and ciphers."""
+    from OpenSSL import SSL
+    from twisted.internet import ssl
+
+    arguments: dict[str, Any] = {}
+    if options.certificate is not None:
+        arguments["certificate"], *chain = _certificatesIn(options.certificate)
+        arguments["privateKey"] = _keyIn(options.privateKey or options.certificate)
+        arguments["extraCertChain"] = chain
+    if options.trust is not None:
+        trusted = [ssl.Certificate(certificate) for certificate in _certificatesIn(options.trust)]
+        arguments["trustRoot"] = ssl.trustRootFromCertificates(trusted)
+    elif not forServer:
+        arguments["trustRoot"] = ssl.platformTrust()
+    try:
+        return ssl.CertificateOptions(**arguments).getContext()
+    except SSL.Error as error:
+        raise ValueError(
+            f"the key in {fspath(options.privateKey or options.certificate or '')!r} is not the key of the "
+            f"certificate in {fspath(options.certificate or '')!r}"
+        ) from error
+
+
+def _certificatesIn(name: Name) -> list[Any]:
+    """The certificates in a PEM file, at least one."""
+    from OpenSSL.crypto import Error
+    from twisted.internet import ssl
+
+    blocks = _PEM_CERTIFICATE.findall(Path(name).read_bytes())
+    try:
+        found = [ssl.Certificate.loadPEM(block).original for block in blocks]
+    except (Error, ValueError):
+        found = []
+    if not found:
+        raise ValueError(f"expected certificates in the PEM format, got none in {fspath(name)!r}")
+    return found
+
+
+def _keyIn(name: Name) -> Any:
+    """The private key in a PEM file."""
+    from OpenSSL.crypto import FILETYPE_PEM, Error, load_privatekey
+
+    try:
+        return load_privatekey(FILETYPE_PEM, Path(name).read_bytes(), passphrase=_noPassphrase)
+    except (Error, ValueError, TypeError):
+        raise ValueError(
+            f"expected a private key in the PEM format, without a passphrase, got none in {fspath(name)!r}"
+        ) from None
+
+
+def _noPassphrase(*_: object) -> bytes:
+    """Without this, OpenSSL asks for one at the terminal."""
+    return b""
+
+
+def _fingerprintOf(certificate: Any) -> str:
+    digest: bytes = certificate.digest("sha256")
+    return digest.decode("ascii").replace(":", "").lower()
+
+
+def _normalFingerprint(text: str) -> str:
+    normal = text.replace(":", "").strip().lower()
+    if not _FINGERPRINT.fullmatch(normal):
+        raise ValueError(
+            f"expected a SHA-256 fingerprint, 64 hexadecimal digits, got {text!r}; "
+            "openssl x509 -noout -fingerprint -sha256 -in FILE prints it"
+        )
+    return normal
+
+
+def _isAddress(host: str) -> bool:
+    from twisted.internet.abstract import isIPAddress, isIPv6Address
+
+    return isIPAddress(host) or isIPv6Address(host)
+
+
+def _requireOpenSsl() -> None:
+    try:
+        import_module("OpenSSL")
+        import_module("service_identity")
+    except ImportError as error:
+        raise ImportError("TLS needs pyOpenSSL and service_identity: pip install 'txvortex[tls]'") from error

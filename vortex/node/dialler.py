@@ -1,0 +1,117 @@
+"""
+Dialler: how an outgoing connection's URL and options become a link, anew for each attempt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.endpoints import HostnameEndpoint, UNIXClientEndpoint
+from twisted.internet.interfaces import IStreamClientEndpoint
+
+from vortex.node.link_url import LinkUrl
+from vortex.transports.dial import Dialled, LinkWatcher
+from vortex.transports.tls import TlsClient, TlsOptions
+
+if TYPE_CHECKING:
+    from vortex.node.vortex import Vortex
+
+__all__ = ["Dialler"]
+
+
+class Dialler:
+    """
+    Args: as `VortexConnection` has them.
+
+    Raises:
+        ValueError: If they make no sense, or do not go together.
+        OSError: If a file of *tls* cannot be read.
+        ImportError: If there is no pyOpenSSL for TLS.
+    """
+
+    def __init__(
+        self,
+        vortex: Vortex,
+        url: str,
+        *,
+        tls: TlsOptions | None,
+        token: str | Callable[[], str] | None,
+        headers: Mapping[str, str] | None,
+        endpoint: IStreamClientEndpoint | None,
+    ) -> None:
+        where = self._where = LinkUrl.parse(url)
+        if tls is not None and not where.isTls:
+            raise ValueError(f"tls= is for tls://, https:// and wss://, got {where.scheme}://")
+        if not where.isHttp and (token is not None or headers):
+            what = "headers" if token is None else "a token"
+            raise ValueError(
+                f"{what} would go with HTTP, and {where.scheme}: has none: connect by ws: or http:, or let a "
+                "certificate (tls:) or the user who runs this (unix:) say who it is"
+            )
+        if where.isTls:
+            TlsClient(tls or TlsOptions(), where.host)  # tells at once what is wrong with its files
+        self._vortex = vortex
+        self._tls = tls or TlsOptions()
+        self._tlsClient: TlsClient | None = None
+        self._token = token
+        self._headers = dict(headers or {})
+        self._endpoint = endpoint
+        for name, value in self._headers.items():
+            _checkHeader(f"the header {name}", name + value)
+        if token is not None:
+            if any(name.lower() == "authorization" for name in self._headers):
+                raise ValueError("token= makes the header Authorization: give that, or the token")
+            if isinstance(token, str):
+                _checkHeader("the token", token)
+
+    @property
+    def certificateProblem(self) -> str | None:
+        """Why the last attempt has not believed the server's certificate, in words."""
+        return None if self._tlsClient is None else self._tlsClient.problem
+
+    def dial(self, watcher: LinkWatcher) -> Dialled:
+        """
+        Begin a link, and tell *watcher* what comes of it.
+
+        Raises:
+            Exception: What the application's token has raised, or reading a file.
+        """
+        node, where = self._vortex, self._where
+        self._tlsClient = TlsClient(self._tls, where.host) if where.isTls else None
+        # What a scheme needs is imported when it is used: autobahn and twisted.web take their time.
+        if where.scheme in ("ws", "wss"):
+            from vortex.transports.websocket_client import dialWebSocket
+
+            headers = self._allHeaders()
+            return dialWebSocket(node, where.text, self._newEndpoint(), watcher, headers=headers)
+        if where.scheme in ("http", "https"):
+            from vortex.transports.post_client import dialPost
+
+            headers = self._allHeaders()
+            return dialPost(node, where.text, lambda _: self._newEndpoint(), watcher, headers=headers)
+        from vortex.transports.stream_client import dialStream
+
+        return dialStream(node, self._newEndpoint(), watcher, where=where.text)
+
+    def _allHeaders(self) -> dict[str, str]:
+        if self._token is None:
+            return dict(self._headers)
+        token = self._token() if callable(self._token) else self._token
+        _checkHeader("the token", token)
+        return {"Authorization": f"Bearer {token}", **self._headers}
+
+    def _newEndpoint(self) -> IStreamClientEndpoint:
+        where, timeout = self._where, self._vortex.limits.connectTimeout
+        reactor: Any = self._vortex.clock
+        endpoint = self._endpoint
+        if endpoint is None and where.scheme == "unix":
+            endpoint = UNIXClientEndpoint(reactor, where.path, timeout=timeout)
+        elif endpoint is None:
+            endpoint = HostnameEndpoint(reactor, where.host, where.port, timeout=timeout)
+        return endpoint if self._tlsClient is None else self._tlsClient.endpoint(endpoint, reactor)
+
+
+def _checkHeader(what: str, text: object) -> None:
+    if not isinstance(text, str) or not text or not text.isascii() or not text.isprintable():
+        raise ValueError(f"expected {what} to be printable ASCII text, on one line")
