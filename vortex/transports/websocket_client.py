@@ -21,7 +21,6 @@ from twisted.python.failure import Failure
 
 from vortex.errors import AccessDenied, ConnectionLost, NotConnected, Unauthenticated, VortexError
 from vortex.protocol.codes import CloseCode
-from vortex.protocol.envelope import Form
 from vortex.protocol.framing import Framing, encodeDot
 from vortex.protocol.vortexpy_session import VortexPySession
 from vortex.transports.backpressure import DrivenProducer
@@ -139,7 +138,7 @@ class _Protocol(DrivenProducer, WebSocketClientProtocol):  # type: ignore[misc] 
             onClosed=self._dialling.end.sessionClosed,
         )
         self.transport.registerProducer(self, True)
-        self._driver.attach(self, form=Form.RAW)
+        self._driver.attach(self)
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
         if self._driver is None:
@@ -175,8 +174,9 @@ class _Protocol(DrivenProducer, WebSocketClientProtocol):  # type: ignore[misc] 
 
     def writeFrame(self, frame: bytes) -> None:
         if self.state == self.STATE_OPEN:
-            # VortexPY's servers take base64 for a stream of frames, so that has to end.
-            self.sendFrame(opcode=1, payload=frame if frame.startswith((b"{", b".")) else encodeDot(frame))
+            # VortexPY's servers take base64 for a stream, in which a dot ends a frame.
+            isWhole = frame.startswith((b"{", b"."))
+            self.sendFrame(opcode=1, payload=frame if isWhole else encodeDot(frame))
 
     def close(self, code: str, reason: str) -> None:
         number = CloseCode(code).number
