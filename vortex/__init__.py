@@ -51,6 +51,19 @@ from vortex.tuples import (
 )
 
 if TYPE_CHECKING:
+    from vortex.access.certificate import CertificateAuthenticator
+    from vortex.access.cookies import CookieAuthenticator
+    from vortex.access.first_of import firstOf
+    from vortex.access.jwt import JwtAuthenticator
+    from vortex.access.principal import (
+        Authenticator,
+        Credentials,
+        PeerCertificate,
+        Principal,
+        UnixCredentials,
+    )
+    from vortex.access.shared_secret import SharedSecretAuthenticator
+    from vortex.access.unix_credentials import UnixCredentialAuthenticator
     from vortex.handlers.model_handler import ModelHandler
     from vortex.handlers.rpc import vortexRpc
     from vortex.node.assets import VortexAssets
@@ -71,15 +84,20 @@ if TYPE_CHECKING:
 __all__ = [
     "AccessDenied",
     "AddressInUse",
+    "Authenticator",
+    "CertificateAuthenticator",
     "CertificateRefused",
     "ConnectionLost",
     "ConnectionRefused",
     "ConstraintViolation",
+    "CookieAuthenticator",
+    "Credentials",
     "DatabaseUnavailable",
     "DecodeError",
     "Delivery",
     "DuplicateName",
     "EncodeError",
+    "JwtAuthenticator",
     "LimitExceeded",
     "Limits",
     "MemoryLink",
@@ -94,16 +112,21 @@ __all__ = [
     "PayloadEndpoint",
     "PayloadIO",
     "PayloadResponse",
+    "PeerCertificate",
+    "Principal",
     "QueueOverflow",
     "Rejected",
     "RemoteError",
     "RequestTimeout",
+    "SharedSecretAuthenticator",
     "StaleRecord",
     "Tuple",
     "TupleField",
     "TupleSchema",
     "TupleSelector",
     "Unauthenticated",
+    "UnixCredentialAuthenticator",
+    "UnixCredentials",
     "UnknownRecord",
     "UnknownTupleType",
     "Vortex",
@@ -115,6 +138,7 @@ __all__ = [
     "addTupleType",
     "connectInMemory",
     "describe",
+    "firstOf",
     "registerFieldType",
     "vortexApplication",
     "vortexRpc",
@@ -124,7 +148,12 @@ __all__ = [
 __version__ = "0.1.0"
 
 _ON_USE = {
+    "Authenticator": "vortex.access.principal",
+    "CertificateAuthenticator": "vortex.access.certificate",
+    "CookieAuthenticator": "vortex.access.cookies",
+    "Credentials": "vortex.access.principal",
     "Delivery": "vortex.routing.delivery",
+    "JwtAuthenticator": "vortex.access.jwt",
     "MemoryLink": "vortex.transports.memory",
     "ModelHandler": "vortex.handlers.model_handler",
     "OrmCrudExtension": "vortex.orm.crud_extension",
@@ -133,12 +162,18 @@ _ON_USE = {
     "PayloadEndpoint": "vortex.routing.payload_endpoint",
     "PayloadIO": "vortex.routing.payload_io",
     "PayloadResponse": "vortex.routing.payload_response",
+    "PeerCertificate": "vortex.access.principal",
+    "Principal": "vortex.access.principal",
+    "SharedSecretAuthenticator": "vortex.access.shared_secret",
+    "UnixCredentialAuthenticator": "vortex.access.unix_credentials",
+    "UnixCredentials": "vortex.access.principal",
     "Vortex": "vortex.node.vortex",
     "VortexAssets": "vortex.node.assets",
     "VortexPeer": "vortex.node.peer",
     "VortexResource": "vortex.transports.http",
     "VortexSite": "vortex.transports.http_site",
     "connectInMemory": "vortex.transports.memory",
+    "firstOf": "vortex.access.first_of",
     "vortexApplication": "vortex.node.service",
     "vortexRpc": "vortex.handlers.rpc",
     "vortexService": "vortex.node.service",

@@ -7,13 +7,24 @@ them. What peers call themselves, their uuid and name, is neither: anybody can s
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 
-__all__ = ["Authenticator", "Credentials", "PeerCertificate", "Principal", "UnixCredentials"]
+__all__ = [
+    "Authenticator",
+    "Credentials",
+    "Found",
+    "PeerCertificate",
+    "Principal",
+    "UnixCredentials",
+    "checkedId",
+    "checkedRoles",
+    "settled",
+]
 
 _BEARER = "bearer "
 
@@ -84,14 +95,48 @@ class Principal:
         roles: What it may do.
         lifetime: Seconds from now for which this holds; a link is closed then, unless what was shown is
             renewed. None: for as long as the link lives.
+
+    Raises:
+        TypeError: If the id is no text, or the roles are no set of texts.
+        ValueError: If the id is empty.
     """
 
     id: str
-    roles: frozenset[str] = frozenset()
+    roles: AbstractSet[str] = frozenset()
     lifetime: float | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "id", checkedId(self.id))
+        object.__setattr__(self, "roles", checkedRoles(self.roles))
 
 
 Found = Principal | None
+
+
+def checkedId(id: object) -> str:
+    """*id*, if it can be a principal's."""
+    if not isinstance(id, str):
+        raise TypeError(f"a principal's id is a text, got {id!r}")
+    if not id:
+        raise ValueError("a principal's id is a text that says who it is, got an empty one")
+    return id
+
+
+def checkedRoles(roles: Iterable[str]) -> frozenset[str]:
+    """*roles*, if they can be a principal's."""
+    if isinstance(roles, str) or not isinstance(roles, Iterable):
+        raise TypeError(f"roles are a set of texts, as in {{'reader'}}, got {roles!r}")
+    found = frozenset(roles)
+    if not all(isinstance(role, str) for role in found):
+        raise TypeError(f"roles are a set of texts, as in {{'reader'}}, got {roles!r}")
+    return found
+
+
+async def settled(found: Found | Deferred[Found] | Coroutine[Any, Any, Found]) -> Found:
+    """What an authenticator has found, waited for where that takes time."""
+    if isinstance(found, Coroutine | Deferred):
+        return await found
+    return found
 
 
 class Authenticator(Protocol):
