@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -43,9 +44,8 @@ class Shop:
     def guardedStream(self) -> str:
         return f"tcp://127.0.0.1:{self.ports['guardedTcp']}"
 
-    @property
-    def guarded(self) -> str:
-        return f"http://127.0.0.1:{self.ports['guarded']}/vortex"
+    def guarded(self, scheme: str) -> str:
+        return f"{scheme}://127.0.0.1:{self.ports['guarded']}/vortex"
 
     def got(self) -> Any:
         """The next message to its inbox: the filt, and the tuples as they travelled."""
@@ -227,6 +227,22 @@ class TestExitCodes:
         assert (code, printed, len(told)) == (5, [], 1)
         assert told[0].startswith("vortex rpc: ")
         assert "unauthenticated" in told[0]
+
+    @pytest.mark.parametrize("scheme", ["http", "ws"])
+    def test_a_token_gives_access(self, shop: Shop, scheme: str, tmp_path: Path) -> None:
+        file = tmp_path / "token"
+        file.write_text("let-me-in\n")
+        call = ("rpc", shop.guarded(scheme), "shop.add", "2", "b=40")
+        for denied in (typed(*call), typed(*call, "--token", "wrong"), typed(*call, VORTEX_TOKEN="wrong")):
+            code, printed, told = outcome(denied)
+            assert (code, printed, len(told)) == (5, [], 1), told
+            assert told[0].startswith("vortex rpc: unauthenticated: ")
+        for let in (
+            typed(*call, "--token", "let-me-in"),
+            typed(*call, "--token-file", str(file)),
+            typed(*call, VORTEX_TOKEN="let-me-in"),
+        ):
+            assert outcome(let) == (0, [42], [])
 
 
 class TestSignals:
