@@ -16,7 +16,7 @@ import pytest
 from twisted.logger import LogEvent, globalLogPublisher
 from twisted.python.failure import Failure
 
-from vortex import ConnectionLost, Payload
+from vortex import ConnectionLost, NotConnected, Payload
 from vortex.routing.delivery import Delivery
 from vortex.testing import MemoryConnection, RecordingEndpoint, VortexHarness
 from vortex.testing.harness import Over
@@ -27,6 +27,9 @@ Way = Literal["toServer", "toClient"]
 
 LONGEST_WAIT = 8.0
 """Seconds until a connection that was cut is there again."""
+
+A_WHILE = 100.0
+"""Seconds for which a link that nothing disturbs has to stay: more than any limit on a connection."""
 
 ANSWERED: tuple[Any, list[int]] = ([1], [1])
 LOST_BEFORE: tuple[Any, list[int]] = (ConnectionLost, [])
@@ -110,6 +113,9 @@ def _bytesOf(over: Over, number: int, way: Way) -> int:
     exchange.ask(over)
     assert exchange.outcomes == [[1]]
     count: int = getattr(exchange.line(number), way).delivered
+    exchange.harness.advance(A_WHILE)
+    assert exchange.askAgain() == [2]
+    assert exchange.connection.reconnects == 0
     exchange.harness.close()
     return count
 
@@ -126,6 +132,9 @@ def _cutAt(over: Over, number: int, way: Way, count: int) -> tuple[Any, list[int
     exchange.ask(over)
     assert getattr(exchange.line(number), way).delivered == count
     assert not exchange.line(number).isOpen
+    if exchange.connection.state.value != "open":  # a POST whose response was through is no loss
+        assert exchange.connection.state.value == "waiting"
+        assert isinstance(exchange.connection.error, (ConnectionLost, NotConnected))
     exchange.harness.advance(LONGEST_WAIT)
 
     (outcome,) = exchange.outcomes
@@ -133,6 +142,9 @@ def _cutAt(over: Over, number: int, way: Way, count: int) -> tuple[Any, list[int
     assert exchange.askAgain() == [2]
     assert exchange.outcomes == [outcome]
     assert exchange.handled.tuples == [*handled, 2]
+    if over != "post":  # whose peers are waited for, as their requests come and go
+        assert len(exchange.harness.network.connections) == 2
+        assert len(exchange.server.peers) == 1
     exchange.harness.close()
     return outcome, handled
 
