@@ -179,12 +179,13 @@ class _Protocol(DrivenProducer, WebSocketClientProtocol):  # type: ignore[misc] 
             self.sendFrame(opcode=1, payload=frame if isWhole else encodeDot(frame))
 
     def close(self, code: str, reason: str) -> None:
-        number = CloseCode(code).number
-        if self.state == self.STATE_OPEN and number != 1006:  # which does not go over the wire
-            text = reason.encode()[:MAX_CLOSE_TEXT].decode("utf-8", "ignore").encode()
-            self.sendCloseFrame(code=number, reasonUtf8=text)
-        else:
+        why = CloseCode(code)
+        # One does not go over the wire; of the other nobody is there to hear.
+        if self.state != self.STATE_OPEN or why in (CloseCode.LOST, CloseCode.SILENT):
             self.abort()
+            return
+        text = reason.encode()[:MAX_CLOSE_TEXT].decode("utf-8", "ignore").encode()
+        self.sendCloseFrame(code=why.number, reasonUtf8=text)
 
     def abort(self) -> None:
         if not self._lost:
