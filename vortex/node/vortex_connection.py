@@ -24,7 +24,7 @@ from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.logger import Logger
 
 from vortex.clocks import DelayedCall
-from vortex.errors import CertificateRefused, NotConnected, VortexError
+from vortex.errors import CertificateRefused, ConnectionLost, NotConnected, VortexError
 from vortex.node.dialler import Dialler
 from vortex.node.peer import VortexPeer
 from vortex.protocol.backoff import Backoff
@@ -40,6 +40,8 @@ __all__ = ["ConnectionState", "VortexConnection"]
 
 MAX_TOLD = 20
 """Reasons that are remembered, so that each is logged once."""
+
+CLOSED = "the connection was closed"
 
 log = Logger()
 
@@ -136,7 +138,7 @@ class VortexConnection(Service):
         """
         if self._closed is not None:
             return fail(self._wasClosed())
-        if self.peer is not None:
+        if self.peer is not None and self.peer.isOnline:
             return succeed(self.peer)
         waiter: Deferred[VortexPeer] = Deferred(self._forget)
         self._waiters.append(waiter)
@@ -312,11 +314,12 @@ class _Attempt:
     """
 
     def __init__(self, connection: VortexConnection) -> None:
-        self._connection = connection
+        self._connection: VortexConnection | None = connection
+        self._where = connection.url
         self._dialler: Dialler | None = None
         self._dialled: Dialled | None = None
+        self._wasOpen = False
         self._isClosed = False
-        self._isOver = False
 
     def begin(self, dialler: Dialler) -> None:
         self._dialler = dialler
@@ -326,41 +329,36 @@ class _Attempt:
             self._end(error)
             return
         except Exception as error:  # of the application's token, a certificate's file, an endpoint
-            failed = NotConnected(f"{self._connection.url}: {type(error).__name__}: {error}")
+            failed = NotConnected(f"{self._where}: {type(error).__name__}: {error}")
             failed.__cause__ = error
             self._end(failed)
             return
-        if not self._isOver:
+        if self._connection is not None:
             self._dialled = dialled
             if self._isClosed:
-                self._close(dialled)
+                dialled.close(CLOSED)
 
     def close(self) -> None:
-        if self._isClosed or self._isOver:
-            return
         self._isClosed = True
         if self._dialled is not None:
-            self._close(self._dialled)
+            self._dialled.close(CLOSED)
         elif self._dialler is None:  # it has not begun
-            self._end(NotConnected("closed"))
+            self._end(NotConnected(CLOSED))
 
     def linkOpened(self, peer: Peer) -> None:
-        if not self._isOver:
+        self._wasOpen = True
+        if self._connection is not None:
             self._connection._opened(cast(VortexPeer, peer))
 
     def linkEnded(self, error: VortexError) -> None:
         problem = None if self._dialler is None else self._dialler.certificateProblem
         if isinstance(error, CertificateRefused) and problem is not None:
-            error = CertificateRefused(
-                f"{self._connection.url}: the server's certificate is not accepted: {problem}"
-            )
+            error = CertificateRefused(f"{self._where}: the server's certificate is not accepted: {problem}")
+        elif type(error) is ConnectionLost and not self._wasOpen:
+            error = NotConnected(str(error))
         self._end(error)
 
-    def _close(self, dialled: Dialled) -> None:
-        dialled.close("the connection was closed")
-
     def _end(self, error: VortexError) -> None:
-        if not self._isOver:
-            self._isOver = True
-            self._dialled = None
-            self._connection._ended(error)
+        connection, self._connection, self._dialled = self._connection, None, None
+        if connection is not None:
+            connection._ended(error)

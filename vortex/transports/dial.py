@@ -78,21 +78,20 @@ def cannotConnect(failure: Failure, where: str) -> VortexError:
     return ConnectionLost(f"{where}: {failure.getErrorMessage()}")
 
 
-def endOfSession(code: str, reason: str, where: str, *, wasOpen: bool = True) -> VortexError | None:
+def endOfSession(code: str, reason: str, where: str) -> VortexError | None:
     """
     What to tell of a link whose session is over; None: the words in which its connection ended.
 
     Args:
         code: A `CloseCode`'s word.
         reason: Why, in a sentence; for REFUSED what the other end has sent, its error's code included.
-        wasOpen: Whether the other end had said who it is.
     """
     if code == CloseCode.LOST.value:
         return None
     if code == CloseCode.REFUSED.value:
         refusal = parseErrorText(reason)
         return _REFUSALS.get(refusal.code, AccessDenied)(f"{where}: {refusal.message}")
-    return (ConnectionLost if wasOpen else NotConnected)(f"{where}: {reason}")
+    return ConnectionLost(f"{where}: {reason}")
 
 
 def httpError(status: int, text: str, where: str) -> VortexError:

@@ -265,8 +265,8 @@ class SessionDriver:
             self._expiry = None
         transport, self._transport = self._transport, None
         if transport is not None:
-            if code == CloseCode.SLOW.value:
-                transport.abort()  # a peer that does not read would not read a farewell either
+            if code == CloseCode.SLOW.value or (code == CloseCode.SILENT.value and self.isOutgoing):
+                transport.abort()  # who does not read, or is gone, would not read a farewell either
             else:
                 transport.close(code, reason)
         if code == CloseCode.SLOW.value:

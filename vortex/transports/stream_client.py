@@ -114,7 +114,7 @@ class _Dialling:
         self._watcher.linkOpened(peer)
 
     def sessionEnded(self, code: str, reason: str) -> None:
-        self._error = self._error or endOfSession(code, reason, self._where, wasOpen=self._isOpened)
+        self._error = self._error or endOfSession(code, reason, self._where)
 
     def connectionLost(self, reason: Failure) -> None:
         if not self._isOpened and reason.check(ConnectionDone, ConnectionLost):

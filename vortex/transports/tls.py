@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from os import PathLike, fspath
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import (
@@ -26,10 +26,6 @@ from zope.interface import implementer
 
 from vortex.access.principal import PeerCertificate
 from vortex.transports.tls_words import certificateProblem
-
-if TYPE_CHECKING:
-    from OpenSSL.SSL import Connection
-    from twisted.protocols.tls import TLSMemoryBIOProtocol
 
 __all__ = ["TlsClient", "TlsOptions", "peerCertificateOf", "tlsFactory"]
 
@@ -145,7 +141,7 @@ class TlsClient:
         """*endpoint* with TLS over it; *clock* is a reactor or a test's clock."""
         return _TlsEndpoint(self, endpoint, clock)
 
-    def clientConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> Connection:
+    def clientConnectionForTLS(self, tlsProtocol: Any) -> Any:
         """For Twisted: the TLS of one connection."""
         from OpenSSL import SSL
 
@@ -156,7 +152,7 @@ class TlsClient:
         connection.set_verify(SSL.VERIFY_PEER, self._isBelieved)
         return connection
 
-    def _isBelieved(self, connection: Connection, certificate: Any, error: int, depth: int, ok: int) -> bool:
+    def _isBelieved(self, connection: Any, certificate: Any, error: int, depth: int, ok: int) -> bool:
         """For OpenSSL, once or more for each certificate of the chain, the server's own at depth 0 last."""
         fingerprints = self._options.fingerprints
         if fingerprints:
@@ -210,7 +206,7 @@ class _Server:
         self._options = options
         self._context = _contextOf(options, forServer=True)
 
-    def serverConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> Connection:
+    def serverConnectionForTLS(self, tlsProtocol: Any) -> Any:
         from OpenSSL import SSL
 
         connection = SSL.Connection(self._context, None)
@@ -241,11 +237,11 @@ class _TlsEndpoint:
         return connecting.addCallback(lambda protocol: protocol.wrappedProtocol)
 
 
-def _asVerified(_connection: Connection, _certificate: Any, _error: int, _depth: int, ok: int) -> bool:
+def _asVerified(_connection: Any, _certificate: Any, _error: int, _depth: int, ok: int) -> bool:
     return bool(ok)
 
 
-def _anyone(_connection: Connection, _certificate: Any, _error: int, _depth: int, _ok: int) -> bool:
+def _anyone(_connection: Any, _certificate: Any, _error: int, _depth: int, _ok: int) -> bool:
     return True
 
 
