@@ -234,7 +234,7 @@ class TestTheLine:
         ("options", "text"),
         [
             (["--key", "b.pem"], "--key is that of a certificate: give --cert too"),
-            (["--fingerprint", "red"], "a fingerprint is "),
+            (["--fingerprint", "red"], "expected a SHA-256 fingerprint, 64 hexadecimal digits"),
         ],
         ids=["key", "fingerprint"],
     )
@@ -242,6 +242,11 @@ class TestTheLine:
         self, options: list[str], text: str, asked: Asked, capsys: pytest.CaptureFixture[str]
     ) -> None:
         assert refused(["rpc", "tls://host:1", "f", *options], asked, capsys).startswith(text)
+
+    def test_says_what_has_no_tls(self, asked: Asked, capsys: pytest.CaptureFixture[str]) -> None:
+        assert refused(["rpc", URL, "f", "--trust", "c.pem"], asked, capsys) == (
+            f"--cert, --key, --trust and --fingerprint are for https, wss and tls, got {URL!r}"
+        )
 
 
 class TestTheProgram:

@@ -30,6 +30,7 @@ PRIORITY = 100
 STDIN = "-"
 WITH_HEADERS = ("http", "ws")
 """How the URLs begin that have a place for a token; one in the environment is not for the others."""
+WITH_TLS = ("https:", "wss:", "tls:")
 
 
 def runCommand(options: argparse.Namespace) -> int:
@@ -131,6 +132,11 @@ def _token(options: argparse.Namespace) -> str | None:
 def _tls(options: argparse.Namespace) -> TlsOptions | None:
     if not (options.cert or options.key or options.trust or options.fingerprints):
         return None
+    if not options.url.startswith(WITH_TLS):
+        raise Ended(
+            ExitCode.USAGE,
+            f"--cert, --key, --trust and --fingerprint are for https, wss and tls, got {options.url!r}",
+        )
     if options.key and not options.cert:
         raise Ended(ExitCode.USAGE, "--key is that of a certificate: give --cert too")
     try:

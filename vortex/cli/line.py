@@ -48,7 +48,9 @@ class Target:
         """
         try:
             return vortex.connect(self.url, token=self.token, tls=self.tls, endpoint=self.endpoint)
-        except (ValueError, ImportError, OSError) as error:  # of a URL, for want of pyOpenSSL, of a file
+        except OSError as error:
+            raise Ended(ExitCode.USAGE, f"cannot read {error.filename}: {error.strerror}") from None
+        except (ValueError, ImportError) as error:  # of the URL, or what goes with it; for want of pyOpenSSL
             raise Ended(ExitCode.USAGE, str(error)) from None
 
 
@@ -58,8 +60,13 @@ def finalEnd(error: VortexError | None) -> Ended | None:
         case AccessDenied():
             return Ended(ExitCode.ACCESS_DENIED, f"{error.code}: {error}")
         case CertificateRefused():
-            return Ended(ExitCode.NOT_CONNECTED, f"{error.code}: {error}")
+            return Ended(ExitCode.NOT_CONNECTED, f"{error.code}: {_asTyped(str(error))}")
     return None
+
+
+def _asTyped(text: str) -> str:
+    """*text*, which is for who writes Python, with the names of the options."""
+    return text.replace("fingerprints=", "--fingerprint").replace("trust=", "--trust")
 
 
 async def whenOpen(
