@@ -1,18 +1,19 @@
 """
 A server for the command line's tests, a process of its own.
 
-usage: python -m tests.integration.command_line_server
+usage: python -m tests.integration.command_line_server CERTIFICATE KEY
 
-It prints ``READY {"tcp": port, "http": port, "guardedTcp": port, "guarded": port}``, and ``GOT {json}`` for
-every message to the filt ``inbox``. ``http`` and ``guarded`` have /vortex; the guarded ones are for who has
-the token ``let-me-in``. All have the filt ``jobs``, which the filt ``push`` has pushed, and the function
-``shop.add``. It ends when told to.
+It prints ``READY {"tcp": port, "tls": port, "http": port, "guardedTcp": port, "guarded": port}``, and
+``GOT {json}`` for every message to the filt ``inbox``. ``http`` and ``guarded`` have /vortex; the
+guarded ones are for who has the token ``let-me-in``. All have the filt ``jobs``, which the filt ``push``
+has pushed, and the function ``shop.add``. It ends when told to.
 """
 
 from __future__ import annotations
 
 import json
 import signal
+import sys
 from datetime import UTC, datetime
 from typing import Any
 
@@ -36,6 +37,7 @@ from vortex import (
     vortexRpc,
 )
 from vortex.access.principal import Credentials, Principal
+from vortex.transports.tls import TlsOptions
 
 
 @addTupleType
@@ -89,13 +91,14 @@ def serve(vortex: Vortex) -> list[Any]:
     ]
 
 
-async def main(reactor: Any) -> None:
+async def main(reactor: Any, certificate: str, key: str) -> None:
     open_ = Vortex("server", reactor=reactor)
     guarded = Vortex("server", authenticator=Tokens(), reactor=reactor)
     kept = serve(open_) + serve(guarded)
+    tls = TlsOptions(certificate=certificate, privateKey=key)
     ports = {}
-    for name, vortex in (("tcp", open_), ("guardedTcp", guarded)):
-        streams: Any = await vortex.listen("tcp:0:interface=127.0.0.1")
+    for name, vortex, options in (("tcp", open_, None), ("tls", open_, tls), ("guardedTcp", guarded, None)):
+        streams: Any = await vortex.listen("tcp:0:interface=127.0.0.1", tls=options)
         ports[name] = streams.getHost().port
     for name, vortex in (("http", open_), ("guarded", guarded)):
         root = Resource()
@@ -115,4 +118,4 @@ async def main(reactor: Any) -> None:
 
 
 if __name__ == "__main__":
-    react(main)
+    react(main, sys.argv[1:])

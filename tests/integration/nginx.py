@@ -23,7 +23,7 @@ from tests.docs.documents import EXAMPLES
 from tests.integration.children import PATIENCE, Child
 from tests.integration.postgresql import freePort
 
-__all__ = ["Nginx"]
+__all__ = ["Nginx", "makeCertificate"]
 
 BASE = """
 daemon off;
@@ -62,7 +62,7 @@ class Nginx:
         folder = folder / "nginx"
         folder.mkdir()
         self.certificate, key = folder / "board.crt", folder / "board.key"
-        _makeCertificate(self.certificate, key)
+        makeCertificate(self.certificate, key)
         config = (EXAMPLES / "nginx.conf").read_text()
         for text, other in {
             "listen 443 ssl": f"listen 127.0.0.1:{self.port} ssl",
@@ -124,7 +124,8 @@ def _program() -> str:
     return found
 
 
-def _makeCertificate(certificate: Path, key: Path) -> None:
+def makeCertificate(certificate: Path, key: Path) -> None:
+    """A certificate that is signed by itself, for localhost and 127.0.0.1, and its key."""
     subprocess.run(
         [
             *("openssl", "req", "-x509", "-nodes", "-days", "2", "-subj", "/CN=localhost"),

@@ -17,17 +17,28 @@ from typing import Any
 import pytest
 
 from tests.integration.children import PATIENCE, ROOT, Child
+from tests.integration.nginx import makeCertificate
 
-VORTEX = (sys.executable, "-W", "error", "-m", "vortex")
+TWISTEDS_OWN = "Passing pyOpenSSL"
+"""How a warning begins that Twisted causes itself, each time that it reads a certificate."""
+PYTHON = (sys.executable, "-W", "error", "-W", f"ignore:{TWISTEDS_OWN}:DeprecationWarning")
+VORTEX = (*PYTHON, "-m", "vortex")
 JOB = {"_type": "shop.Job", "due": "2024-02-29T12:00:00+00:00", "id": 1, "title": "Water the plants"}
 JOBS = {"filt": {"key": "jobs"}, "tuples": [JOB]}
 
 
 class Shop:
-    """The server that the commands are typed against: see `tests.integration.command_line_server`."""
+    """
+    The server that the commands are typed against: see `tests.integration.command_line_server`.
 
-    def __init__(self) -> None:
-        self.child = Child(sys.executable, "-W", "error", "-m", "tests.integration.command_line_server")
+    Attributes:
+        certificate: The file of its own.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.certificate, key = folder / "certificate.pem", folder / "key.pem"
+        makeCertificate(self.certificate, key)
+        self.child = Child(*PYTHON, "-m", "tests.integration.command_line_server", self.certificate, key)
         try:
             self.ports: dict[str, int] = json.loads(
                 self.child.line(lambda line: line.startswith("READY "))[6:]
@@ -37,8 +48,9 @@ class Shop:
             raise
 
     def url(self, scheme: str = "tcp") -> str:
-        path = "" if scheme == "tcp" else "/vortex"
-        return f"{scheme}://127.0.0.1:{self.ports['tcp' if scheme == 'tcp' else 'http']}{path}"
+        if scheme in ("tcp", "tls"):
+            return f"{scheme}://127.0.0.1:{self.ports[scheme]}"
+        return f"{scheme}://127.0.0.1:{self.ports['http']}/vortex"
 
     @property
     def guardedStream(self) -> str:
@@ -53,8 +65,8 @@ class Shop:
 
 
 @pytest.fixture(scope="module")
-def shop() -> Iterator[Shop]:
-    running = Shop()
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    running = Shop(tmp_path_factory.mktemp("shop"))
     try:
         yield running
     finally:
@@ -106,6 +118,38 @@ class TestEveryTransport:
             assert json.loads(watching.line()) == JOBS
             assert watching.finish() == 0
             assert watching.errors == f"vortex watch: connected to 'server' at {url}\n"
+
+
+class TestTls:
+    CALL = ("shop.add", "2", "b=40")
+
+    def test_needs_a_certificate_that_is_trusted(self, shop: Shop) -> None:
+        code, printed, told = outcome(typed("rpc", shop.url("tls"), *self.CALL))
+
+        assert (code, printed, len(told)) == (3, [], 1)
+        assert told[0].startswith("vortex rpc: certificate-refused: ")
+        assert "--trust" in told[0]
+        assert "--fingerprint" in told[0]
+
+    def test_takes_one_that_a_file_says_is_trusted(self, shop: Shop) -> None:
+        assert outcome(typed("rpc", shop.url("tls"), *self.CALL, "--trust", str(shop.certificate))) == (
+            0,
+            [42],
+            [],
+        )
+
+    def test_takes_one_of_a_fingerprint_only(self, shop: Shop) -> None:
+        printed = subprocess.run(
+            ["openssl", "x509", "-noout", "-fingerprint", "-sha256", "-in", shop.certificate],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        fingerprint = printed.strip().partition("=")[2]
+        call = ("rpc", shop.url("tls"), *self.CALL, "--fingerprint")
+
+        assert outcome(typed(*call, fingerprint)) == (0, [42], [])
+        assert outcome(typed(*call, "11" * 32))[0] == 3
 
 
 class TestTheOutput:
@@ -271,8 +315,8 @@ class TestSignals:
 
 
 class TestAWatch:
-    def test_outlives_its_server(self) -> None:
-        shop = Shop()
+    def test_outlives_its_server(self, tmp_path: Path) -> None:
+        shop = Shop(tmp_path)
         port = shop.ports["tcp"]
         url = shop.url()
         with Child(*VORTEX, "watch", url, "key=jobs") as watching:
