@@ -75,7 +75,8 @@ def cannotConnect(failure: Failure, where: str) -> VortexError:
         return NotConnected(f"{where}: no local address to connect from: {error}")
     if isTlsError(error):
         return tlsError(error, where)
-    return ConnectionLost(f"{where}: {failure.getErrorMessage()}")
+    wasThere = failure.check(errors.ConnectionDone, errors.ConnectionLost, errors.ConnectionAborted)
+    return (ConnectionLost if wasThere else NotConnected)(f"{where}: {failure.getErrorMessage()}")
 
 
 def endOfSession(code: str, reason: str, where: str) -> VortexError | None:
