@@ -346,5 +346,8 @@ def test_every_limit_is_breached_somewhere() -> None:
         "maxWatchBytesPerPeer": "tests/handlers/test_watchers.py",
         "maxWaitingRequests": "tests/orm/test_orm_crud_handler.py",
         "drainTimeout": "tests/node/test_vortex.py",
+        "connectTimeout": "tests/transports/test_stream_client.py",
+        "helloTimeout": "tests/transports/test_stream_server.py",
+        "linkIdle": "tests/transports/test_stream_server.py",
     }
     assert set(breached) == set(Limits.__dataclass_fields__)

@@ -18,20 +18,18 @@ import pytest
 from twisted.internet.task import Clock
 
 from tests.protocol.test_codec_vectors import canonical
-from tests.transports.wires import PostClient, WebSocketClient
+from tests.transports.wires import PostClient, WebSocketClient, Wire
 from tests.vector_files import loadVectors, notationOf, rawBytes
 from tests.vector_types import registeredTypes
 from tests.wire_messages import decode, isHello
 from tests.wire_rules import bodyText, inflatedJson, meaningOf
 from vortex.node.vortex import Vortex
-from vortex.protocol.framing import DotDecoder, Framing
 from vortex.protocol.payload import Payload
-from vortex.protocol.vortexpy_session import VortexPySession
 from vortex.routing.delivery import Delivery
 from vortex.routing.payload_endpoint import PayloadEndpoint
 from vortex.transports.http import VortexResource
 from vortex.transports.http_site import VortexSite
-from vortex.transports.session_driver import SessionDriver
+from vortex.transports.stream_server import StreamFactory
 
 Vector = dict[str, Any]
 Meaning = dict[str, Any]
@@ -105,39 +103,26 @@ class Server:
 
 
 class TcpClient:
-    """A stream of dot-framed messages, as it would come over TCP, and what is written back."""
-
-    paused = False
-    closed = False
+    """A stream of dot-framed messages, in front of the real protocol, and what is written back."""
 
     def __init__(self, server: Server) -> None:
-        vortex = server.vortex
-        self.frames: list[bytes] = []
-        self._decoder = DotDecoder(vortex.limits.maxFrame)
-        session = VortexPySession(
-            uuid=vortex.uuid,
-            name=vortex.name,
-            limits=vortex.limits,
-            framing=Framing.DOTS,
-            now=server.clock.seconds(),
-            idle=vortex.limits.wsIdle,
-        )
-        self._driver = SessionDriver(session, vortex, kind="tcp", address="127.0.0.1")
-        self._driver.attach(self)
+        self._wire = Wire("127.0.0.1")
+        self._stream = StreamFactory(server.vortex).buildProtocol(None)
+        self._stream.makeConnection(self._wire)
 
     def send(self, data: bytes) -> None:
-        for frame in self._decoder.feed(data):
-            self._driver.frameReceived(frame)
+        self._stream.dataReceived(data)
 
-    def writeFrame(self, frame: bytes) -> None:
-        assert frame.endswith(b".")
-        self.frames.append(frame[:-1])
+    @property
+    def frames(self) -> list[bytes]:
+        received: bytes = self._wire.value()
+        *frames, rest = received.split(b".")
+        assert rest == b""
+        return frames
 
-    def close(self, code: str, reason: str) -> None:
-        self.closed = True
-
-    def abort(self) -> None:
-        self.closed = True
+    @property
+    def closed(self) -> bool:
+        return bool(self._wire.disconnecting)
 
 
 class Upgraded(WebSocketClient):
