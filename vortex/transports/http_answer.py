@@ -76,7 +76,7 @@ class UpgradeAnswer:
         """Whether *body* is as much of the response's as is told."""
         length = self._headers.get("content-length", "")
         isShort = length.isdecimal() and len(length) < 10 and len(body) >= int(length)
-        return isShort or wholeLine(self._text(body))
+        return not self.status or isShort or wholeLine(self._text(body))
 
     def error(self, where: str, body: bytes) -> VortexError:
         if not self.status:
