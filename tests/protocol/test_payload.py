@@ -340,6 +340,7 @@ class TestBeat:
     def test_is_an_empty_frame(self, form: Form) -> None:
         assert beat(form) == b""
         assert Framing.DOTS.beat(form) == b"."
+        assert Framing.STREAM.beat(form) == b".."
         assert Framing.WEBSOCKET.beat(form) == b"\x81\x01."
         assert Framing.PLAIN.beat(form) == b""
 
@@ -349,6 +350,7 @@ class TestBeat:
             assert (sent["_ct"], sent["filt"], sent["replyFilt"], sent["tuples"]) == ("rp", {}, {}, [])
             assert sent["result"] is None
             assert sent["date"]["_ft"] == "datetime"
+        assert Framing.STREAM.beat(Form.ERA0) == Framing.DOTS.beat(Form.ERA0)
         assert Framing.DOTS.beat(Form.ERA0).endswith(b".")
         assert Framing.WEBSOCKET.beat(Form.ERA0)[2:4] != b"."
 
@@ -359,6 +361,7 @@ class TestFraming:
         encoded = message.encoded(Form.ERA2)
 
         assert Framing.DOTS.frame(message, Form.ERA2) == encoded + b"."
+        assert Framing.STREAM.frame(message, Form.ERA2) == encoded + b"."
         assert Framing.PLAIN.frame(message, Form.ERA2) == encoded
         assert 126 <= len(encoded) < 65536
         assert (

@@ -1,5 +1,5 @@
 """
-Every limit on what a peer may send, breached over a held POST and over a WebSocket.
+Every limit on what a peer may send, breached over a held POST, a WebSocket and a raw connection.
 
 The peer gets the limit's code, a counter moves, its line goes on where it can, and
 another session notices nothing. What is sent is made by hand.
@@ -129,7 +129,7 @@ def tell(client: Client, message: bytes) -> None:
 
 
 class TestHostileMessages:
-    @pytest.mark.parametrize("kind", ["post", "webSocket"])
+    @pytest.mark.parametrize("kind", ["post", "webSocket", "stream"])
     @pytest.mark.parametrize("what", HOSTILE)
     def test_get_a_code_and_cost_nobody_anything(
         self, server: Server, reader: Reader, kind: str, what: str
@@ -155,7 +155,7 @@ class TestHostileMessages:
         assert reader.read == 1
         assert [peer.uuid for peer in server.vortex.peers] == ["neighbour", "hostile"]
 
-    @pytest.mark.parametrize("kind", ["post", "webSocket"])
+    @pytest.mark.parametrize("kind", ["post", "webSocket", "stream"])
     def test_the_line_goes_on_behind_them(self, server: Server, reader: Reader, kind: str) -> None:
         for _, make in HOSTILE.values():
             client = getattr(server, kind)(uuid="hostile")
@@ -225,6 +225,18 @@ class TestLargeFrames:
         assert b"maxBody" in client.received
         assert vortex.peers == ()
 
+    def test_a_frame_over_the_limit_cuts_a_raw_connection(self, server: Server, reader: Reader) -> None:
+        neighbour = server.stream(uuid="neighbour")
+        client = server.stream()
+        client.send(b"x" * LIMITS.maxFrame)
+        assert not client.closed
+        client.send(b"x")
+
+        assert client.closed
+        assert server.vortex.counters["malformed"] == 1
+        neighbour.frame(envelope(ASK, []))
+        assert reader.read == 1
+
     def test_a_body_of_a_million_frames_is_refused(self, server: Server) -> None:
         client = server.post(b"x." * (1 << 20))
 
@@ -232,7 +244,7 @@ class TestLargeFrames:
         assert b"maxBodyFrames" in client.received
         assert server.vortex.peers == ()
 
-    @pytest.mark.parametrize("kind", ["post", "webSocket"])
+    @pytest.mark.parametrize("kind", ["post", "webSocket", "stream"])
     def test_a_line_that_brings_nothing_but_junk_is_cut(self, server: Server, kind: str) -> None:
         client = getattr(server, kind)()
         if kind == "post":
@@ -242,7 +254,7 @@ class TestLargeFrames:
         else:
             for _ in range(101):
                 client.frame(b"junk")
-            assert client.closeCode == 1009
+            assert client.closed if kind == "stream" else client.closeCode == 1009
 
         assert server.vortex.peers == ()
         assert server.vortex.counters["malformed"] == 101
@@ -273,7 +285,7 @@ class TestHalfMessages:
 
 
 class TestMemory:
-    @pytest.mark.parametrize("kind", ["post", "webSocket"])
+    @pytest.mark.parametrize("kind", ["post", "webSocket", "stream"])
     def test_a_hundred_bombs_leave_nothing_behind(
         self, server: Server, reader: Reader, clock: Clock, kind: str
     ) -> None:

@@ -122,7 +122,7 @@ class TcpClient:
 
     @property
     def closed(self) -> bool:
-        return bool(self._wire.disconnecting)
+        return bool(self._wire.disconnecting or self._wire.isHalfClosed)
 
 
 class Upgraded(WebSocketClient):

@@ -25,15 +25,6 @@ LARGE = Payload({"key": "x"}, [Random(7).randbytes(100_000)])
 ASK = base64Envelope({"key": "jobs"}, ["x"]) + b"."
 
 
-class HalfCloses(Wire):
-    """A connection that can be closed one way, as a socket can."""
-
-    isHalfClosed = False
-
-    def loseWriteConnection(self) -> None:
-        self.isHalfClosed = True
-
-
 class Asks:
     """An authenticator that a test answers for."""
 
@@ -340,7 +331,7 @@ class TestTheEnd:
         clock = VirtualClock()
         server = Vortex("server", reactor=clock)
         heard = RecordingEndpoint({"key": "jobs"}, vortex=server)
-        wire = HalfCloses("127.0.0.1")
+        wire = Wire("127.0.0.1")
         stream = StreamFactory(server).buildProtocol(None)
         stream.makeConnection(wire)
         stream.dataReceived(helloOf() + ASK)

@@ -16,10 +16,11 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 
-from tests.wire_messages import decode
+from tests.wire_messages import base64Envelope, decode
 from vortex.node.vortex import Vortex
 from vortex.transports.http import VortexResource
 from vortex.transports.http_site import VortexSite
+from vortex.transports.stream_server import StreamFactory
 
 UUID = "11111111-2222-4333-8444-555555555555"
 
@@ -32,9 +33,13 @@ class Wire(StringTransport):
             hostAddress=IPv4Address("TCP", "127.0.0.1", 80), peerAddress=IPv4Address("TCP", address, 40000)
         )
         self.aborted = False
+        self.isHalfClosed = False
         self.protocol: Any = None  # who has it: an upgrade hands it over
 
     def setTcpNoDelay(self, enabled: bool) -> None: ...
+
+    def loseWriteConnection(self) -> None:
+        self.isHalfClosed = True
 
     def abortConnection(self) -> None:
         self.aborted = True
@@ -44,7 +49,7 @@ class Wire(StringTransport):
 class Client:
     """One connection to a site; `received` is all that came back."""
 
-    def __init__(self, site: VortexSite, address: str = "127.0.0.1") -> None:
+    def __init__(self, site: Any, address: str = "127.0.0.1") -> None:
         self.wire = Wire(address)
         self.wire.protocol = site.buildProtocol(self.wire.getPeer())
         self.wire.protocol.makeConnection(self.wire)
@@ -65,7 +70,7 @@ class Client:
 
     @property
     def closed(self) -> bool:
-        return bool(self.wire.disconnecting or self.wire.disconnected)
+        return bool(self.wire.disconnecting or self.wire.disconnected or self.wire.isHalfClosed)
 
     def stall(self, stalled: bool = True) -> None:
         """The other end stops reading, as its transport tells the producer; or reads again."""
@@ -175,6 +180,24 @@ class WebSocketClient(Client):
         return codes[0] if codes else None
 
 
+class StreamClient(Client):
+    """A raw connection; `frames` are what stands between the dots."""
+
+    def frame(self, message: bytes) -> None:
+        self.send(message + b".")
+
+    @property
+    def frames(self) -> list[bytes]:
+        *frames, rest = self.received.split(b".")
+        assert rest == b""
+        return frames
+
+    @property
+    def messages(self) -> list[dict[str, Any]]:
+        """The messages so far, beats left out."""
+        return [decode(frame) for frame in self.frames if frame]
+
+
 def clientFrame(payload: bytes, opcode: int = 1, fin: bool = True) -> bytes:
     first = bytes(((0x80 if fin else 0) | opcode,))
     size = len(payload)
@@ -209,4 +232,9 @@ class Server:
     def webSocket(self, *, address: str = "127.0.0.1", **kwargs: Any) -> WebSocketClient:
         client = WebSocketClient(self.site, address)
         client.upgrade(**kwargs)
+        return client
+
+    def stream(self, *, uuid: str = UUID, name: str = "raw", address: str = "127.0.0.1") -> StreamClient:
+        client = StreamClient(StreamFactory(self.vortex), address)
+        client.frame(base64Envelope({"__vortexUuid__": uuid, "__vortexName__": name}))
         return client

@@ -146,7 +146,7 @@ class Stream(DrivenProducer, Protocol):
             # Only this way: a socket that is closed while something unread has come in throws away, on both
             # ends, what was written last.
             self.transport.loseWriteConnection()
-        except NotImplementedError:
+        except (AttributeError, NotImplementedError):  # not everything is a socket
             self.transport.loseConnection()
 
     def abort(self) -> None:
