@@ -141,7 +141,7 @@ class TestHandshake:
         (
             b"x" * 70_000,
             NotConnected,
-            "expected the answer to an upgrade, got more than 65536 bytes of its head",
+            "expected the answer to an upgrade, its head has over 65536 bytes",
         ),
         (
             response(101, b"", "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: no\r\n"),

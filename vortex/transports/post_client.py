@@ -35,9 +35,6 @@ MAX_WAITING = 256 << 10
 MAX_BATCH = 1 << 20
 """Bytes in one POST, unless a single frame has more: servers accept more, and have patience."""
 
-MAX_BATCH_FRAMES = 1_000
-"""Frames in one POST."""
-
 CLOSE_TIMEOUT = 2.0
 """Seconds that the last POST of a link may wait for its response."""
 
@@ -64,9 +61,8 @@ class _Link:
         self._url = withIdentity(url, host.uuid, host.name)
         self._endpointOf = endpointOf
         self._watcher = watcher
-        self._headers = requestHeaders(headers)
-        self._headers.setRawHeaders("Content-Type", ["text/plain"])
-        self._cookies = Cookies(self._headers.getRawHeaders("Cookie", []))
+        self._headers = headers
+        self._cookies = Cookies(requestHeaders(headers).getRawHeaders("Cookie", []))
         self._end = LinkEnd(watcher, url)
         self._driver: SessionDriver | None = None
         self._frames: deque[bytes] = deque()
@@ -124,7 +120,8 @@ class _Link:
         # A server takes a body for as long as it comes at this rate; ours is given the same.
         patience = limits.connectTimeout + len(body) / limits.bodyMinRate
         self._patience = self._host.wheel.callLater(patience, self._late, patience)
-        headers = self._headers.copy()
+        headers = requestHeaders(self._headers)
+        headers.setRawHeaders("Content-Type", ["text/plain"])
         self._cookies.setIn(headers)
         post = self._asking = PostRequest(self, limits.maxFrame)
         self._posts.add(post)
@@ -137,9 +134,7 @@ class _Link:
     def _takeBatch(self) -> bytes:
         batch: list[bytes] = []
         size = 0
-        while self._frames and len(batch) < MAX_BATCH_FRAMES:
-            if batch and size + len(self._frames[0]) > MAX_BATCH:
-                break
+        while self._frames and (not batch or size + len(self._frames[0]) <= MAX_BATCH):
             batch.append(self._frames.popleft())
             size += len(batch[-1])
         self._size -= size
@@ -282,6 +277,6 @@ def dialPost(
 
     Args:
         endpointOf: Gives what to connect by, anew for each POST; it does TLS where *url* asks for it.
-        headers: Sent with each of them.
+        headers: Sent with each of them, as they are then.
     """
     return _Dialling(_Link(host, url, endpointOf, watcher, headers))
