@@ -7,7 +7,6 @@ goes to standard error. Nothing that a peer sent reaches a terminal as it is.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import shutil
@@ -128,7 +127,6 @@ class Output:
             self.out.write("".join(f"{line}\n" for line in lines))
             self.out.flush()
         except BrokenPipeError:
-            self._letGo()
             raise OutputClosed from None
         except UnicodeEncodeError as error:
             raise Ended(
@@ -136,11 +134,6 @@ class Output:
             ) from None
         except OSError as error:
             raise Ended(ExitCode.USAGE, f"cannot write the results: {error.strerror}") from None
-
-    def _letGo(self) -> None:
-        """What is left in the stream's buffer goes nowhere; Python would try to write it at its end."""
-        with contextlib.suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), self.out.fileno())
 
 
 def _same(value: Any) -> Any:

@@ -121,7 +121,7 @@ class _Watch:
         asked.addCallbacks(lambda _: None, failed)
 
     def _came(self, payload: Payload, delivery: Delivery) -> None:
-        if self._ended.called or self._isOwnError(payload, delivery):
+        if self._ended.called:
             return
         try:
             self._output.payload(payload)
@@ -135,8 +135,3 @@ class _Watch:
             self._left -= 1
             if not self._left:
                 self._end()
-
-    def _isOwnError(self, payload: Payload, delivery: Delivery) -> bool:
-        """Whether it says that what we have asked was refused, which ends this otherwise."""
-        isError = payload.result is not None and payload.result is not True
-        return isError and delivery.messageId is not None and self._vortex.issued(delivery.messageId)
