@@ -92,9 +92,7 @@ class _Protocol(DrivenProducer, WebSocketClientProtocol):  # type: ignore[misc] 
         head, end, body = self.data.partition(b"\r\n\r\n")
         if not end:
             if len(head) > MAX_HEAD:
-                self.failHandshake(
-                    f"expected the answer to an upgrade, got more than {MAX_HEAD} bytes of its head"
-                )
+                self.failHandshake(f"expected the answer to an upgrade, its head has over {MAX_HEAD} bytes")
             return
         answer = UpgradeAnswer(head)
         if answer.status == 101:
