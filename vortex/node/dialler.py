@@ -55,6 +55,7 @@ class Dialler:
         self._tls = tls or TlsOptions()
         self._tlsClient: TlsClient | None = None
         self._token = token
+        self._sent: dict[str, str] = {}  # what the link's requests bear, those to come as well
         self._headers = dict(headers or {})
         self._endpoint = endpoint
         for name, value in self._headers.items():
@@ -88,11 +89,26 @@ class Dialler:
         if where.scheme in ("http", "https"):
             from vortex.transports.post_client import dialPost
 
-            headers = self._allHeaders()
-            return dialPost(node, where.text, lambda _: self._newEndpoint(), watcher, headers=headers)
+            self._sent = self._allHeaders()
+            return dialPost(node, where.text, lambda _: self._newEndpoint(), watcher, headers=self._sent)
         from vortex.transports.stream_client import dialStream
 
         return dialStream(node, self._newEndpoint(), watcher, where=where.text)
+
+    def checkToken(self, token: str) -> None:
+        """
+        Raises:
+            ValueError: If *token* could not be shown to the other end.
+        """
+        if not self._where.isHttp:
+            raise ValueError(f"a token would go with HTTP, and {self._where.scheme}: has none")
+        _checkHeader("the token", token)
+
+    def useToken(self, token: str) -> None:
+        """Show *token* from now on; a function for tokens is asked for the next link nevertheless."""
+        if not callable(self._token):
+            self._token = token
+        self._sent["Authorization"] = f"Bearer {token}"
 
     def _allHeaders(self) -> dict[str, str]:
         if self._token is None:

@@ -26,6 +26,7 @@ from vortex.access.principal import Authenticator, Credentials, Principal
 from vortex.errors import NotConnected, RequestTimeout, VortexError
 from vortex.limits import Limits
 from vortex.node.peer import VortexPeer
+from vortex.node.refresh import Refresh
 from vortex.node.vortex_connection import VortexConnection
 from vortex.protocol.codes import CloseCode
 from vortex.protocol.envelope import Message
@@ -104,6 +105,7 @@ class Vortex:
         self._inThreads: dict[Deferred[Any], None] = {}
         self._shutdown: Deferred[None] | None = None
         self.payloadIO = PayloadIO(self)
+        self._refresh = None if authenticator is None else Refresh(self)
         liveNodes.add(self)
 
     def __repr__(self) -> str:

@@ -22,11 +22,13 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from vortex.clocks import DelayedCall
-from vortex.errors import CertificateRefused, ConnectionLost, NotConnected, VortexError
+from vortex.errors import CertificateRefused, ConnectionLost, NotConnected, RemoteError, VortexError
 from vortex.node.dialler import Dialler
 from vortex.node.peer import VortexPeer
+from vortex.node.refresh import REFRESH
 from vortex.protocol.backoff import Backoff
 from vortex.protocol.payload import Payload
 from vortex.routing.ports import Peer
@@ -153,6 +155,37 @@ class VortexConnection(Service):
         """As `VortexPeer.request`, to who is at the other end; fails with `NotConnected` unless open."""
         peer = self.peer
         return fail(self._notOpen()) if peer is None else peer.request(payload, timeout=timeout)
+
+    def refresh(self, token: str) -> Deferred[None]:
+        """
+        Show a fresh *token*: on the line that is open, which is then good for as long as the token is, and
+        in place of the old one on those to come. Where a function gives the tokens, it is asked for the next
+        line nevertheless.
+
+        Returns:
+            A Deferred that fires when the other end has taken it; at once where no line is open. It fails
+            with `RemoteError`, code "access-denied", if it is refused: the old token stays then, and the line
+            is ended if the token is somebody else's. It fails as `Vortex.request` does, also where the other
+            end has no authenticator, and so does not answer.
+
+        Raises:
+            ValueError: If *token* cannot be shown: there is no HTTP here to show it by, or it is no text.
+        """
+        self._dialler.checkToken(token)
+        if self._closed is not None:
+            return fail(self._wasClosed())
+        peer = self.peer
+        if peer is None:
+            self._dialler.useToken(token)
+            return succeed(None)
+
+        def answered(answer: object) -> object:
+            if not (isinstance(answer, Failure) and answer.check(RemoteError)):
+                self._dialler.useToken(token)
+            return answer if isinstance(answer, Failure) else None
+
+        taken: Deferred[Any] = peer.request(Payload(REFRESH, [token]))
+        return taken.addBoth(answered)
 
     def onStateChange(self, callback: StateCallback) -> Callable[[], None]:
         """
