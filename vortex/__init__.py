@@ -70,6 +70,7 @@ if TYPE_CHECKING:
     from vortex.node.peer import VortexPeer
     from vortex.node.service import vortexApplication, vortexService
     from vortex.node.vortex import Vortex
+    from vortex.node.vortex_connection import ConnectionState, VortexConnection
     from vortex.orm.crud_extension import OrmCrudExtension
     from vortex.orm.orm_crud_handler import OrmCrudHandler
     from vortex.protocol.payload import Payload
@@ -80,6 +81,7 @@ if TYPE_CHECKING:
     from vortex.transports.http import VortexResource
     from vortex.transports.http_site import VortexSite
     from vortex.transports.memory import MemoryLink, connectInMemory
+    from vortex.transports.tls import TlsOptions
 
 __all__ = [
     "AccessDenied",
@@ -89,6 +91,7 @@ __all__ = [
     "CertificateRefused",
     "ConnectionLost",
     "ConnectionRefused",
+    "ConnectionState",
     "ConstraintViolation",
     "CookieAuthenticator",
     "Credentials",
@@ -120,6 +123,7 @@ __all__ = [
     "RequestTimeout",
     "SharedSecretAuthenticator",
     "StaleRecord",
+    "TlsOptions",
     "Tuple",
     "TupleField",
     "TupleSchema",
@@ -131,6 +135,7 @@ __all__ = [
     "UnknownTupleType",
     "Vortex",
     "VortexAssets",
+    "VortexConnection",
     "VortexError",
     "VortexPeer",
     "VortexResource",
@@ -148,6 +153,7 @@ __all__ = [
 __version__ = "0.1.0"
 
 _ON_USE = {
+    "ConnectionState": "vortex.node.vortex_connection",
     "Authenticator": "vortex.access.principal",
     "CertificateAuthenticator": "vortex.access.certificate",
     "CookieAuthenticator": "vortex.access.cookies",
@@ -167,8 +173,10 @@ _ON_USE = {
     "SharedSecretAuthenticator": "vortex.access.shared_secret",
     "UnixCredentialAuthenticator": "vortex.access.unix_credentials",
     "UnixCredentials": "vortex.access.principal",
+    "TlsOptions": "vortex.transports.tls",
     "Vortex": "vortex.node.vortex",
     "VortexAssets": "vortex.node.assets",
+    "VortexConnection": "vortex.node.vortex_connection",
     "VortexPeer": "vortex.node.peer",
     "VortexResource": "vortex.transports.http",
     "VortexSite": "vortex.transports.http_site",
