@@ -118,7 +118,10 @@ class _Dialling:
 
     def connectionLost(self, reason: Failure) -> None:
         if not self._isOpened and reason.check(ConnectionDone, ConnectionLost):
-            self.failed("the other end hung up before it said who it is: is it a vortex's raw connection?")
+            instead = "" if self.stream is not None and self.stream.isTls else ", or does it want tls://"
+            self.failed(
+                f"the other end hung up before it said who it is: is it a vortex's raw connection{instead}?"
+            )
         self._end(reason)
 
     # ---- between them

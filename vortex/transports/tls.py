@@ -7,6 +7,7 @@ imported when something is encrypted, not before: it is the extra ``tls``.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -33,7 +34,6 @@ Name = str | PathLike[str]
 
 CLIENT_CERTIFICATES = ("none", "optional", "required")
 
-_PEM_CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 _FINGERPRINT = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
@@ -189,12 +189,10 @@ def peerCertificateOf(transport: Any) -> PeerCertificate | None:
     certificate = None if get is None else get()
     if certificate is None:
         return None
-    from OpenSSL.crypto import FILETYPE_ASN1, dump_certificate
-
     return PeerCertificate(
         fingerprint=_fingerprintOf(certificate),
         subject=certificate.to_cryptography().subject.rfc4514_string(),
-        der=dump_certificate(FILETYPE_ASN1, certificate),
+        der=_derOf(certificate),
     )
 
 
@@ -211,8 +209,6 @@ class _Server:
 
         connection = SSL.Connection(self._context, None)
         connection.set_app_data(tlsProtocol)
-        # A resumed session would bring its certificate without a look at it.
-        connection.set_options(SSL.OP_NO_TICKET)
         mode = {
             "none": SSL.VERIFY_NONE,
             "optional": SSL.VERIFY_PEER,
@@ -246,64 +242,61 @@ def _anyone(_connection: Any, _certificate: Any, _error: int, _depth: int, _ok: 
 
 
 def _contextOf(options: TlsOptions, *, forServer: bool) -> Any:
-    """An OpenSSL context by Twisted's own choice of versions and ciphers."""
+    """What *options* mean to OpenSSL."""
     from OpenSSL import SSL
-    from twisted.internet import ssl
 
-    arguments: dict[str, Any] = {}
+    for name in (options.certificate, options.privateKey, options.trust):
+        if name is not None:
+            Path(name).read_bytes()  # which tells better than OpenSSL what is wrong
+    context = SSL.Context(SSL.TLS_METHOD)
+    context.set_min_proto_version(SSL.TLS1_2_VERSION)
+    context.set_options(SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION)
+    # A session that is resumed would bring its certificate without anybody looking at it again.
+    context.set_options(SSL.OP_NO_TICKET)
+    context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
     if options.certificate is not None:
-        arguments["certificate"], *chain = _certificatesIn(options.certificate)
-        arguments["privateKey"] = _keyIn(options.privateKey or options.certificate)
-        arguments["extraCertChain"] = chain
+        _useCertificate(context, options.certificate, options.privateKey or options.certificate)
     if options.trust is not None:
-        trusted = [ssl.Certificate(certificate) for certificate in _certificatesIn(options.trust)]
-        arguments["trustRoot"] = ssl.trustRootFromCertificates(trusted)
+        try:
+            context.load_verify_locations(fspath(options.trust))
+        except SSL.Error:
+            raise ValueError(
+                f"expected certificates of CAs in the PEM format, got none in {fspath(options.trust)!r}"
+            ) from None
     elif not forServer:
-        arguments["trustRoot"] = ssl.platformTrust()
+        context.set_default_verify_paths()
+    return context
+
+
+def _useCertificate(context: Any, certificate: Name, key: Name) -> None:
+    from OpenSSL import SSL
+
     try:
-        return ssl.CertificateOptions(**arguments).getContext()
-    except SSL.Error as error:
+        context.use_certificate_chain_file(fspath(certificate))
+    except SSL.Error:
         raise ValueError(
-            f"the key in {fspath(options.privateKey or options.certificate or '')!r} is not the key of the "
-            f"certificate in {fspath(options.certificate or '')!r}"
-        ) from error
-
-
-def _certificatesIn(name: Name) -> list[Any]:
-    """The certificates in a PEM file, at least one."""
-    from OpenSSL.crypto import Error
-    from twisted.internet import ssl
-
-    blocks = _PEM_CERTIFICATE.findall(Path(name).read_bytes())
-    try:
-        found = [ssl.Certificate.loadPEM(block).original for block in blocks]
-    except (Error, ValueError):
-        found = []
-    if not found:
-        raise ValueError(f"expected certificates in the PEM format, got none in {fspath(name)!r}")
-    return found
-
-
-def _keyIn(name: Name) -> Any:
-    """The private key in a PEM file."""
-    from OpenSSL.crypto import FILETYPE_PEM, Error, load_privatekey
-
-    try:
-        return load_privatekey(FILETYPE_PEM, Path(name).read_bytes(), passphrase=_noPassphrase)
-    except (Error, ValueError, TypeError):
-        raise ValueError(
-            f"expected a private key in the PEM format, without a passphrase, got none in {fspath(name)!r}"
+            f"expected a certificate in the PEM format, got none in {fspath(certificate)!r}"
         ) from None
-
-
-def _noPassphrase(*_: object) -> bytes:
-    """Without this, OpenSSL asks for one at the terminal."""
-    return b""
+    if b" ENCRYPTED" in Path(key).read_bytes():  # OpenSSL would ask for it at the terminal
+        raise ValueError(f"expected a private key without a passphrase, got one with it in {fspath(key)!r}")
+    try:
+        context.use_privatekey_file(fspath(key))
+    except SSL.Error as error:
+        if "mismatch" in str(error):
+            raise ValueError(
+                f"the key in {fspath(key)!r} is not that of the certificate in {fspath(certificate)!r}"
+            ) from None
+        raise ValueError(f"expected a private key in the PEM format, got none in {fspath(key)!r}") from None
 
 
 def _fingerprintOf(certificate: Any) -> str:
-    digest: bytes = certificate.digest("sha256")
-    return digest.decode("ascii").replace(":", "").lower()
+    return hashlib.sha256(_derOf(certificate)).hexdigest()
+
+
+def _derOf(certificate: Any) -> bytes:
+    from OpenSSL.crypto import FILETYPE_ASN1, dump_certificate
+
+    return dump_certificate(FILETYPE_ASN1, certificate)
 
 
 def _normalFingerprint(text: str) -> str:
