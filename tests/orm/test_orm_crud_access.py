@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from twisted.internet.task import Clock
 from twisted.logger import capturedLogs
 
-from tests.handlers.nodes import Client, resultOf
+from tests.handlers.nodes import Client, ThreadedVortex, resultOf
 from tests.orm.rows import (
     FILT,
     ROW_1,
@@ -18,14 +19,22 @@ from tests.orm.rows import (
     offTheWire,
     shown,
 )
+from vortex.access.principal import Principal
 from vortex.errors import RemoteError
 from vortex.node.vortex import Vortex
 from vortex.orm.orm_crud_handler import OrmCrudHandler
 from vortex.routing.filt import MESSAGE_ID
+from vortex.tuples.convert import fromJsonable
 
 
 def job(**fields: Any) -> Any:
     return offTheWire(Job, **fields)
+
+
+def grant(client: Client, *roles: str) -> None:
+    """What a fresh token does: from now on *client* has these roles."""
+    peer: Any = client.peer
+    peer._link.renew(Principal(client.vortex.name, frozenset(roles)))
 
 
 class TestAccess:
@@ -95,12 +104,62 @@ class TestAccess:
         self, server: Vortex, sessions: Sessions, twoJobs: None, ada: Client, bob: Client
     ) -> None:
         jobs = OrmCrudHandler(sessions, Job, FILT, vortex=server, access={"foreman"})
-        ada.peer.roles = frozenset({"foreman", "other"})  # type: ignore[misc]
+        grant(ada, "foreman", "other")
 
         assert shown(ada.ask(ROW_1).tuples) == [(1, "dig")]
         with pytest.raises(RemoteError):
             bob.ask(ROW_1)
         jobs.shutdown()
+
+    @pytest.mark.usefixtures("guarded")
+    def test_is_asked_before_anything_is_converted(
+        self, ada: Client, bob: Client, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        converted: list[object] = []
+
+        def convert(value: object, *arguments: Any) -> Any:
+            converted.append(value)
+            return fromJsonable(value, *arguments)
+
+        monkeypatch.setattr("vortex.protocol.body.fromJsonable", convert)
+        body = [{"_ct": "rt", "_c": "tests.Job", "id": {"_ct": "no.Such"}, "title": [[[["deep"]]]]}]
+
+        bob.sendBody(FILT, body)
+        assert [each.result for each in bob.came] == ["access-denied: you may not change these records"]
+        assert converted == []
+
+        ada.sendBody(FILT, body)
+        assert ada.came[0].result != bob.came[0].result
+        assert converted != []
+
+    @pytest.mark.usefixtures("guarded")
+    def test_is_asked_when_the_body_has_kept_the_limits(self, server: Vortex, bob: Client) -> None:
+        """What is to be done is read off the JSON, so that is what a hostile peer gets to."""
+        deep: Any = "x"
+        for _ in range(server.limits.maxDepth + 1):
+            deep = [deep]
+
+        bob.sendBody(FILT, [deep])
+
+        (refusal,) = bob.came
+        assert refusal.result.startswith("limit-exceeded: ")
+
+    def test_that_is_a_method_of_the_handler_does_not_keep_it(
+        self, server: Vortex, sessions: Sessions, twoJobs: None, ada: Client
+    ) -> None:
+        class Mine(OrmCrudHandler):
+            def __init__(self) -> None:
+                super().__init__(sessions, Job, FILT, vortex=server, access=self.may)
+
+            def may(self, peer: Any, operation: str, filt: Mapping[str, Any]) -> bool:
+                return operation == "read"
+
+        handler = Mine()
+        assert shown(ada.ask(ROW_1).tuples) == [(1, "dig")]
+        gone = weakref.ref(handler)
+        del handler
+
+        assert gone() is None
 
     def test_is_asked_again_before_a_push(
         self, server: Vortex, sessions: Sessions, twoJobs: None, ada: Client
@@ -113,4 +172,47 @@ class TestAccess:
         assert resultOf(jobs.sendModelUpdate(1)) == 0
         answers["ada"] = True
         assert resultOf(jobs.sendModelUpdate(1)) == 1
+        jobs.shutdown()
+
+    def test_that_was_taken_away_ends_the_updates(
+        self, server: Vortex, sessions: Sessions, twoJobs: None, ada: Client, bob: Client
+    ) -> None:
+        jobs = OrmCrudHandler(sessions, Job, FILT, vortex=server, access={"foreman"})
+        for client in (ada, bob):
+            grant(client, "foreman")
+            client.ask(ROW_1)
+
+        grant(ada, "gardener")
+        bob.ask(FILT, [job(id=1, title="weed")])
+        assert [len(client.pushed) for client in (ada, bob)] == [0, 1]
+
+        grant(ada, "foreman")
+        bob.ask(FILT, [job(id=1, title="reap")])
+        assert [len(client.pushed) for client in (ada, bob)] == [1, 2]
+        jobs.shutdown()
+
+    def test_that_was_taken_away_ends_an_update_that_waits_for_its_turn(
+        self, clock: Clock, sessions: Sessions, twoJobs: None
+    ) -> None:
+        server = ThreadedVortex("server", reactor=clock)
+        jobs = OrmCrudHandler(sessions, Job, FILT, vortex=server, access={"foreman"})
+        ada = Client(server, clock, "ada")
+        grant(ada, "foreman")
+        loaded = ada.request(ROW_1)
+        server.waiting.pop()()
+        ada.settle()
+        assert resultOf(loaded).tuples
+
+        sent = jobs.sendModelUpdate(1)
+        asked = ada.request(ROW_1)  # its answer goes before the update
+        update, answer = server.waiting
+        update()
+        ada.settle()
+        grant(ada)
+        answer()
+        ada.settle()
+
+        assert resultOf(sent) == 1  # was meant for it
+        assert resultOf(asked).tuples
+        assert ada.pushed == []
         jobs.shutdown()

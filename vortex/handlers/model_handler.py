@@ -28,14 +28,15 @@ from typing import Any
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 from twisted.logger import Logger
 
-from vortex.errors import LimitExceeded, VortexError
+from vortex.errors import AccessDenied, LimitExceeded, VortexError
+from vortex.handlers.handler_access import HandlerAccess
 from vortex.handlers.pushes import Pushes
 from vortex.handlers.turns import Turns
 from vortex.handlers.watchers import Watch, Watchers
 from vortex.protocol.envelope import Message
 from vortex.protocol.payload import Payload
 from vortex.routing.delivery import Delivery
-from vortex.routing.payload_endpoint import PayloadEndpoint
+from vortex.routing.payload_endpoint import Access, PayloadEndpoint
 from vortex.routing.ports import Node, Peer, theNode
 from vortex.tuples.tuple import Tuple
 
@@ -52,13 +53,22 @@ class ModelHandler(ABC):
     Args:
         payloadFilter: The filt of the requests, with a ``key``; or just the key.
         vortex: The node; None: the process's only one.
+        access: Who may ask, and is sent updates. A set of roles, of which a peer needs one; or
+            ``access(peer, "read", filt)``, which lets pass by returning exactly True. None: everybody.
 
     Raises:
         NoVortex: If none is given, and there is no live node, or more than one.
-        TypeError: If `buildModel` does not take ``(filt, delivery)``.
+        TypeError: If `buildModel` does not take ``(filt, delivery)``, or *access* is neither a set nor a
+            function.
     """
 
-    def __init__(self, payloadFilter: Mapping[str, Any] | str, vortex: Node | None = None) -> None:
+    def __init__(
+        self,
+        payloadFilter: Mapping[str, Any] | str,
+        vortex: Node | None = None,
+        *,
+        access: Access | None = None,
+    ) -> None:
         try:
             inspect.signature(self.buildModel).bind({}, None)
         except TypeError:
@@ -68,6 +78,7 @@ class ModelHandler(ABC):
             ) from None
         self._node = node = theNode(vortex)
         self._filt = handlerFilt(payloadFilter)
+        self._access = HandlerAccess(access, self)
         self._watchers = Watchers(node)
         self._turns = Turns()
         self._waiting: Counter[Peer] = Counter()
@@ -101,7 +112,7 @@ class ModelHandler(ABC):
         Args:
             filt: Only to those whose filt contains this; None: to all who have asked.
             peer: Only to this one. If it has not asked for such, it gets the model for the handler's own filt
-                and *filt*.
+                and *filt*, if it may see that.
 
         Returns:
             A Deferred with how many messages were queued. A model that cannot be built is logged, and sent to
@@ -124,6 +135,8 @@ class ModelHandler(ABC):
         if delivery.isReply or (delivery.messageId is None and _carriesTuples(payload)):
             return None
         peer = delivery.peer
+        if not self._access.allows(peer, "read", delivery.filt):
+            raise AccessDenied("you may not see this")
         most = self._node.limits.maxWaitingRequests
         if self._waiting[peer] >= most:
             raise LimitExceeded(
@@ -149,7 +162,9 @@ class ModelHandler(ABC):
             return 0
         tuples = model.tuples if isinstance(model, Payload) else model
         message = Message(Payload(dict(watch.filt), tuples), isReply=True)
-        return self._pushes.send(watch, message, watch.peers if peer is None else (peer,))
+        maySee = partial(self._access.maySee, filt=watch.filt)
+        readers = filter(maySee, watch.peers if peer is None else (peer,))
+        return self._pushes.send(watch, message, readers, lambda peer: not maySee(peer))
 
     async def _build(self, watch: Watch, delivery: Delivery | None) -> Payload | list[Any]:
         model = await maybeDeferred(self.buildModel, dict(watch.filt), delivery)

@@ -32,7 +32,6 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from functools import partial
 from itertools import count
 from typing import Any, cast
@@ -41,7 +40,8 @@ from weakref import WeakKeyDictionary
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from vortex.errors import AccessDenied, DatabaseUnavailable, DecodeError, LimitExceeded, VortexError
+from vortex.errors import AccessDenied, DatabaseUnavailable, DecodeError, LimitExceeded
+from vortex.handlers.handler_access import HandlerAccess
 from vortex.handlers.model_handler import handlerFilt
 from vortex.handlers.pushes import Pushes
 from vortex.handlers.turns import Turns
@@ -53,7 +53,7 @@ from vortex.orm.work import SessionFactory
 from vortex.protocol.envelope import Message
 from vortex.protocol.payload import Payload
 from vortex.routing.delivery import Delivery
-from vortex.routing.payload_endpoint import Access, PayloadEndpoint, checkedAccess, mayAccess
+from vortex.routing.payload_endpoint import Access, PayloadEndpoint
 from vortex.routing.ports import Node, Peer, theNode
 from vortex.tuples.hints import short
 
@@ -110,7 +110,7 @@ class OrmCrudHandler:
         self._work = CrudWork(sessionFactory, classes, retrieveAll, writable)
         self._sessionFactory = sessionFactory
         self._node = theNode(vortex)
-        self._access = checkedAccess(access)
+        self._access = HandlerAccess(access, self)
         self._watchers = Watchers(self._node)
         self._turns = Turns()
         self._pushes = Pushes(self._turns, _line)
@@ -199,9 +199,9 @@ class OrmCrudHandler:
         filt = dict(delivery.filt)
         work, inThread = self._work, self._node.runInThread
         isDelete = _isDelete(filt)
-        if self._access is not None:
+        if not self._access.isOpen:
             isWrite = isDelete or payload.hasTuples
-            if not self._mayDo(delivery.peer, "write" if isWrite else "read", filt):
+            if not self._access.allows(delivery.peer, "write" if isWrite else "read", filt):
                 raise AccessDenied(f"you may not {'change' if isWrite else 'see'} these records")
         tuples = await self._tuplesOf(payload)
         objId = filt.get("id")
@@ -272,26 +272,18 @@ class OrmCrudHandler:
         for watch, rows in zip(watches.values(), loaded, strict=True):
             if rows is not None:
                 message = Message(Payload(dict(watch.filt), rows), isReply=True)
-                isOld = partial(self._knowsBetter, cast("Key", watch.about), begin)
-                sent += self._pushes.send(watch, message, self._readers(watch), isOld)
+                isNotFor = partial(self._isNotFor, watch, begin)
+                sent += self._pushes.send(watch, message, self._readers(watch), isNotFor)
         return sent
-
-    def _knowsBetter(self, about: Key, moment: int, peer: Peer) -> bool:
-        return self._known.get(peer, {}).get(about, -1) > moment
-
-    # ---- access
 
     def _readers(self, watch: Watch) -> list[Peer]:
         """Who has asked, and may still see it."""
-        readers = []
-        for peer in watch.peers:
-            with suppress(VortexError):  # a refusal in words of its own, which nobody has asked for here
-                if self._mayDo(peer, "read", watch.filt):
-                    readers.append(peer)
-        return readers
+        return [peer for peer in watch.peers if self._access.maySee(peer, watch.filt)]
 
-    def _mayDo(self, peer: Peer, operation: str, filt: Mapping[str, Any]) -> bool:
-        return mayAccess(self._access, peer, operation, filt)
+    def _isNotFor(self, watch: Watch, moment: int, peer: Peer) -> bool:
+        """Whether *peer* knows better than what was read at *moment*, or may see it no more."""
+        known = self._known.get(peer, {}).get(cast("Key", watch.about), -1)
+        return known > moment or not self._access.maySee(peer, watch.filt)
 
 
 class _CrudEndpoint(PayloadEndpoint):
