@@ -219,9 +219,9 @@ class Server:
         self.clock = clock
         self.vortex = Vortex("server", reactor=clock, **kwargs)
         root = Resource()
-        resource = VortexResource(self.vortex, allowedOrigins=allowedOrigins)
-        root.putChild(b"vortex", resource)
-        root.putChild(b"vortexws", resource)
+        self.resource = VortexResource(self.vortex, allowedOrigins=allowedOrigins)
+        root.putChild(b"vortex", self.resource)
+        root.putChild(b"vortexws", self.resource)
         self.site = VortexSite(root, self.vortex.limits, reactor=clock)
 
     def post(self, body: bytes = b"", *, address: str = "127.0.0.1", **kwargs: Any) -> PostClient:

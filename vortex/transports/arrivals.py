@@ -16,6 +16,7 @@ from twisted.python.failure import Failure
 from twisted.web.server import NOT_DONE_YET, Request
 
 from vortex.access.principal import Principal
+from vortex.routing.ports import Node
 
 __all__ = ["Arrivals"]
 
@@ -27,9 +28,15 @@ _UNDECIDED: Any = object()
 
 
 class Arrivals:
-    """The requests to one resource."""
+    """
+    The requests to one resource.
 
-    def __init__(self) -> None:
+    Args:
+        node: Whose resource that is.
+    """
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
         self._lines: dict[Hashable, deque[_Arrival]] = {}
 
     def receive(
@@ -52,10 +59,10 @@ class Arrivals:
         arrival = _Arrival(request, carryOn)
         admission.addBoth(arrival.decide)
         if arrival.outcome is not _UNDECIDED and key not in self._lines:
-            return carryOn(request, arrival.outcome)
+            return arrival.rendered()
         line = self._lines.setdefault(key, deque())
         line.append(arrival)
-        arrival.wait(admission, lambda: self._moveOn(key, line))
+        arrival.wait(self._node, admission, lambda: self._moveOn(key, line))
         return NOT_DONE_YET
 
     def _moveOn(self, key: Hashable, line: deque[_Arrival]) -> None:
@@ -76,37 +83,54 @@ class _Arrival:
         self.outcome: Outcome = _UNDECIDED
         self._request: Request | None = request
         self._carryOn = carryOn
-        self._admission: Deferred[Any] | None = None
+        self._giveUp: Callable[[], object] | None = None
         self._moveOn: Callable[[], None] | None = None
 
     def decide(self, outcome: Outcome) -> None:
         self.outcome = outcome
-        self._admission = None
+        self._giveUp = None
         if self._moveOn is not None:
             self._moveOn()
 
-    def wait(self, admission: Deferred[Any], moveOn: Callable[[], None]) -> None:
+    def wait(self, node: Node, admission: Deferred[Any], moveOn: Callable[[], None]) -> None:
         assert self._request is not None
         self._moveOn = moveOn
         self._request.notifyFinish().addErrback(self._gone)
         if self.outcome is _UNDECIDED:
-            self._admission = admission
+            # In a turn of its own: a coroutine that is cancelled keeps the frames of who did it for a garbage
+            # collection, and the connection is in one of them.
+            self._giveUp = lambda: node.clock.callLater(0, admission.cancel)
 
     def _gone(self, _failure: Failure) -> None:
         self._request = None
-        if self._admission is not None:
-            self._admission.cancel()
+        if self._giveUp is not None:
+            self._giveUp()
 
     def carryOn(self) -> None:
-        # Let go of the request: it has the Deferred that has us.
-        request, self._request, self._moveOn = self._request, None, None
-        if request is None:
-            return
+        request = self._request
         try:
-            rendered = self._carryOn(request, self.outcome)
+            rendered = self.rendered()
         except Exception:
-            request.processingFailed(Failure())
+            if request is not None:
+                request.processingFailed(Failure())
             return
-        if isinstance(rendered, bytes):
+        if request is not None and isinstance(rendered, bytes):
             request.write(rendered)
             request.finish()
+
+    def rendered(self) -> bytes | int:
+        # Let go of the request: it has the Deferred that has us.
+        request, self._request, self._moveOn = self._request, None, None
+        outcome, self.outcome = self.outcome, None
+        try:
+            return NOT_DONE_YET if request is None else self._carryOn(request, outcome)
+        finally:
+            if isinstance(outcome, Failure):
+                _forgetCallers(outcome.value)
+
+
+def _forgetCallers(error: BaseException | None) -> None:
+    """Let go of the frames that *error* went through: the connection that is gone is in one of them."""
+    while error is not None:
+        error.__traceback__ = None
+        error = error.__context__

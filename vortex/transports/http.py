@@ -87,7 +87,7 @@ class VortexResource(Resource):
             raise TypeError(f"allowedOrigins is a collection of texts, got the text {allowedOrigins!r}")
         self._host = cast(LinkHost, theNode(vortex))
         self._allowedOrigins = frozenset(allowedOrigins)
-        self._arrivals = Arrivals()
+        self._arrivals = Arrivals(self._host)
         self._posts = PostPeers(self._host)
         self._upgrader = WebSocketUpgrader(self._host)
 
