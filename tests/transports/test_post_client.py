@@ -8,6 +8,7 @@ from random import Random
 from typing import Any
 
 import pytest
+from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.logger import LogEvent
 
 from tests.transports.servers_by_hand import Line, Scene, chunk, nothingLogged, response
@@ -33,6 +34,8 @@ HELLO = base64Envelope({"__vortexUuid__": "uuid-s", "__vortexName__": "s"})
 
 
 def sceneOf(url: str = URL, headers: Mapping[str, str] | None = None, **limits: Any) -> Scene:
+    cookies: dict[str, str] = {}
+
     def dial(scene: Scene, watcher: LinkWatcher) -> Dialled:
         return dialPost(
             scene.vortex,
@@ -40,6 +43,7 @@ def sceneOf(url: str = URL, headers: Mapping[str, str] | None = None, **limits: 
             lambda _: scene.network.clientEndpoint("server"),
             watcher,
             headers=headers or {},
+            cookies=cookies,
         )
 
     return Scene(dial, **limits)
@@ -108,6 +112,40 @@ class TestRequests:
         assert message["payload"]["tuples"] == ["one"]
         assert message[key]
         assert len({"data", "encodedPayload"} & set(message)) == 1
+
+    def test_a_header_may_change_from_one_to_the_next(self) -> None:
+        headers = {"Authorization": "Bearer old"}
+        scene = sceneOf(headers=headers)
+        opened(scene)
+
+        headers["Authorization"] = "Bearer new"
+        scene.send("k")
+        scene.settle()
+
+        assert [line.headers["authorization"] for line in scene.lines] == ["Bearer old", "Bearer new"]
+
+    def test_a_url_may_have_letters_of_any_script(self) -> None:
+        scene = sceneOf("http://h\xf6st:81/vort\xe9x?r%20=\xfc")
+
+        scene.dial()
+
+        assert scene.line.headers["host"] == "xn--hst-sna:81"
+        start = "POST /vort%C3%A9x?r%20=%C3%BC&vortexUuid=uuid-a&vortexName=a+b HTTP/1.1"
+        assert scene.line.requestLine == start
+
+    def test_an_endpoint_that_cannot_be_had_is_an_error_like_others(self) -> None:
+        def endpointOf(url: str) -> IStreamClientEndpoint:
+            raise OSError("no certificate there")
+
+        def dial(scene: Scene, watcher: LinkWatcher) -> Dialled:
+            return dialPost(scene.vortex, URL, endpointOf, watcher, headers={})
+
+        scene = Scene(dial)
+
+        scene.dial()
+
+        assert scene.watcher.ended == (NotConnected, f"{URL}: no certificate there")
+        assert scene.isEmpty
 
     def test_a_server_of_2017_is_spoken_to_in_its_words(self) -> None:
         scene = sceneOf()
@@ -189,6 +227,16 @@ class TestCookies:
         third = scene.line.headers["cookie"]
 
         assert (first, second, third) == ("own=1", "own=1; vortexPeer=abc=; other=2", "own=1; other=3")
+
+    def test_the_next_link_shows_it_too(self) -> None:
+        scene = sceneOf()
+        opened(scene, headers="Set-Cookie: vortexPeer=abc\r\n")
+        scene.connection.cut()
+        scene.settle()
+
+        scene.dial()
+
+        assert scene.line.headers["cookie"] == "vortexPeer=abc"
 
     def test_only_so_many_are_kept(self) -> None:
         scene = sceneOf()
@@ -663,6 +711,23 @@ class TestWithOurServer:
 
             assert there.peers == (peer,)
             assert messages(handled) == ["one", "two"]
+
+    def test_what_was_sent_to_us_meanwhile_comes_by_the_next_link(self) -> None:
+        with VortexHarness() as harness:
+            here, there = harness.node("here"), harness.node("there")
+            heard = RecordingEndpoint({"key": "k"}, here)
+            connection = harness.connect(here, there, over="post")
+            (peer,) = there.peers
+            harness.network.connections[-1].cut()
+            harness.network.connectDelay = 1
+            harness.settle()
+
+            there.send(Payload({"key": "k"}, ["meanwhile"]))
+            harness.advance(3)
+
+            assert connection.reconnects == 1
+            assert there.peers == (peer,)
+            assert messages(heard) == ["meanwhile"]
 
     @pytest.mark.parametrize("size", [1, 2, 3, 5, 8, 13, 50, 200])
     def test_with_our_server_in_chunks_of_any_size(self, size: int) -> None:

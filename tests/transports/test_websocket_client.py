@@ -5,9 +5,10 @@ from __future__ import annotations
 import gc
 from collections.abc import Mapping
 from random import Random
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.logger import LogEvent
 
 from tests.transports.servers_by_hand import Line, Scene, nothingLogged, response, serverFrame
@@ -74,6 +75,7 @@ class TestHandshake:
             ("ws://[::1]:81/vortex", "[::1]:81", "GET /vortex?"),
             ("ws://host", "host:80", "GET /?"),
             ("wss://host/vortex", "host:443", "GET /vortex?"),
+            ("ws://h\xf6st/vort\xe9x", "xn--hst-sna:80", "GET /vort%C3%A9x?"),
         ],
     )
     def test_names_the_host_as_http_has_it(self, url: str, host: str, line: str) -> None:
@@ -260,6 +262,22 @@ class TestHandshake:
         scene.settle()
 
         assert scene.watcher.ended == (NotConnected, f"{URL}: enough")
+        assert scene.isEmpty
+
+    def test_an_endpoint_that_fails_at_once_is_an_error_like_others(self) -> None:
+        class Failing:
+            def connect(self, factory: object) -> Any:
+                raise OSError("no certificate there")
+
+        scene = Scene(
+            lambda scene, watcher: dialWebSocket(
+                scene.vortex, URL, cast(IStreamClientEndpoint, Failing()), watcher, headers={}
+            )
+        )
+
+        scene.dial()
+
+        assert scene.watcher.ended == (NotConnected, f"{URL}: no certificate there")
         assert scene.isEmpty
 
     def test_nothing_is_told_before_the_caller_has_it(self) -> None:

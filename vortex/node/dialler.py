@@ -57,6 +57,7 @@ class Dialler:
         self._token = token
         self._sent: dict[str, str] = {}  # what the link's requests bear, those to come as well
         self._headers = dict(headers or {})
+        self._cookies: dict[str, str] = {}  # by which a server knows the next link for the one before
         self._endpoint = endpoint
         for name, value in self._headers.items():
             _checkHeader(f"the header {name}", name + value)
@@ -90,7 +91,14 @@ class Dialler:
             from vortex.transports.post_client import dialPost
 
             self._sent = self._allHeaders()
-            return dialPost(node, where.text, lambda _: self._newEndpoint(), watcher, headers=self._sent)
+            return dialPost(
+                node,
+                where.text,
+                lambda _: self._newEndpoint(),
+                watcher,
+                headers=self._sent,
+                cookies=self._cookies,
+            )
         from vortex.transports.stream_client import dialStream
 
         return dialStream(node, self._newEndpoint(), watcher, where=where.text)

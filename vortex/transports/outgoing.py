@@ -5,15 +5,19 @@ Outgoing links over HTTP: how they end, and what their requests bear, be it an u
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from urllib.parse import quote, urlsplit, urlunsplit
 
 from twisted.web.http_headers import Headers
 
 from vortex.errors import ConnectionLost, VortexError
-from vortex.transports.dial import LinkWatcher, endOfSession
+from vortex.transports.dial import LinkWatcher, endOfSession, withIdentity
 
-__all__ = ["Cookies", "LinkEnd", "requestHeaders"]
+__all__ = ["Cookies", "LinkEnd", "requestHeaders", "requestUrl"]
 
 USER_AGENT = "txvortex"
+
+URL_CHARS = "%/:?@!$&'()*+,;=-._~"
+"""What stands for itself in a URL's path and query, letters and digits besides (RFC 3986)."""
 
 MAX_COOKIES = 20
 """Cookies of a server that are kept."""
@@ -49,6 +53,20 @@ class LinkEnd:
             self._watcher.linkEnded(self._error or ConnectionLost(f"{self.where}: the connection is gone"))
 
 
+def requestUrl(url: str, uuid: str, name: str) -> str:
+    """*url* with who we are in its query, as it stands in a request: in ASCII."""
+    parts = urlsplit(withIdentity(url, uuid, name))
+    host = parts.hostname or ""
+    host = f"[{host}]" if ":" in host else host.encode("idna").decode("ascii")
+    return urlunsplit(
+        parts._replace(
+            netloc=host if parts.port is None else f"{host}:{parts.port}",
+            path=quote(parts.path or "/", safe=URL_CHARS),
+            query=quote(parts.query, safe=URL_CHARS),
+        )
+    )
+
+
 def requestHeaders(headers: Mapping[str, str]) -> Headers:
     """
     What a request of ours bears besides what HTTP needs.
@@ -67,12 +85,11 @@ class Cookies:
     What the server has given, to be shown again. There is one URL, so it needs no rules whose they are.
 
     Args:
-        own: The Cookie headers that are sent besides.
+        given: Those of an earlier link; what comes is kept here.
     """
 
-    def __init__(self, own: Sequence[str]) -> None:
-        self._own = list(own)
-        self._given: dict[str, str] = {}
+    def __init__(self, given: dict[str, str]) -> None:
+        self._given = given
 
     def keep(self, headers: Sequence[str]) -> None:
         """Take them from these Set-Cookie headers."""
@@ -84,8 +101,8 @@ class Cookies:
             elif name in self._given or len(self._given) < MAX_COOKIES:
                 self._given[name] = value
 
-    def setIn(self, headers: Headers) -> None:
-        """Put them into a request's *headers*."""
-        cookies = [*self._own, *(f"{name}={value}" for name, value in self._given.items())]
+    def addTo(self, headers: Headers) -> None:
+        """Put them into a request's *headers*, beside those that are there."""
+        cookies = [*headers.getRawHeaders("Cookie", []), *(f"{k}={v}" for k, v in self._given.items())]
         if cookies:
             headers.setRawHeaders("Cookie", ["; ".join(cookies)])

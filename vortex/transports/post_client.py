@@ -20,9 +20,9 @@ from vortex.errors import ConnectionLost, LimitExceeded, NotConnected, VortexErr
 from vortex.protocol.codes import CloseCode
 from vortex.protocol.framing import Framing
 from vortex.protocol.vortexpy_session import VortexPySession
-from vortex.transports.dial import LinkWatcher, cannotConnect, withIdentity
+from vortex.transports.dial import LinkWatcher, cannotConnect
 from vortex.transports.http_answer import noAnswer
-from vortex.transports.outgoing import Cookies, LinkEnd, requestHeaders
+from vortex.transports.outgoing import Cookies, LinkEnd, requestHeaders, requestUrl
 from vortex.transports.post_request import PostRequest
 from vortex.transports.session_driver import SessionDriver
 from vortex.transports.transport import LinkHost
@@ -55,14 +55,15 @@ class _Link:
         endpointOf: Callable[[str], IStreamClientEndpoint],
         watcher: LinkWatcher,
         headers: Mapping[str, str],
+        cookies: dict[str, str],
     ) -> None:
         self.paused = False
         self._host = host
-        self._url = withIdentity(url, host.uuid, host.name)
+        self._url = requestUrl(url, host.uuid, host.name)
         self._endpointOf = endpointOf
         self._watcher = watcher
         self._headers = headers
-        self._cookies = Cookies(requestHeaders(headers).getRawHeaders("Cookie", []))
+        self._cookies = Cookies(cookies)
         self._end = LinkEnd(watcher, url)
         self._driver: SessionDriver | None = None
         self._frames: deque[bytes] = deque()
@@ -122,10 +123,10 @@ class _Link:
         self._patience = self._host.wheel.callLater(patience, self._late, patience)
         headers = requestHeaders(self._headers)
         headers.setRawHeaders("Content-Type", ["text/plain"])
-        self._cookies.setIn(headers)
+        self._cookies.addTo(headers)
         post = self._asking = PostRequest(self, limits.maxFrame)
         self._posts.add(post)
-        post.begin(self._host.clock, self._url, self._endpointOf(self._url), headers, body)
+        post.begin(self._host.clock, self._url, self._endpointOf, headers, body)
         if self.paused and self._size <= MAX_WAITING:
             self.paused = False
             if self._driver is not None:
@@ -271,6 +272,7 @@ def dialPost(
     watcher: LinkWatcher,
     *,
     headers: Mapping[str, str],
+    cookies: dict[str, str] | None = None,
 ) -> _Dialling:
     """
     Connect *host* to the vortex at *url*, http: or https:, and tell *watcher* what comes of it.
@@ -278,5 +280,8 @@ def dialPost(
     Args:
         endpointOf: Gives what to connect by, anew for each POST; it does TLS where *url* asks for it.
         headers: Sent with each of them, as they are then.
+        cookies: Those that the server gave to an earlier link, by which it knows us again; what it gives to
+            this one is kept in here.
     """
-    return _Dialling(_Link(host, url, endpointOf, watcher, headers))
+    cookies = {} if cookies is None else cookies
+    return _Dialling(_Link(host, url, endpointOf, watcher, headers, cookies))

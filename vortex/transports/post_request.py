@@ -6,11 +6,12 @@ One POST of ours: its connection, its request, and the response that is held ope
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from typing import Protocol as Interface
 
 from twisted.internet import error as errors
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.internet.interfaces import IConsumer, IProtocol, IStreamClientEndpoint
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
@@ -76,12 +77,20 @@ class PostRequest(Protocol):
         self._asked: Deferred[Any]
 
     def begin(
-        self, clock: Clock, url: str, endpoint: IStreamClientEndpoint, headers: Headers, body: bytes
+        self,
+        clock: Clock,
+        url: str,
+        endpointOf: Callable[[str], IStreamClientEndpoint],
+        headers: Headers,
+        body: bytes,
     ) -> None:
-        """Connect by *endpoint*, and send it."""
-        agent = Agent.usingEndpointFactory(clock, _Endpoint(endpoint, self))
-        producer = _Body(body) if body else None
-        self._asked = agent.request(b"POST", url.encode("ascii"), headers, producer)
+        """Connect by what *endpointOf* gives for *url*, and send it."""
+
+        def ask() -> Any:
+            agent = Agent.usingEndpointFactory(clock, _Endpoint(endpointOf(url), self))
+            return agent.request(b"POST", url.encode("ascii"), headers, _Body(body) if body else None)
+
+        self._asked = maybeDeferred(ask)
         self._asked.addCallbacks(self._headCame, self._notAnswered)
 
     def read(self) -> None:

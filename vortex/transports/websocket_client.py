@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from autobahn.twisted.websocket import WebSocketClientFactory, WebSocketClientProtocol
 from autobahn.websocket.types import ConnectingRequest
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IAddress, IStreamClientEndpoint
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
@@ -24,9 +24,9 @@ from vortex.protocol.codes import CloseCode
 from vortex.protocol.framing import Framing, encodeDot
 from vortex.protocol.vortexpy_session import VortexPySession
 from vortex.transports.backpressure import DrivenProducer
-from vortex.transports.dial import LinkWatcher, cannotConnect, withIdentity
+from vortex.transports.dial import LinkWatcher, cannotConnect
 from vortex.transports.http_answer import UpgradeAnswer, noAnswer
-from vortex.transports.outgoing import LinkEnd, requestHeaders
+from vortex.transports.outgoing import LinkEnd, requestHeaders, requestUrl
 from vortex.transports.session_driver import SessionDriver
 from vortex.transports.transport import LinkHost
 
@@ -156,6 +156,8 @@ class _Protocol(DrivenProducer, WebSocketClientProtocol):  # type: ignore[misc] 
     def sendCloseFrame(
         self, code: int | None = None, reasonUtf8: bytes | None = None, isReply: bool = False
     ) -> None:
+        if self.state != self.STATE_OPEN:
+            return
         super().sendCloseFrame(code, reasonUtf8, isReply)
         self._dialling.dropSoon()
         if self.failedByMe:  # the other end has broken RFC 6455, or a limit
@@ -227,13 +229,13 @@ class _Dialling:
         self.watcher = watcher
         self.end = LinkEnd(watcher, url)
         self.protocol: _Protocol | None = None
-        self.request = _request(withIdentity(url, host.uuid, host.name), headers)
+        self.request = _request(requestUrl(url, host.uuid, host.name), headers)
         self._host = host
         self._connecting: Deferred[Any]
         self._timer = host.wheel.callLater(host.limits.connectTimeout, self._late)
 
     def connect(self, endpoint: IStreamClientEndpoint) -> None:
-        self._connecting = endpoint.connect(_Factory(self._host, self))
+        self._connecting = maybeDeferred(endpoint.connect, _Factory(self._host, self))
         # In the next turn: nothing is told to who has not got this object yet.
         self._host.clock.callLater(0, self._connecting.addErrback, self._notConnected)
 
@@ -289,7 +291,7 @@ def _request(url: str, headers: Mapping[str, str]) -> ConnectingRequest:
     return ConnectingRequest(
         host=f"[{host}]" if ":" in host else host,
         port=parts.port or PORTS.get(parts.scheme, 80),
-        resource=f"{parts.path or '/'}?{parts.query}",
+        resource=f"{parts.path}?{parts.query}",
         headers={
             name.decode(): values[0].decode() for name, values in requestHeaders(headers).getAllRawHeaders()
         },
