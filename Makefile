@@ -43,7 +43,7 @@ check: $(NODE_MODULES) $(VENV)/.dev
 	cd js-client && npm run -s check
 
 unit: $(VENV)/.dev
-	$(BIN)/python -m pytest tests --ignore=tests/integration --ignore=tests/browser
+	$(BIN)/python -m pytest -n auto tests --ignore=tests/integration --ignore=tests/browser
 
 integration: $(VENV)/.dev $(NODE_MODULES)
 	@command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 \

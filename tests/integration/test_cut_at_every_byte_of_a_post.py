@@ -1,7 +1,7 @@
 """
 A request by POST while one of its connections is cut, at each byte in turn.
 
-As tests/transports/test_cut_at_every_byte.py, and with no more sockets; it is here because it takes longer.
+As `tests.integration.test_cut_at_every_byte`, on a virtual clock too; POSTs have more bytes.
 """
 
 from __future__ import annotations
