@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from random import Random
 
@@ -191,7 +192,7 @@ class TestTheEnd:
         [
             (errors.DNSLookupError("x"), NameNotFound, "does not resolve"),
             (errors.UnknownHostError(), NameNotFound, "does not resolve"),
-            (FileNotFoundError(), ConnectionRefused, "nobody listens there"),
+            (errors.ConnectError(errno.ENOENT), ConnectionRefused, "nobody listens there"),
             (errors.TimeoutError(), NotConnected, "no answer in time"),
             (errors.ConnectBindError(), NotConnected, "no local address"),
             (OSError("no route"), NotConnected, "no route"),

@@ -6,6 +6,7 @@ Each transport has a function that dials; all of them call the same two methods 
 
 from __future__ import annotations
 
+import errno
 from typing import Protocol
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
@@ -67,7 +68,7 @@ def cannotConnect(failure: Failure, where: str) -> VortexError:
         return error
     if isinstance(error, (errors.DNSLookupError, errors.UnknownHostError)):
         return NameNotFound(f"{where}: the host's name does not resolve")
-    if isinstance(error, (errors.ConnectionRefusedError, FileNotFoundError)):
+    if isinstance(error, errors.ConnectionRefusedError) or _isMissing(error):
         return ConnectionRefused(f"{where}: nobody listens there")
     if isinstance(error, errors.TimeoutError):
         return NotConnected(f"{where}: no answer in time")
@@ -109,3 +110,9 @@ def withIdentity(url: str, uuid: str, name: str) -> str:
     parts = urlsplit(url)
     query = urlencode({"vortexUuid": uuid, "vortexName": name})
     return urlunsplit(parts._replace(query=f"{parts.query}&{query}" if parts.query else query, fragment=""))
+
+
+def _isMissing(error: BaseException) -> bool:
+    """Whether *error* is of a Unix socket that is not there."""
+    isConnectError = isinstance(error, errors.ConnectError)
+    return errno.ENOENT in (getattr(error, "errno", None), isConnectError and getattr(error, "osError", None))

@@ -32,7 +32,10 @@ def cannotListen(failure: Failure, where: object) -> NoReturn:
     error = failure.value
     if isinstance(error, CannotListenError):
         if _isUnixPath(error):
-            problem = _unixProblem(Path(os.fsdecode(error.port)))
+            path = Path(os.fsdecode(error.port))
+            if isinstance(error.socketError, OSError):
+                _removeLock(path)
+            problem = _unixProblem(path)
             if problem is not None:
                 raise AddressInUse(f"cannot listen at {where}: {problem}") from None
         elif getattr(error.socketError, "errno", None) == errno.EADDRINUSE:
@@ -45,6 +48,18 @@ def cannotListen(failure: Failure, where: object) -> NoReturn:
 
 def _isUnixPath(error: CannotListenError) -> bool:
     return error.interface is None and isinstance(error.port, bytes)
+
+
+def _lockOf(path: Path) -> Path:
+    """The link that Twisted makes to its process's number, so that nobody takes its socket for left over."""
+    return Path(f"{path}.lock")
+
+
+def _removeLock(path: Path) -> None:
+    """Twisted has got as far as to make it, and leaves it behind: so nobody could listen here later."""
+    lock = _lockOf(path)
+    if lock.is_symlink() and str(lock.readlink()) == str(os.getpid()):
+        lock.unlink()
 
 
 def _unixProblem(path: Path) -> str | None:
@@ -60,7 +75,7 @@ def _unixProblem(path: Path) -> str | None:
         try:
             probe.connect(str(path))
         except ConnectionRefusedError:
-            lock = Path(f"{path}.lock")
+            lock = _lockOf(path)
             files = f"remove {str(path)!r}" + (f" and {str(lock)!r}" if lock.is_symlink() else "")
             return f"a program that is gone has left a socket there; {files}, then listen again"
         except OSError:
