@@ -7,6 +7,7 @@ What they say is spelled out, as RFC 9112 and RFC 6455 have it; messages are `te
 from __future__ import annotations
 
 import base64
+import gc
 import hashlib
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -24,7 +25,17 @@ from vortex.routing.ports import Peer
 from vortex.testing import MemoryConnection, MemoryNetwork, VirtualClock
 from vortex.transports.dial import Dialled, LinkWatcher
 
-__all__ = ["Line", "Scene", "Watcher", "chunk", "nothingLogged", "response", "serverFrame"]
+__all__ = [
+    "Line",
+    "Scene",
+    "Watcher",
+    "bringAbout",
+    "chunk",
+    "nothingLogged",
+    "response",
+    "serverFrame",
+    "unhandled",
+]
 
 
 class Line(Protocol):
@@ -226,6 +237,16 @@ class Scene:
         return not isOpen and not self.clock.getDelayedCalls() and not self.vortex.peers
 
 
+def bringAbout(end: str, scene: Scene) -> None:
+    """Have the newest connection "hung up" by the server, "cut", or the link "closed" by us."""
+    if end == "hung up":
+        scene.line.hangUp()
+    elif end == "cut":
+        scene.connection.cut()
+    else:
+        scene.dialled.close("enough")
+
+
 def chunk(data: bytes) -> bytes:
     """*data* as a chunk of a response's body; the last one, if it is empty."""
     return b"%x\r\n%b\r\n" % (len(data), data)
@@ -248,11 +269,16 @@ def serverFrame(payload: bytes, opcode: int = 1, *, fin: bool = True) -> bytes:
 
 @pytest.fixture
 def nothingLogged() -> Iterator[list[LogEvent]]:
-    """Nothing is logged that somebody would see, but what the test takes out of the list."""
+    """
+    Nothing is logged that somebody would see, but what the test takes out of the list.
+
+    An error that nobody has taken is logged when its Deferred is collected, in whatever test that happens:
+    those are left out here, and looked for by `unhandled`.
+    """
     events: list[LogEvent] = []
 
     def note(event: LogEvent) -> None:
-        if event["log_level"] >= LogLevel.info:
+        if event["log_level"] >= LogLevel.info and not _isOfDeferred(event):
             events.append(event)
 
     publisher: Any = globalLogPublisher
@@ -260,3 +286,26 @@ def nothingLogged() -> Iterator[list[LogEvent]]:
     yield events
     publisher.removeObserver(note)
     assert events == []
+
+
+def unhandled(happen: Callable[[], object]) -> list[Failure]:
+    """The errors that nobody has taken of what *happen* does."""
+    gc.collect()
+    failures: list[Failure] = []
+
+    def note(event: LogEvent) -> None:
+        if _isOfDeferred(event) and "log_failure" in event:
+            failures.append(event["log_failure"])
+
+    publisher: Any = globalLogPublisher
+    publisher.addObserver(note)
+    try:
+        happen()
+        gc.collect()
+    finally:
+        publisher.removeObserver(note)
+    return failures
+
+
+def _isOfDeferred(event: LogEvent) -> bool:
+    return str(event.get("log_namespace")).startswith("twisted.internet.defer")

@@ -11,7 +11,15 @@ import pytest
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.logger import LogEvent
 
-from tests.transports.servers_by_hand import Line, Scene, chunk, nothingLogged, response
+from tests.transports.servers_by_hand import (
+    Line,
+    Scene,
+    bringAbout,
+    chunk,
+    nothingLogged,
+    response,
+    unhandled,
+)
 from tests.wire_messages import base64Envelope, decode, envelope, era0
 from vortex import (
     AccessDenied,
@@ -442,6 +450,26 @@ class TestAnswers:
         assert outcome == [ConnectionLost]
         assert line.lost is not None
         assert scene.isEmpty
+
+    def test_no_deferred_is_left_with_an_error(self) -> None:
+        def happen() -> None:
+            for answer in (b"", response(403, b"no\n"), b"HTTP/1.1 200 OK\r\n\r\nx", b"nonsense\r\n"):
+                scene = sceneOf()
+                scene.dial()
+                scene.line.say(answer)
+                scene.line.hangUp()
+                scene.settle()
+                assert len(scene.watcher.errors) == 1
+            for end in ("hung up", "cut", "closed"):
+                scene = sceneOf()
+                opened(scene)
+                scene.send("k")
+                scene.settle()
+                bringAbout(end, scene)
+                scene.advance(5)
+                assert len(scene.watcher.errors) == 1
+
+        assert unhandled(happen) == []
 
     def test_nothing_is_told_before_the_caller_has_it(self) -> None:
         scene = sceneOf()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Mapping
 from random import Random
 from typing import Any, cast
@@ -11,7 +10,15 @@ import pytest
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.logger import LogEvent
 
-from tests.transports.servers_by_hand import Line, Scene, nothingLogged, response, serverFrame
+from tests.transports.servers_by_hand import (
+    Line,
+    Scene,
+    bringAbout,
+    nothingLogged,
+    response,
+    serverFrame,
+    unhandled,
+)
 from tests.wire_messages import base64Envelope, decode, envelope, isHello
 from vortex import (
     AccessDenied,
@@ -572,15 +579,22 @@ class TestEnd:
         assert left == [False]
 
     def test_no_deferred_is_left_with_an_error(self) -> None:
-        for answer in (b"", response(403, b"no\n"), b"HTTP/1.1 101 OK\r\n\r\n"):
-            scene = sceneOf()
-            scene.dial()
-            scene.line.say(answer)
-            scene.line.hangUp()
-            scene.settle()
-            assert len(scene.watcher.errors) == 1
-            del scene
-        gc.collect()
+        def happen() -> None:
+            for answer in (b"", response(403, b"no\n"), b"HTTP/1.1 101 OK\r\n\r\n"):
+                scene = sceneOf()
+                scene.dial()
+                scene.line.say(answer)
+                scene.line.hangUp()
+                scene.settle()
+                assert len(scene.watcher.errors) == 1
+            for end in ("hung up", "cut", "closed"):
+                scene = sceneOf()
+                opened(scene)
+                bringAbout(end, scene)
+                scene.advance(5)
+                assert len(scene.watcher.errors) == 1
+
+        assert unhandled(happen) == []
 
 
 class TestBackpressure:
