@@ -29,7 +29,7 @@ class Answering:
 
 def outcomeOf(admission: Admission, credentials: Credentials | None = None) -> Any:
     outcomes: list[Any] = []
-    Deferred.fromCoroutine(admission.admit(credentials or Credentials())).addBoth(outcomes.append)
+    admission.admit(credentials or Credentials()).addBoth(outcomes.append)
     return outcomes[0]
 
 
@@ -108,7 +108,7 @@ class TestWithOne:
     def test_that_is_asked_no_longer_says_nothing_in_the_log(self) -> None:
         asking: Deferred[Any] = Deferred()
         with capturedLogs() as logged:
-            admitted = Deferred.fromCoroutine(Admission(Answering(asking), False).admit(Credentials()))
+            admitted = Admission(Answering(asking), False).admit(Credentials())
             outcomes: list[Any] = []
             admitted.addBoth(outcomes.append)
             admitted.cancel()

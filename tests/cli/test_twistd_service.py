@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 from twisted.application.internet import StreamServerEndpointService
-from twisted.logger import LogLevel, capturedLogs
+from twisted.logger import LogLevel, capturedLogs, formatEvent
 from twisted.python.usage import UsageError
 from twisted.web.resource import Resource
 
 from tests.transports.wires import Client
-from vortex import ModelHandler, Vortex
+from vortex import Credentials, ModelHandler, Principal, TlsOptions, Unauthenticated, Vortex
 from vortex.cli.twistd_service import Options, makeService
+from vortex.node.service import VortexService
 from vortex.routing.ports import liveNodes
 
 
@@ -279,3 +280,96 @@ class TestService:
 
         with pytest.raises(ZeroDivisionError):
             Running()
+
+
+class Tokens:
+    def authenticate(self, credentials: Credentials) -> Principal | None:
+        return Principal("ada") if credentials.token == "t" else None
+
+
+class TestAccess:
+    @pytest.fixture(autouse=True)
+    def board(self, app: Any) -> None:
+        app.board = lambda vortex: Jobs({"key": "jobs"}, vortex)
+        app.tokens = Tokens()
+
+    def test_is_asked_of_the_applications_authenticator(self, app: Any) -> None:
+        given: list[Vortex] = []
+
+        def board(vortex: Vortex) -> Jobs:
+            given.append(vortex)
+            return Jobs({"key": "jobs"}, vortex)
+
+        app.board = board
+        Running("--authenticator", "boards:tokens")
+        outcomes: list[Any] = []
+        for headers in ({}, {"authorization": "Bearer t"}):
+            given[0].admit(Credentials(headers=headers)).addBoth(outcomes.append)
+
+        assert outcomes[0].type is Unauthenticated
+        assert outcomes[1] == Principal("ada")
+
+    def test_has_an_endpoint_of_its_own_that_does_not_count(self, app: Any) -> None:
+        app.board = lambda vortex: None
+
+        with capturedLogs() as logs:
+            Running("--authenticator", "boards:tokens")
+
+        assert [event["app"] for event in logs if event["log_level"] is LogLevel.warn] == ["boards:board"]
+
+    @pytest.mark.parametrize(
+        ("arguments", "whom"),
+        [
+            ((), "programs on its own machine only; anonymous=True or an authenticator opens it to others"),
+            (("--anonymous",), "everybody, without asking who that is"),
+            (
+                ("--authenticator", "boards:tokens", "--anonymous"),
+                "whom its Tokens knows, and as nobody whoever shows nothing",
+            ),
+        ],
+    )
+    def test_is_told_in_the_log_at_the_start(self, arguments: tuple[str, ...], whom: str) -> None:
+        running = Running(*arguments)
+        with capturedLogs() as logs:
+            (service,) = (each for each in running.service if isinstance(each, VortexService))
+            service.startService()
+
+        assert [formatEvent(event) for event in logs if "whom" in event] == [
+            f"the vortex 'boards' lets in {whom}"
+        ]
+
+    def test_needs_an_authenticator(self, app: Any) -> None:
+        app.Tokens = Tokens
+        for name, problem in (
+            ("boards", "--authenticator takes module:name"),
+            ("boards:nobody", "the module 'boards' has no 'nobody'"),
+            ("boards:board", "boards:board should be an authenticator"),
+            ("boards:Tokens", "boards:Tokens should be an authenticator"),
+        ):
+            assert refused("--app", "boards:board", "--authenticator", name).startswith(problem)
+
+
+class TestTls:
+    @pytest.fixture(autouse=True)
+    def board(self, app: Any) -> None:
+        app.board = lambda vortex: Jobs({"key": "jobs"}, vortex)
+
+    def test_takes_its_files(self) -> None:
+        parsed = options(
+            *("--app", "boards:board", "--cert", "c.pem", "--key", "k.pem", "--trust", "ca.pem"),
+            *("--client-certificates", "required"),
+        )
+
+        assert parsed.tls == TlsOptions(
+            certificate="c.pem", privateKey="k.pem", trust="ca.pem", clientCertificates="required"
+        )
+        assert options("--app", "boards:board").tls is None
+
+    def test_goes_with_a_certificate(self) -> None:
+        for option, value in (("key", "k"), ("trust", "ca"), ("client-certificates", "optional")):
+            assert refused("--app", "boards:board", f"--{option}", value) == f"--{option} goes with --cert"
+
+    def test_asks_for_certificates_in_three_ways(self) -> None:
+        said = refused("--app", "boards:board", "--cert", "c.pem", "--client-certificates", "perhaps")
+
+        assert said == "--client-certificates takes none, optional or required, got perhaps"

@@ -90,7 +90,10 @@ class TestTheStart:
     def test_is_one_line_with_its_url_and_its_file(self, demo: Demo) -> None:
         place = demo.folder / "vortex-demo.sqlite"
 
-        assert demo.line == f"Vortex demo at {demo.url}, its jobs in {place}; Ctrl-C ends it"
+        assert (
+            demo.line
+            == f"Vortex demo at {demo.url}, for this machine only, its jobs in {place}; Ctrl-C ends it"
+        )
         assert demo.url == f"http://127.0.0.1:{demo.port}/"
 
     def test_leaves_nothing_but_its_file(self, demo: Demo) -> None:

@@ -15,7 +15,15 @@ from twisted.web.resource import Resource
 from twisted.web.server import Request
 
 from tests.node.web import ask
-from vortex import ModelHandler, PayloadEndpoint, Vortex, VortexAssets, vortexApplication, vortexService
+from vortex import (
+    ModelHandler,
+    PayloadEndpoint,
+    TlsOptions,
+    Vortex,
+    VortexAssets,
+    vortexApplication,
+    vortexService,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -159,3 +167,15 @@ class TestHandlersOfAFile:
 class Greetings(ModelHandler):
     def buildModel(self, filt: Any, delivery: Any = None) -> list[Any]:
         return []
+
+
+class TestTls:
+    def test_without_a_certificate_is_refused_when_it_is_made(self) -> None:
+        with pytest.raises(ValueError, match="to listen with TLS takes a certificate"):
+            served(tls=TlsOptions())
+
+    def test_whose_files_are_not_there_is_refused_when_it_is_made(self, tmp_path: Path) -> None:
+        with pytest.raises(OSError, match=r"none\.pem"):
+            vortexApplication(
+                Vortex("jobs", reactor=Clock()), "tcp:0", tls=TlsOptions(certificate=tmp_path / "none.pem")
+            )

@@ -7,7 +7,7 @@ whom that knows; `anonymous` then lets in, as nobody, those who have shown nothi
 
 from __future__ import annotations
 
-from twisted.internet.defer import CancelledError
+from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.logger import Logger
 
 from vortex.access.local import whyNotLocal
@@ -31,30 +31,46 @@ class Admission:
         self.anonymous = anonymous
         self._revoked: set[str] = set()
 
+    @property
+    def letsIn(self) -> str:
+        """Whom it lets in, in words that follow on "it lets in"."""
+        if self.authenticator is None:
+            if self.anonymous:
+                return "everybody, without asking who that is"
+            return "programs on its own machine only; anonymous=True or an authenticator opens it to others"
+        name = getattr(self.authenticator, "name", None) or type(self.authenticator).__name__
+        whoElse = ", and as nobody whoever shows nothing" if self.anonymous else ""
+        return f"whom its {name} knows{whoElse}"
+
     def whyNotServed(self, credentials: Credentials) -> str | None:
         """Why somebody that nobody asks is not let in, to follow on "... and"; None if it is."""
         if self.anonymous:
             return None
         return whyNotLocal(credentials.address, credentials.headers, credentials.headers.get("host"))
 
-    async def admit(self, credentials: Credentials) -> Principal | None:
+    def admit(self, credentials: Credentials) -> Deferred[Principal | None]:
         """
-        Who it is; None for somebody that nobody asks.
+        Find out whether to let somebody in.
 
-        Raises:
-            Unauthenticated: If an authenticator knows nobody by these.
-            AccessDenied: If these are wrong, or are of somebody whose access was revoked, or if nobody asks
-                and it is not of this machine.
+        Returns:
+            A Deferred with who it is; with None for somebody that nobody asks. It fails with
+            `Unauthenticated` if an authenticator knows nobody by these, with `AccessDenied` if they are wrong
+            or of somebody whose access was revoked, or if nobody asks and it is not of this machine.
         """
-        if self.authenticator is None:
-            why = self.whyNotServed(credentials)
-            if why is not None:
-                raise AccessDenied(
-                    f"this vortex serves programs on its own machine only, and {why}; "
-                    "to open it to others its owner passes anonymous=True to Vortex()"
-                )
-            return None
-        principal = await self._ask(self.authenticator, credentials)
+        if self.authenticator is not None:
+            return Deferred.fromCoroutine(self._identify(self.authenticator, credentials))
+        why = self.whyNotServed(credentials)
+        if why is None:
+            return succeed(None)
+        return fail(
+            AccessDenied(
+                f"this vortex serves programs on its own machine only, and {why}; "
+                "to open it to others its owner passes anonymous=True to Vortex()"
+            )
+        )
+
+    async def _identify(self, authenticator: Authenticator, credentials: Credentials) -> Principal | None:
+        principal = await self._ask(authenticator, credentials)
         if principal is None:
             if self.anonymous:
                 return None

@@ -11,10 +11,16 @@ __all__ = ["FirstOf", "firstOf"]
 
 
 class FirstOf:
-    """As `firstOf` makes it."""
+    """
+    As `firstOf` makes it.
+
+    Attributes:
+        name: What it is called in the log.
+    """
 
     def __init__(self, authenticators: tuple[Authenticator, ...]) -> None:
         self._authenticators = authenticators
+        self.name = " or ".join(type(each).__name__ for each in authenticators)
 
     async def authenticate(self, credentials: Credentials) -> Principal | None:
         """Who the first says that it is; None if nothing was shown to any of them."""

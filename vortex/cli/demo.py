@@ -92,8 +92,8 @@ async def _serve(reactor: Any, board: Board, host: str, port: int, anonymous: bo
 
     reactor.addSystemEventTrigger("before", "shutdown", stop)
     where = f"http://{_address(host, listening.getHost().port)}/"
-    others = ", open to other machines" if vortex.anonymous else ""
-    print(f"Vortex demo at {where}{others}, its jobs in {board.place}; Ctrl-C ends it", flush=True)
+    forWhom = "open to other machines" if vortex.anonymous else "for this machine only"
+    print(f"Vortex demo at {where}, {forWhom}, its jobs in {board.place}; Ctrl-C ends it", flush=True)
     await Deferred()  # until then
 
 

@@ -25,8 +25,10 @@ from twisted.python.usage import UsageError
 from twisted.web.resource import IResource, Resource
 from twisted.web.server import Request
 
+from vortex.access.principal import Authenticator
 from vortex.node.service import STATIC, vortexService
 from vortex.node.vortex import Vortex
+from vortex.transports.tls import TlsOptions
 
 __all__ = ["Options", "findApplication", "makeService"]
 
@@ -48,13 +50,20 @@ class Options(TwistedOptions):
         ["port", "p", "tcp:8080", "Where to listen: a server endpoint, as tcp:8080 or unix:/run/jobs.sock."],
         ["name", "n", None, "What the vortex calls itself. Without it, the module's name."],
         ["path", None, "vortex", "Where peers connect: this path, and the same with ws behind it."],
+        ["authenticator", None, None, "Who finds out who a peer is, as module:name of an authenticator."],
+        ["cert", None, None, "Serve https and wss: a PEM file with the certificate, and its chain."],
+        ["key", None, None, "A PEM file with the certificate's key, where it is in a file of its own."],
+        ["client-certificates", None, "none", "Whether clients show theirs: none, optional or required."],
+        ["trust", None, None, "A PEM file with the CAs that clients' certificates have to come from."],
     ]
     optFlags: ClassVar[list[list[object]]] = [
-        ["anonymous", None, "Let in programs on other machines, without asking who they are."],
+        ["anonymous", None, "Let in whoever has shown nothing, from other machines too."],
         ["no-static", None, "Do not serve the browser client at static/."],
     ]
 
     application: Application
+    authenticator: Authenticator | None = None
+    tls: TlsOptions | None = None
 
     def postOptions(self) -> None:
         """
@@ -64,7 +73,11 @@ class Options(TwistedOptions):
         if not self["app"]:
             raise UsageError("which application? --app module:function")
         parent = getattr(self, "parent", None) or {}
-        self.application = findApplication(self["app"], Path(parent.get("rundir") or ".").absolute())
+        folder = Path(parent.get("rundir") or ".").absolute()
+        self.application = findApplication(self["app"], folder)
+        if self["authenticator"]:
+            self.authenticator = findAuthenticator(self["authenticator"], folder)
+        self.tls = self._tlsOptions()
         self["name"] = self["name"] or self["app"].partition(":")[0].rpartition(".")[2]
         self["path"] = self["path"].strip("/")
         if not self["path"] or "/" in self["path"]:
@@ -80,12 +93,35 @@ class Options(TwistedOptions):
                 f"--port {self['port']} is no server endpoint, as tcp:8080 is: {error}"
             ) from None
 
+    def _tlsOptions(self) -> TlsOptions | None:
+        if not self["cert"]:
+            for option in ("key", "trust"):
+                if self[option]:
+                    raise UsageError(f"--{option} goes with --cert")
+            if self["client-certificates"] != "none":
+                raise UsageError("--client-certificates goes with --cert")
+            return None
+        try:
+            return TlsOptions(
+                certificate=self["cert"],
+                privateKey=self["key"],
+                clientCertificates=self["client-certificates"],
+                trust=self["trust"],
+            )
+        except ValueError:
+            raise UsageError(
+                f"--client-certificates takes none, optional or required, got {self['client-certificates']}"
+            ) from None
+
 
 def makeService(options: Options) -> IService:
     """The service that twistd runs."""
-    vortex = Vortex(options["name"], anonymous=bool(options["anonymous"]))
+    vortex = Vortex(
+        options["name"], authenticator=options.authenticator, anonymous=bool(options["anonymous"])
+    )
+    ownEndpoints = len(vortex.payloadIO.endpoints)
     made = options.application(vortex)
-    if not vortex.payloadIO.endpoints:
+    if len(vortex.payloadIO.endpoints) == ownEndpoints:
         log.warn(
             "{app} has left no handler and no endpoint behind: nobody will be answered. They live for as "
             "long as something refers to them, so return them, or keep them with the resource you return",
@@ -94,7 +130,9 @@ def makeService(options: Options) -> IService:
     root = _rootOf(made) if IResource.providedBy(made) else None
     hasItsOwn = root is not None and STATIC.encode() in root.children
     static = not (options["no-static"] or hasItsOwn)
-    service = vortexService(vortex, options["port"], path=options["path"], root=root, static=static)
+    service = vortexService(
+        vortex, options["port"], path=options["path"], root=root, static=static, tls=options.tls
+    )
     _Keeping(made).setServiceParent(service)
     return service
 
@@ -109,9 +147,33 @@ def findApplication(name: str, folder: Path) -> Application:
     Raises:
         UsageError: If there is no such module, or nothing callable of that name in it.
     """
+    found = _find(name, folder, "--app takes module:function, as in --app jobs:board")
+    if not callable(found):
+        raise UsageError(f"{name} should be a function that takes a Vortex, it is {found!r}")
+    application: Application = found
+    return application
+
+
+def findAuthenticator(name: str, folder: Path) -> Authenticator:
+    """
+    Import what *name*, ``module:name``, says; as `findApplication`.
+
+    Raises:
+        UsageError: If there is no such module, or no authenticator of that name in it.
+    """
+    found = _find(name, folder, "--authenticator takes module:name, as in --authenticator jobs:tokens")
+    if isinstance(found, type) or not callable(getattr(found, "authenticate", None)):
+        raise UsageError(
+            f"{name} should be an authenticator, as SharedSecretAuthenticator(...) makes one, it is {found!r}"
+        )
+    authenticator: Authenticator = found
+    return authenticator
+
+
+def _find(name: str, folder: Path, expected: str) -> Any:
     moduleName, _, attribute = name.partition(":")
     if not all(part.isidentifier() for part in (*moduleName.split("."), *attribute.split("."))):
-        raise UsageError(f"--app takes module:function, as in --app jobs:board, got {name!r}")
+        raise UsageError(f"{expected}, got {name!r}")
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
     try:
@@ -124,10 +186,7 @@ def findApplication(name: str, folder: Path) -> Application:
         if not hasattr(found, part):
             raise UsageError(f"the module {moduleName!r} has no {attribute!r}")
         found = getattr(found, part)
-    if not callable(found):
-        raise UsageError(f"{name} should be a function that takes a Vortex, it is {found!r}")
-    application: Application = found
-    return application
+    return found
 
 
 class _Keeping(Service):

@@ -8,13 +8,14 @@ its pages are to find the browser client.
 from __future__ import annotations
 
 from functools import partial
-from typing import cast
+from typing import Any, cast
 
 from twisted.application import strports
 from twisted.application.internet import StreamServerEndpointService
 from twisted.application.service import Application, IServiceCollection, MultiService, Service
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IStreamServerEndpoint
+from twisted.logger import Logger
 from twisted.web.resource import Resource
 from twisted.web.server import Request
 
@@ -22,8 +23,11 @@ from vortex.node.assets import VortexAssets
 from vortex.node.vortex import Vortex
 from vortex.transports.http import VortexResource
 from vortex.transports.http_site import VortexSite
+from vortex.transports.tls import TlsOptions, tlsFactory
 
 __all__ = ["STATIC", "VortexService", "vortexApplication", "vortexService"]
+
+log = Logger()
 
 STATIC = "static"
 """Where a site has the browser client: beside the vortex, so that a page finds both by relative URLs."""
@@ -40,6 +44,10 @@ class VortexService(Service):
     def __init__(self, vortex: Vortex) -> None:
         self._vortex = vortex
         self._kept = vortex.payloadIO.keepsakes
+
+    def startService(self) -> None:
+        super().startService()
+        log.info("the vortex {name!r} lets in {whom}", name=self._vortex.name, whom=self._vortex.letsIn)
 
     def stopService(self) -> Deferred[None]:
         super().stopService()
@@ -77,6 +85,7 @@ def vortexService(
     path: str = "vortex",
     root: Resource | None = None,
     static: bool = True,
+    tls: TlsOptions | None = None,
 ) -> MultiService:
     """
     A service that serves *vortex* by HTTP: held-open POST and WebSocket.
@@ -92,9 +101,14 @@ def vortexService(
         root: What else the site serves, and at ``/``; the paths are put into it.
         static: Whether to serve the browser client too, as ``static/vortex.mjs``. What else
             is asked for below ``static/`` is the root's, as it is without.
+        tls: Our certificate, and what is asked of clients; None: no TLS. An endpoint that does TLS itself,
+            ``ssl:``, asks for no client certificates.
 
     Raises:
-        ValueError: If ``static`` is taken: *root* has a child of that name, or *path* is it.
+        ValueError: If ``static`` is taken: *root* has a child of that name, or *path* is it; or if *tls*
+            makes no sense.
+        OSError: If a file of *tls* cannot be read.
+        ImportError: If there is no pyOpenSSL for TLS.
     """
     client = VortexAssets if root is None else partial(_Client, root)
     root = Resource() if root is None else root
@@ -111,7 +125,9 @@ def vortexService(
     root.putChild(path.encode() + b"ws", resource)
     service = MultiService()
     VortexService(vortex).setServiceParent(service)
-    site = VortexSite(root, vortex.limits)
+    site: Any = VortexSite(root, vortex.limits)
+    if tls is not None:
+        site = tlsFactory(tls, site, vortex.clock)
     if isinstance(endpoint, str):
         # raises when it cannot listen, so that twistd ends; the other only logs that
         listening = strports.service(endpoint, site)
@@ -128,6 +144,7 @@ def vortexApplication(
     path: str = "vortex",
     root: Resource | None = None,
     static: bool = True,
+    tls: TlsOptions | None = None,
 ) -> IServiceCollection:
     """
     A whole application for ``twistd -ny``; arguments as `vortexService` has them.
@@ -137,6 +154,6 @@ def vortexApplication(
         application = vortexApplication(Vortex("jobs"), "tcp:8080")
     """
     application = cast(IServiceCollection, Application(vortex.name))
-    service = vortexService(vortex, endpoint, path=path, root=root, static=static)
+    service = vortexService(vortex, endpoint, path=path, root=root, static=static, tls=tls)
     service.setServiceParent(IServiceCollection(application))
     return application

@@ -189,6 +189,11 @@ class Vortex:
         """Whether peers from other machines are let in unasked."""
         return self._admission.anonymous
 
+    @property
+    def letsIn(self) -> str:
+        """Whom it lets in, in words that follow on "it lets in"."""
+        return self._admission.letsIn
+
     def whyNotServed(self, credentials: Credentials) -> str | None:
         """Why somebody that nobody asks is not let in, to follow on "... and"; None if it is."""
         return self._admission.whyNotServed(credentials)
@@ -198,7 +203,7 @@ class Vortex:
         For links: whether to let somebody in; fails with `AccessDenied`, and with `RequestTimeout` if that is
         not found out within `Limits.helloTimeout`.
         """
-        admission = Deferred.fromCoroutine(self._admission.admit(credentials))
+        admission = self._admission.admit(credentials)
         if not admission.called:
             clock: Any = self.wheel
             admission.addTimeout(self.limits.helloTimeout, clock, _askedTooLong)

@@ -44,20 +44,22 @@ class Arrivals:
         request: Request,
         admission: Deferred[Principal | None],
         carryOn: CarryOn,
-        sender: Hashable = None,
+        senderOf: Callable[[Request], Hashable] | None = None,
     ) -> bytes | int:
         """
         Have *carryOn* called with *request* and what comes of *admission*.
 
         Args:
-            sender: Equal for requests that must not overtake each other; None: there is no such other.
+            senderOf: Gives what is equal for requests that must not overtake each other; None: all may.
 
         Returns:
             What `render` has to return.
         """
-        key = object() if sender is None else sender
         arrival = _Arrival(request, carryOn)
         admission.addBoth(arrival.decide)
+        if arrival.outcome is not _UNDECIDED and not self._lines:
+            return arrival.rendered()
+        key = object() if senderOf is None else senderOf(request)
         if arrival.outcome is not _UNDECIDED and key not in self._lines:
             return arrival.rendered()
         line = self._lines.setdefault(key, deque())

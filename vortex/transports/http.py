@@ -102,13 +102,10 @@ class VortexResource(Resource):
             self._checkOrigin(request)
         except _Refused as refusal:
             return refusal.answer(request)
-        credentials = credentialsOf(request)
-        admission = self._host.admit(credentials)
-        if not isPost:
-            return self._arrivals.receive(request, admission, self._upgrade)
-        shown = (credentials.headers.get(name) for name in ("authorization", "cookie"))
-        sender = (_argument(request, "vortexUuid"), credentials.address, *shown)
-        return self._arrivals.receive(request, admission, self._post, sender)
+        admission = self._host.admit(credentialsOf(request))
+        if isPost:
+            return self._arrivals.receive(request, admission, self._post, _senderOf)
+        return self._arrivals.receive(request, admission, self._upgrade)
 
     def _upgrade(self, request: Request, outcome: Outcome) -> bytes | int:
         try:
@@ -221,6 +218,12 @@ def _argument(request: Request, name: str) -> str | None:
 
 def _address(request: Request) -> str:
     return ipOf(request.getClientAddress()) or "local"
+
+
+def _senderOf(request: Request) -> tuple[str | None, ...]:
+    """Equal for POSTs of one peer; whoever only says its uuid is another sender."""
+    shown = (_header(request, name) for name in ("Authorization", "Cookie"))
+    return _argument(request, "vortexUuid"), _address(request), *shown
 
 
 def _isUpgrade(request: Request) -> bool:
