@@ -2,7 +2,7 @@
 A request while its link is cut, at each byte of the exchange in turn, the handshake's included.
 
 What holds for every cut is asserted in `tests.transports.cut_exchanges`: the request ends once, the
-connection comes back, nothing is left. Here it is how the request ends. POST is in tests/integration.
+connection comes back, nothing is left. Here it is how the request ends. POST is in a file of its own.
 """
 
 from __future__ import annotations
