@@ -37,6 +37,7 @@ class PeerServer:
 
     Attributes:
         port: Where it listens, on 127.0.0.1.
+        rawPort: Where it takes raw connections.
         mayLog: What its log may hold although it looks like a mishap; each is a part of a line.
     """
 
@@ -45,6 +46,7 @@ class PeerServer:
         self.mayLog: list[str] = []
         self.child = Child(sys.executable, "-W", "error", "-m", "tests.integration.peer_server", database)
         self.port = self.child.readyPort()
+        self.rawPort = int(self.child.lines[-1].split()[2])
 
     def rows(self) -> list[dict[str, Any]]:
         """The table as it stands in the file, read by sqlite3 and not by us."""

@@ -4,8 +4,8 @@ Our server, with the names and handlers that the real peers' scripts ask for: a 
 usage: python -m tests.integration.peer_server DATABASE [PORT]
 
 DATABASE is the path of a SQLite file, made when it is not there. The server has /vortex and /vortexws on
-127.0.0.1, prints ``READY port``, then ``SAW {json}`` for every message that its echo endpoint gets, and ends
-when told to. What a peer expects of each name is in tests/peers: peer_common.py, old_peer.py, scenario.py.
+127.0.0.1, and takes raw connections at another port. It prints ``READY port other``, then ``SAW {json}`` for
+every message that its echo endpoint gets, and ends when told to. What a peer expects of each name is in tests/peers: peer_common.py, old_peer.py, scenario.py.
 """
 
 from __future__ import annotations
@@ -136,11 +136,11 @@ def main(database: str, port: int = 0) -> None:
     def stop(signalNumber: int, frame: object) -> None:
         reactor.callFromThread(lambda: vortex.shutdown().addBoth(lambda _: reactor.stop()))
 
-    def ready() -> None:
+    def ready(raw: Any) -> None:
         signal.signal(signal.SIGTERM, stop)
-        print("READY", listening.getHost().port, flush=True)
+        print("READY", listening.getHost().port, raw.getHost().port, flush=True)
 
-    reactor.callWhenRunning(ready)
+    reactor.callWhenRunning(lambda: vortex.listen("tcp:0:interface=127.0.0.1").addCallback(ready))
     reactor.run()
     assert handlers
 
