@@ -115,7 +115,11 @@ class Line(Protocol):
         digest = hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest()
         self.say(
             b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            b"Sec-WebSocket-Accept: " + base64.b64encode(digest) + b"\r\n" + headers.encode() + b"\r\n"
+            b"Sec-WebSocket-Accept: "
+            + base64.b64encode(digest)
+            + b"\r\n"
+            + headers.encode("latin-1")
+            + b"\r\n"
         )
 
     @property

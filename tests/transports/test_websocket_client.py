@@ -152,11 +152,6 @@ class TestHandshake:
             NotConnected,
             "expected the answer to an upgrade, its head has over 65536 bytes",
         ),
-        (
-            response(101, b"", "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: no\r\n"),
-            NotConnected,
-            "HTTP Sec-WebSocket-Accept bogus value",
-        ),
     )
 
     @pytest.mark.parametrize("chunkSize", [None, 1])
@@ -171,11 +166,21 @@ class TestHandshake:
         scene.line.say(answer)
         scene.settle()
 
-        found, said = scene.watcher.ended
-        assert found is kind
-        assert said.startswith(f"{URL}: {text}")
-        assert "not told" not in said
+        assert scene.watcher.ended == (kind, f"{URL}: {text}")
         assert scene.line.lost is not None
+        assert scene.isEmpty
+
+    def test_a_yes_that_is_none_of_ours_is_told(self) -> None:
+        scene = sceneOf()
+        scene.dial()
+        wrong = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: no\r\n"
+
+        scene.line.say(response(101, headers=wrong))
+        scene.settle()
+
+        kind, text = scene.watcher.ended
+        assert kind is NotConnected
+        assert text.startswith(f"{URL}: HTTP Sec-WebSocket-Accept bogus value")
         assert scene.isEmpty
 
     def test_a_refusal_without_an_end_is_told_when_the_server_hangs_up(self) -> None:
@@ -271,29 +276,34 @@ class TestHandshake:
         assert scene.watcher.ended == (NotConnected, f"{URL}: enough")
         assert scene.isEmpty
 
-    def test_an_endpoint_that_fails_at_once_is_an_error_like_others(self) -> None:
+    def test_an_endpoint_that_fails_at_once_is_told_to_who_has_the_link(self) -> None:
         class Failing:
             def connect(self, factory: object) -> Any:
                 raise OSError("no certificate there")
 
-        scene = Scene(
-            lambda scene, watcher: dialWebSocket(
-                scene.vortex, URL, cast(IStreamClientEndpoint, Failing()), watcher, headers={}
-            )
-        )
+        endpoint = cast(IStreamClientEndpoint, Failing())
+        scene = Scene(lambda scene, watcher: dialWebSocket(scene.vortex, URL, endpoint, watcher, headers={}))
 
-        scene.dial()
+        scene._dial(scene, scene.watcher)
+        assert scene.watcher.errors == []
+        scene.settle()
 
         assert scene.watcher.ended == (NotConnected, f"{URL}: no certificate there")
         assert scene.isEmpty
 
-    def test_nothing_is_told_before_the_caller_has_it(self) -> None:
+    def test_the_process_s_reactor_has_nothing_to_do_with_it(self) -> None:
+        from twisted.internet import reactor as installed
+
+        reactor: Any = installed
+        before = reactor.getDelayedCalls()
         scene = sceneOf()
-        scene.stopListening()
+        line = opened(scene)
+        scene.dialled.close("enough")
+        scene.settle()
+        line.say(serverFrame(b"\x03\xe8", opcode=8))
+        scene.settle()
 
-        scene._dial(scene, scene.watcher)
-
-        assert scene.watcher.errors == []
+        assert reactor.getDelayedCalls() == before
 
 
 @pytest.mark.usefixtures("nothingLogged")
@@ -466,6 +476,21 @@ class TestEnd:
         code, _ = line.closeFrame or (0, "")
         assert code == 1002
         scene.advance(2.2)
+        assert scene.watcher.ended[0] is ConnectionLost
+        assert scene.isEmpty
+
+    def test_what_is_no_websocket_ends_it_also_where_nothing_can_be_written(self) -> None:
+        scene = sceneOf()
+        line = opened(scene)
+        line.transport.pauseProducing()
+        for _ in range(10):
+            scene.send("k", INCOMPRESSIBLE)
+        line.say(b"\xc1\x01x" * 2)  # at the second one autobahn hangs up, behind what waits to be written
+        scene.advance(1.9)
+        assert scene.watcher.errors == []
+
+        scene.advance(0.3)
+
         assert scene.watcher.ended[0] is ConnectionLost
         assert scene.isEmpty
 

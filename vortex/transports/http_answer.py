@@ -52,7 +52,7 @@ def answerError(where: str, status: int, phrase: str, headers: Mapping[str, str]
             f"{where}: expected a vortex, got a page: is there a login in between, or is the path wrong?"
         )
     lines = [] if isPage else body[:MAX_TEXT].decode("utf-8", "replace").strip().splitlines()
-    return httpError(status, _shown(lines[0] if lines else phrase) or "no more was said", where)
+    return httpError(status, _shown(lines[0].strip() if lines else phrase) or "no more was said", where)
 
 
 def _shown(text: str) -> str:

@@ -156,8 +156,6 @@ class _Protocol(DrivenProducer, WebSocketClientProtocol):  # type: ignore[misc] 
     def sendCloseFrame(
         self, code: int | None = None, reasonUtf8: bytes | None = None, isReply: bool = False
     ) -> None:
-        if self.state != self.STATE_OPEN:
-            return
         super().sendCloseFrame(code, reasonUtf8, isReply)
         self._dialling.dropSoon()
         if self.failedByMe:  # the other end has broken RFC 6455, or a limit
