@@ -1,6 +1,6 @@
 """
-Who comes in: every authenticator on every transport that it fits, over sockets, with what is right and what is
-not. What is not is answered at once, and nothing of it stays.
+Who comes in: every authenticator on every transport that it fits, over sockets, with what is right and with
+what is not. What is not is answered at once, and nothing of it stays.
 """
 
 from __future__ import annotations
@@ -258,7 +258,8 @@ class Server:
         shown = options.pop("issued", None)
         if case.transport in ENCRYPTED:
             own = None if shown is None else self.issued[shown]
-            options["tls"] = TlsOptions(own and own.file, own and own.keyFile, trust=self.ca.file)
+            certificate, key = (None, None) if own is None else (own.file, own.keyFile)
+            options["tls"] = TlsOptions(certificate, key, trust=self.ca.file)
         if case.transport.endswith("on unix"):
             options["endpoint"] = UNIXClientEndpoint(reactor, f"{self.folder}/web")
         return client.connect(self.urls[case.transport], random=Random(1), **options)
