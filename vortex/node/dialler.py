@@ -7,7 +7,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from twisted.internet.endpoints import HostnameEndpoint, UNIXClientEndpoint
+from twisted.internet.abstract import isIPAddress, isIPv6Address
+from twisted.internet.endpoints import (
+    HostnameEndpoint,
+    TCP4ClientEndpoint,
+    TCP6ClientEndpoint,
+    UNIXClientEndpoint,
+)
 from twisted.internet.interfaces import IStreamClientEndpoint
 
 from vortex.node.link_url import LinkUrl
@@ -132,7 +138,12 @@ class Dialler:
         if endpoint is None and where.scheme == "unix":
             endpoint = UNIXClientEndpoint(reactor, where.path, timeout=timeout)
         elif endpoint is None:
-            endpoint = HostnameEndpoint(reactor, where.host, where.port, timeout=timeout)
+            kind: Any = HostnameEndpoint
+            if isIPAddress(where.host):  # then there is no name to look up, in a thread
+                kind = TCP4ClientEndpoint
+            elif isIPv6Address(where.host):
+                kind = TCP6ClientEndpoint
+            endpoint = kind(reactor, where.host, where.port, timeout=timeout)
         return endpoint if self._tlsClient is None else self._tlsClient.endpoint(endpoint, reactor)
 
 
