@@ -297,12 +297,15 @@ class TestHandshake:
         reactor: Any = installed
         before = reactor.getDelayedCalls()
         scene = sceneOf()
-        line = opened(scene)
+        scene.dial()
+        assert reactor.getDelayedCalls() == before
+        scene.line.upgrade()
+        scene.settle()
         scene.dialled.close("enough")
         scene.settle()
-        line.say(serverFrame(b"\x03\xe8", opcode=8))
+        assert reactor.getDelayedCalls() == before
+        scene.line.say(serverFrame(b"\x03\xe8", opcode=8))
         scene.settle()
-
         assert reactor.getDelayedCalls() == before
 
 
