@@ -21,7 +21,10 @@ from tests.docs.documents import ROOT, Command, blocksOf, documents, filesOf
 from tests.integration.children import PATIENCE, Child
 from tests.integration.postgresql import freePort
 
-SERVERS = ("vortex demo", "make demo", "twistd -ny ", "twistd -n vortex ", "python existing_site.py")
+SERVERS = (
+    *("vortex demo", "make demo", "twistd -ny ", "twistd -n vortex "),
+    *("python existing_site.py", "python shop.py"),
+)
 IN_A_CLONE = ("make ", "pip install ")
 TWISTEDS_OWN = "twisted.web.resource._Unsafe"
 """How those warnings begin that twisted.web.static causes itself when it is imported."""
