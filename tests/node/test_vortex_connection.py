@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Iterator
 from random import Random
 from typing import Any
 
 import pytest
+from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory, Protocol
+from twisted.logger import LogEvent, LogLevel, formatEvent, globalLogPublisher
 
 from vortex import (
     ConnectionLost,
@@ -24,7 +28,7 @@ from vortex import (
 from vortex.errors import VortexError
 from vortex.node.vortex_connection import ConnectionState, VortexConnection
 from vortex.routing.delivery import Delivery
-from vortex.testing import VortexHarness
+from vortex.testing import RecordingEndpoint, VortexHarness
 from vortex.testing.harness import Over
 
 OVERS: tuple[Over, ...] = ("tcp", "websocket", "post")
@@ -449,3 +453,166 @@ class TestManyConnections:
         assert second.peer is None
         assert "maxPeers" in str(second.error)
         assert len(server.peers) == 1
+
+
+class Warnings:
+    """What is logged as a warning or worse, while it is entered."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def __call__(self, event: LogEvent) -> None:
+        if event["log_level"] >= LogLevel.warn:
+            self.texts.append(formatEvent(event))
+
+    def __enter__(self) -> list[str]:
+        publisher: Any = globalLogPublisher
+        publisher.addObserver(self)
+        return self.texts
+
+    def __exit__(self, *exception: object) -> None:
+        publisher: Any = globalLogPublisher
+        publisher.removeObserver(self)
+
+
+class TestWhatIsTold:
+    def test_is_a_warning_once_for_each_reason_until_it_was_open(
+        self, harness: VortexHarness, server: Vortex, client: Vortex
+    ) -> None:
+        name = f"tcp of {server.uuid}"
+        with Warnings() as warnings:
+            connection = client.connect("tcp://server:1", endpoint=harness.network.clientEndpoint(name))
+            harness.advance(20)
+            refused = list(warnings)
+            harness.listen(server)
+            harness.advance(8)
+            cutAll(harness)
+            harness.advance(1)
+            cutAll(harness)
+
+        assert len(refused) == 1
+        assert "nobody listens there" in refused[0]
+        assert "tcp://server:1" in refused[0]
+        assert len(warnings) == 3
+        assert connection.reconnects == 1
+
+    def test_is_told_to_who_listens_to_the_nodes_peers(
+        self, harness: VortexHarness, server: Vortex, client: Vortex
+    ) -> None:
+        changes: list[tuple[str, bool]] = []
+        client.onPeerChange(lambda peer, online: changes.append((peer.name, online)))
+
+        connection = harness.connect(client, server)
+        harness.resultOf(connection.close())
+
+        assert changes == [("server", True), ("server", False)]
+
+    def test_comes_in_order_whatever_is_done_about_it(
+        self, harness: VortexHarness, server: Vortex, client: Vortex
+    ) -> None:
+        states: list[str] = []
+        connection = VortexConnection(
+            client, "tcp://server:1", endpoint=harness.network.clientEndpoint(harness.listen(server))
+        )
+
+        def closeWhenOpen(state: ConnectionState, which: VortexConnection) -> None:
+            if state == "open":
+                which.close()
+
+        connection.onStateChange(closeWhenOpen)
+        connection.onStateChange(lambda state, _: states.append(state))
+        connection.startService()
+        harness.settle()
+
+        assert states == ["connecting", "open", "closed"]
+
+    def test_may_be_answered_by_sending(self, harness: VortexHarness, server: Vortex, client: Vortex) -> None:
+        heard = RecordingEndpoint({"key": "hello"}, vortex=server)
+        connection = VortexConnection(
+            client, "tcp://server:1", endpoint=harness.network.clientEndpoint(harness.listen(server))
+        )
+        connection.onStateChange(lambda state, which: which.send(Payload({"key": "hello"})).addErrback(str))
+
+        connection.startService()
+        harness.settle()
+
+        assert len(heard.payloads) == 1
+
+    def test_reaches_the_others_if_one_who_is_told_fails(
+        self, harness: VortexHarness, server: Vortex, client: Vortex
+    ) -> None:
+        connection = harness.connect(client, server)
+        states: list[str] = []
+        connection.onStateChange(lambda *_: 1 / 0)
+        connection.onStateChange(lambda state, _: states.append(state))
+        ended: list[str] = []
+        stop = connection.onStateChange(lambda state, _: ended.append(state))
+        stop()
+        stop()
+
+        with Warnings() as warnings:
+            harness.resultOf(connection.close())
+
+        assert (states, ended) == (["closed"], [])
+        assert "a callback of onStateChange failed" in warnings[0]
+
+    def test_names_the_reason_to_who_sends_before_it_is_open(
+        self, harness: VortexHarness, client: Vortex
+    ) -> None:
+        connection = client.connect("tcp://nobody:1", endpoint=harness.network.clientEndpoint("nobody"))
+        harness.settle()
+
+        sendings: list[Deferred[Any]] = [
+            connection.send(Payload({"key": "x"})),
+            connection.request(Payload({"key": "x"})),
+        ]
+        for sending in sendings:
+            with pytest.raises(NotConnected, match="is waiting: tcp://nobody:1: nobody listens there"):
+                harness.resultOf(sending)
+
+
+class TestService:
+    def test_connects_when_it_is_started_and_not_before(
+        self, harness: VortexHarness, server: Vortex, client: Vortex
+    ) -> None:
+        services = MultiService()
+        endpoint = harness.network.clientEndpoint(harness.listen(server))
+        connection = VortexConnection(client, "tcp://server:1", endpoint=endpoint)
+        connection.setServiceParent(services)
+        harness.settle()
+        assert (connection.state, client.connections) == ("waiting", set())
+
+        services.startService()
+        harness.settle()
+        assert (connection.state, bool(connection.running)) == ("open", True)
+        harness.resultOf(services.stopService())
+
+        assert (connection.state, bool(connection.running), client.peers) == ("closed", False, ())
+
+    def test_is_started_once_however_often_it_is_asked(
+        self, harness: VortexHarness, server: Vortex, client: Vortex
+    ) -> None:
+        connection = harness.connect(client, server)
+
+        connection.startService()
+        harness.settle()
+
+        assert len(harness.network.connections) == 1
+
+
+@pytest.mark.parametrize("over", OVERS)
+def test_nothing_is_left_in_memory_of_what_was_closed(
+    harness: VortexHarness, server: Vortex, client: Vortex, over: Over
+) -> None:
+    connection = harness.connect(client, server, over=over)
+    peer = weakref.ref(harness.resultOf(connection.connected))
+    cutAll(harness)
+    harness.advance(1)
+    harness.resultOf(connection.close())
+    harness.advance(20)
+
+    gone = weakref.ref(connection)
+    del connection
+    gc.collect()
+
+    assert (gone(), peer()) == (None, None)

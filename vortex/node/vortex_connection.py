@@ -300,7 +300,7 @@ class VortexConnection(Service):
         if len(self._told) >= MAX_TOLD:
             self._told.clear()
         self._told.add(str(error))
-        log.warn("{connection}: {error}", connection=self, error=error)
+        log.warn("{connection}: {error}", connection=repr(self), error=str(error))
 
     def _gone(self) -> None:
         self._vortex.connections.discard(self)
