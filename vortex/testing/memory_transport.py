@@ -152,8 +152,10 @@ class MemoryTransport(FileDescriptor):
         self._outgoing.end(isReset=bool(reason.check(ConnectionAborted)))
         protocol, self.protocol = self.protocol, None
         if protocol is not None:
+            whenLost = self._whenLost
+            del self._whenLost  # which may know of the protocol, and the network keeps this transport
             self.guarded(protocol.connectionLost, reason)
-            self._whenLost()
+            whenLost()
         self._incoming.wake()
 
     # ---- ITCPTransport
