@@ -70,9 +70,10 @@ class TestExamples:
             block.text for block in blocksOf("docs/getting-started.md") if block.fileName == "jobs.tac"
         ] == [jobs]
 
-    def test_the_client_of_the_first_page_is_the_one_in_the_examples(self) -> None:
-        shown = filesOf("docs/getting-started.md")["ask.py"]
-        kept = (EXAMPLES / "ask.py").read_text()
+    @pytest.mark.parametrize("name", ["ask.py", "script.py"])
+    def test_the_clients_of_the_first_page_are_those_in_the_examples(self, name: str) -> None:
+        shown = filesOf("docs/getting-started.md")[name]
+        kept = (EXAMPLES / name).read_text()
 
         assert shown.partition("\n")[2] == kept.partition("\n\n")[2]
 
