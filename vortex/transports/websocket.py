@@ -1,6 +1,7 @@
 """
-WebSocket: autobahn's server protocol as a `FrameTransport`. The only file that imports autobahn.
+WebSocket: autobahn's server protocol as a `FrameTransport`.
 
+With `vortex.transports.websocket_client`, the other end, the only file that imports autobahn.
 autobahn does the handshake, reads frames and answers pings and closes. What we
 send are whole text frames that were built once for all who get them, so they go
 past its send path, straight to the connection; control frames go the same way
