@@ -5,7 +5,8 @@ usage: python -m tests.integration.peer_server DATABASE [PORT]
 
 DATABASE is the path of a SQLite file, made when it is not there. The server has /vortex and /vortexws on
 127.0.0.1, and takes raw connections at another port. It prints ``READY port other``, then ``SAW {json}`` for
-every message that its echo endpoint gets, and ends when told to. What a peer expects of each name is in tests/peers: peer_common.py, old_peer.py, scenario.py.
+every message that its echo endpoint gets, and ends when told to. What a peer expects of each name is in
+tests/peers: peer_common.py, old_peer.py, scenario.py.
 """
 
 from __future__ import annotations
