@@ -255,7 +255,8 @@ class SessionDriver:
     def _refuse(self, error: VortexError) -> None:
         """Tell the peer what was wrong with its bytes, on no filt: there was none to read."""
         self._host.counters["malformed"] += 1
-        log.warn("{peer} sent what is no message: {error}", peer=repr(self.peer or self.address), error=str(error))
+        who = str(self.peer or self.address)
+        log.warn("{peer} sent what is no message: {error}", peer=who, error=str(error))
         self.send(Message(Payload(result=errorText(error)), isReply=True))
 
     def _end(self, code: str, reason: str) -> None:
@@ -271,7 +272,7 @@ class SessionDriver:
                 transport.close(code, reason)
         if code == CloseCode.SLOW.value:
             self._host.counters["overflow"] += 1
-            log.warn("{peer} is cut: {reason}", peer=repr(self.peer or self.address), reason=reason)
+            log.warn("{peer} is cut: {reason}", peer=str(self.peer or self.address), reason=reason)
         if self.peer is not None:
             self._host.peerClosed(self.peer, code, reason)
         if self._onClosed is not None:
