@@ -77,6 +77,22 @@ class TestLifetime:
         assert isinstance(connection.error, AccessDenied)
         assert "the token expired at 1970-01-01T00:01:00Z" in str(connection.error)
 
+    @pytest.mark.parametrize("over", ["tcp", "websocket", "post"])
+    def test_counts_from_when_it_was_found(self, vortexHarness: VortexHarness, over: Any) -> None:
+        class Known:
+            def authenticate(self, credentials: Credentials) -> Principal:
+                return Principal("ada", lifetime=7)
+
+        server = vortexHarness.node("server", authenticator=Known())
+        gone: list[float] = []
+        server.onPeerChange(lambda peer, online: online or gone.append(vortexHarness.clock.seconds()))
+        vortexHarness.advance(100)
+        connection = vortexHarness.connect(vortexHarness.node("client"), server, over=over)
+        connection.onStateChange(lambda state, each: state == "waiting" and each.close())
+        vortexHarness.advance(20)
+
+        assert gone == [pytest.approx(107, abs=0.2)]
+
     def test_without_an_end_leaves_it_alone(self, vortexHarness: VortexHarness) -> None:
         class Known:
             def authenticate(self, credentials: Credentials) -> Principal:

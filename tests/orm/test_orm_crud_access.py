@@ -204,7 +204,7 @@ class TestAccess:
         assert resultOf(loaded).tuples
 
         sent = jobs.sendModelUpdate(1)
-        asked = ada.request(ROW_1)  # its answer goes before the update
+        asked = ada.request({**FILT, "id": 2})  # its answer goes before the update
         update, answer = server.waiting
         update()
         ada.settle()

@@ -163,8 +163,8 @@ class ModelHandler(ABC):
         tuples = model.tuples if isinstance(model, Payload) else model
         message = Message(Payload(dict(watch.filt), tuples), isReply=True)
         maySee = partial(self._access.maySee, filt=watch.filt)
-        readers = filter(maySee, watch.peers if peer is None else (peer,))
-        return self._pushes.send(watch, message, readers, lambda peer: not maySee(peer))
+        peers = watch.peers if peer is None else (peer,)
+        return self._pushes.send(watch, message, peers, lambda peer: not maySee(peer))
 
     async def _build(self, watch: Watch, delivery: Delivery | None) -> Payload | list[Any]:
         model = await maybeDeferred(self.buildModel, dict(watch.filt), delivery)

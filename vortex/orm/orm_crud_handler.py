@@ -273,12 +273,8 @@ class OrmCrudHandler:
             if rows is not None:
                 message = Message(Payload(dict(watch.filt), rows), isReply=True)
                 isNotFor = partial(self._isNotFor, watch, begin)
-                sent += self._pushes.send(watch, message, self._readers(watch), isNotFor)
+                sent += self._pushes.send(watch, message, watch.peers, isNotFor)
         return sent
-
-    def _readers(self, watch: Watch) -> list[Peer]:
-        """Who has asked, and may still see it."""
-        return [peer for peer in watch.peers if self._access.maySee(peer, watch.filt)]
 
     def _isNotFor(self, watch: Watch, moment: int, peer: Peer) -> bool:
         """Whether *peer* knows better than what was read at *moment*, or may see it no more."""
