@@ -6,7 +6,14 @@ import re
 
 import pytest
 
-from vortex.protocol.codes import CloseCode
+from vortex.protocol.codes import CloseCode, closeText
+
+
+class TestCloseText:
+    def test_is_what_a_close_frame_has_room_for_and_ends_with_a_whole_letter(self) -> None:
+        assert closeText("gone") == b"gone"
+        assert closeText("x" * 200) == b"x" * 123
+        assert closeText("é" * 100) == "é".encode() * 61
 
 
 class TestCloseCode:

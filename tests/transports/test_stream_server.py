@@ -170,6 +170,18 @@ class TestBeats:
         assert server.peers == ()
         assert other.end is ConnectionDone
 
+    def test_are_not_missed_while_a_long_message_comes_in(
+        self, harness: VortexHarness, server: Vortex
+    ) -> None:
+        other = connect(harness, server, helloOf())
+
+        for _ in range(4):
+            harness.advance(14)
+            other.write(b"AAAA")
+        harness.settle()
+
+        assert len(server.peers) == 1
+
     def test_find_an_end_that_is_gone_without_a_word(self, harness: VortexHarness, server: Vortex) -> None:
         connect(harness, server, helloOf())
         lastOf(harness).halfOpen()

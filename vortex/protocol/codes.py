@@ -9,7 +9,15 @@ from __future__ import annotations
 
 import enum
 
-__all__ = ["CloseCode"]
+__all__ = ["CloseCode", "closeText"]
+
+MAX_CLOSE_TEXT = 123
+"""Bytes of text in a close frame (RFC 6455 section 5.5)."""
+
+
+def closeText(reason: str) -> bytes:
+    """*reason* in UTF-8, as much of it as a WebSocket's close frame has room for."""
+    return reason.encode()[:MAX_CLOSE_TEXT].decode("utf-8", "ignore").encode()
 
 
 class CloseCode(enum.Enum):

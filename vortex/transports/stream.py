@@ -118,7 +118,8 @@ class Stream(DrivenProducer, Protocol):
             self._host.counters["malformed"] += 1
             self.end(CloseCode.LIMIT, str(error))
             return
-        for frame in frames:
+        # A part of a long message is a sign of life too.
+        for frame in frames or (b"",):
             self._driver.frameReceived(frame)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:

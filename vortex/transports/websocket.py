@@ -20,7 +20,7 @@ from twisted.web.http import HTTPChannel
 from twisted.web.server import NOT_DONE_YET, Request
 
 from vortex.access.principal import Principal
-from vortex.protocol.codes import CloseCode
+from vortex.protocol.codes import CloseCode, closeText
 from vortex.protocol.framing import Framing
 from vortex.protocol.vortexpy_session import VortexPySession
 from vortex.transports.backpressure import DrivenProducer
@@ -100,7 +100,7 @@ class _Protocol(DrivenProducer, WebSocketServerProtocol):  # type: ignore[misc] 
             if number == 1006:  # not a code that goes over the wire
                 self.abort()
             else:
-                self.sendCloseFrame(code=number, reasonUtf8=reason.encode()[:123], isReply=False)
+                self.sendCloseFrame(code=number, reasonUtf8=closeText(reason), isReply=False)
 
     def abort(self) -> None:
         self.dropConnection(abort=True)

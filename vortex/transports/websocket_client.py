@@ -20,7 +20,7 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
 from vortex.errors import AccessDenied, ConnectionLost, NotConnected, Unauthenticated, VortexError
-from vortex.protocol.codes import CloseCode
+from vortex.protocol.codes import CloseCode, closeText
 from vortex.protocol.framing import Framing, encodeDot
 from vortex.protocol.vortexpy_session import VortexPySession
 from vortex.transports.backpressure import DrivenProducer
@@ -37,9 +37,6 @@ CLOSE_TIMEOUT = 2.0
 
 MAX_HEAD = 64 << 10
 """Bytes that the head of the answer to an upgrade may have."""
-
-MAX_CLOSE_TEXT = 123
-"""Bytes of text in a close frame (RFC 6455 section 5.5)."""
 
 PORTS = {"ws": 80, "wss": 443}
 
@@ -184,8 +181,7 @@ class _Protocol(DrivenProducer, WebSocketClientProtocol):  # type: ignore[misc] 
         if self.state != self.STATE_OPEN or why in (CloseCode.LOST, CloseCode.SILENT):
             self.abort()
             return
-        text = reason.encode()[:MAX_CLOSE_TEXT].decode("utf-8", "ignore").encode()
-        self.sendCloseFrame(code=why.number, reasonUtf8=text)
+        self.sendCloseFrame(code=why.number, reasonUtf8=closeText(reason))
 
     def abort(self) -> None:
         if not self._lost:
