@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from twisted.internet.protocol import Protocol, connectionDone
-from twisted.logger import LogEvent, LogLevel, globalLogPublisher
+from twisted.logger import LogEvent, LogLevel, formatEvent, globalLogPublisher
 from twisted.python.failure import Failure
 
 from tests.testing.protocols import Wanting
@@ -289,7 +289,7 @@ def nothingLogged() -> Iterator[list[LogEvent]]:
     publisher.addObserver(note)
     yield events
     publisher.removeObserver(note)
-    assert events == []
+    assert [formatEvent(event) for event in events] == []
 
 
 def unhandled(happen: Callable[[], object]) -> list[Failure]:

@@ -88,7 +88,7 @@ class Delivery:
             EncodeError: If a tuple cannot travel; nothing was sent.
         """
         if self.isReply:
-            log.warn("{delivery} cannot be answered: it is an answer itself, or a push", delivery=self)
+            log.warn("{delivery} cannot be answered: it is an answer itself, or a push", delivery=str(self))
             return
         tuples: Iterable[Any] | None
         if isinstance(tuplesOrPayload, Payload):
@@ -117,14 +117,14 @@ class Delivery:
         where = "" if endpoint is None else f" in {endpoint!r}"
         if isinstance(failure.value, VortexError):
             text = errorText(failure.value)
-            log.info("{delivery} is refused{where}: {text}", delivery=self, where=where, text=text)
+            log.info("{delivery} is refused{where}: {text}", delivery=str(self), where=where, text=text)
         else:
             errorId = secrets.token_hex(4)
             text = f"internal: {errorId}"
             log.failure(
                 "{delivery} failed{where} [{errorId}]",
                 failure,
-                delivery=self,
+                delivery=str(self),
                 where=where,
                 errorId=errorId,
             )
@@ -136,7 +136,7 @@ class Delivery:
         try:
             self.peer.sendMessage(Message(payload, isReply=True), priority)
         except (NotConnected, ConnectionLost):
-            log.debug("{peer} is gone, its answer with it", peer=self.peer)
+            log.debug("{peer} is gone, its answer with it", peer=str(self.peer))
         self.answered = True
 
 

@@ -133,7 +133,7 @@ class WebSocketUpgrader:
         self._factory.setProtocolOptions(
             maxFramePayloadSize=limits.maxFrame,
             maxMessagePayloadSize=limits.maxFrame,
-            openHandshakeTimeout=limits.headerTimeout,
+            openHandshakeTimeout=0,  # the request is there, whole: it is answered at once
             closeHandshakeTimeout=CLOSE_TIMEOUT,
             utf8validateIncoming=False,  # the decoder judges the text, and reads Latin-1 from VortexJS
             failByDrop=False,
