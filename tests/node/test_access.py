@@ -84,14 +84,14 @@ class TestLifetime:
                 return Principal("ada", lifetime=7)
 
         server = vortexHarness.node("server", authenticator=Known())
-        gone: list[float] = []
-        server.onPeerChange(lambda peer, online: online or gone.append(vortexHarness.clock.seconds()))
+        changes: list[tuple[bool, float]] = []
+        server.onPeerChange(lambda peer, online: changes.append((online, vortexHarness.clock.seconds())))
         vortexHarness.advance(100)
         connection = vortexHarness.connect(vortexHarness.node("client"), server, over=over)
         connection.onStateChange(lambda state, each: state == "waiting" and each.close())
         vortexHarness.advance(20)
 
-        assert gone == [pytest.approx(107, abs=0.2)]
+        assert changes == [(True, 100), (False, pytest.approx(107, abs=0.2))]
 
     def test_without_an_end_leaves_it_alone(self, vortexHarness: VortexHarness) -> None:
         class Known:
