@@ -148,6 +148,16 @@ class TestServersCertificate:
         assert "signed by a CA that is not trusted" in str(error)
 
     @onReactor
+    async def test_from_a_ca_of_the_systems_is_believed(
+        self, scene: Scene, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("SSL_CERT_FILE", str(scene.ca.file))
+
+        connection = scene.pump.connect(f"tls://localhost:{await scene.listen()}")
+
+        assert (await connection.connected.addTimeout(10, reactor)).name == "jobs"
+
+    @onReactor
     async def test_of_another_host_is_refused(self, scene: Scene) -> None:
         elsewhere = Issued(scene.folder, "elsewhere", "elsewhere.example", issuer=scene.ca)
 
@@ -195,7 +205,7 @@ class TestServersCertificate:
 
         trust.write_bytes(scene.ca.pem)
 
-        assert (await connection.connected).name == "jobs"
+        assert (await connection.connected.addTimeout(10, reactor)).name == "jobs"
 
 
 class TestClientsCertificate:

@@ -30,6 +30,7 @@ from vortex.node.vortex_connection import ConnectionState, VortexConnection
 from vortex.routing.delivery import Delivery
 from vortex.testing import RecordingEndpoint, VortexHarness
 from vortex.testing.harness import Over
+from vortex.transports.dial import LinkWatcher
 
 OVERS: tuple[Over, ...] = ("tcp", "websocket", "post")
 
@@ -273,6 +274,33 @@ class TestReconnecting:
         assert "this vortex serves whom it knows" in str(connection.error)
         assert connection.state is ConnectionState.WAITING
         assert server.peers == ()
+
+
+class TellsTwice:
+    """In place of a `Dialler`: the link is over before there is one, and is so twice."""
+
+    certificateProblem = None
+
+    def dial(self, watcher: LinkWatcher) -> Any:
+        for _ in range(2):
+            watcher.linkEnded(ConnectionLost("it broke"))
+        return self
+
+    def close(self, reason: str) -> None:
+        raise AssertionError("there is nothing to close")
+
+
+class TestAnAttempt:
+    def test_that_is_over_at_once_is_over_once(self, harness: VortexHarness, client: Vortex) -> None:
+        connection = VortexConnection(client, "tcp://server:1", random=AlwaysLongest())
+        connection._dialler = TellsTwice()  # type: ignore[assignment]
+
+        connection.startService()
+
+        assert (connection.state, connection.retryAt) == ("waiting", 0.25)
+        assert len(harness.clock.getDelayedCalls()) == 1
+        assert type(connection.error) is NotConnected
+        harness.resultOf(connection.close())
 
 
 class TestClosing:
