@@ -13,6 +13,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP4ServerEndpoint, connectProtocol
 from twisted.internet.protocol import Factory, Protocol
+from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 
 from tests.integration.certificates import Issued
 from tests.integration.on_reactor import onReactor
@@ -246,11 +247,20 @@ class TestClientsCertificate:
     ) -> None:
         port = await scene.listen(trust=scene.ca.file, clientCertificates=asks)
         mine = scene.stranger
+        logged: list[str] = []
 
+        def note(event: LogEvent) -> None:
+            if event["log_namespace"] == "vortex.transports.stream_server":
+                logged.append(formatEvent(event))
+
+        publisher: Any = globalLogPublisher
+        publisher.addObserver(note)
         error = await refusal(scene.connect(port, certificate=mine.file, privateKey=mine.keyFile))
+        publisher.removeObserver(note)
 
         assert type(error) is CertificateRefused
         assert "the server does not accept our certificate" in str(error)
+        assert "127.0.0.1: the client's certificate is not accepted" in logged[0]
         assert scene.knows.shown == []
         assert scene.jobs.peers == ()
 
