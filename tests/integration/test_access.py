@@ -329,7 +329,7 @@ async def visit(server: Server, case: Case) -> None:
     """A client comes, is let in or not, and goes."""
     connection = server.connect(case)
     if case.error is None:
-        peer = await connection.connected
+        peer = await connection.connected.addTimeout(PATIENCE, reactor)
         answer = await peer.request(Payload({"key": "who"}), timeout=PATIENCE)
         assert answer.tuples == ([f"uid:{os.geteuid()}"] if case.authenticator == "users" else ["ada"])
         (there,) = server.vortex.peers
