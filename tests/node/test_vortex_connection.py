@@ -377,6 +377,17 @@ class TestWaitingForIt:
         with pytest.raises(NotConnected):
             harness.resultOf(kept)
 
+    def test_ends_with_the_peer_for_all_even_if_one_closes_at_once(
+        self, harness: VortexHarness, server: Vortex, client: Vortex
+    ) -> None:
+        endpoint = harness.network.clientEndpoint(harness.listen(server))
+        connection = client.connect("tcp://server:1", endpoint=endpoint)
+        first, second = connection.connected, connection.connected
+        first.addCallback(lambda _: connection.close())
+
+        assert harness.resultOf(second).name == "server"
+        assert connection.state == "closed"
+
     def test_outlasts_many_attempts(self, harness: VortexHarness, server: Vortex, client: Vortex) -> None:
         name = f"tcp of {server.uuid}"
         connection = client.connect("tcp://server:1", endpoint=harness.network.clientEndpoint(name))

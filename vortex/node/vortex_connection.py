@@ -25,14 +25,14 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from vortex.clocks import DelayedCall
-from vortex.errors import CertificateRefused, ConnectionLost, NotConnected, RemoteError, VortexError
+from vortex.errors import NotConnected, RemoteError, VortexError
+from vortex.node.attempt import Attempt
 from vortex.node.dialler import Dialler
 from vortex.node.peer import VortexPeer
 from vortex.node.refresh import REFRESH
 from vortex.protocol.backoff import Backoff
 from vortex.protocol.payload import Payload
 from vortex.routing.ports import Peer
-from vortex.transports.dial import Dialled
 from vortex.transports.tls import TlsOptions
 
 if TYPE_CHECKING:
@@ -42,8 +42,6 @@ __all__ = ["ConnectionState", "VortexConnection"]
 
 MAX_TOLD = 20
 """Reasons that are remembered, so that each is logged once."""
-
-CLOSED = "the connection was closed"
 
 log = Logger()
 
@@ -116,7 +114,7 @@ class VortexConnection(Service):
         self._vortex = vortex
         self._dialler = Dialler(vortex, url, tls=tls, token=token, headers=headers, endpoint=endpoint)
         self._backoff = Backoff(random)
-        self._attempt: _Attempt | None = None
+        self._attempt: Attempt | None = None
         self._timer: DelayedCall | None = None
         self._told: set[str] = set()
         self._wasOpen = False
@@ -258,27 +256,29 @@ class VortexConnection(Service):
 
     def _tryNow(self) -> None:
         self._timer = self.retryAt = None
-        attempt = self._attempt = _Attempt(self)
+        attempt = self._attempt = Attempt(self, self.url)
         self._setState(ConnectionState.CONNECTING)
         if self._closed is None:  # nobody who was told of it has closed it
             attempt.begin(self._dialler)
 
-    def _opened(self, peer: VortexPeer) -> None:
+    def linkOpened(self, peer: Peer) -> None:
+        """For its attempts: the other end is there."""
         if self._closed is not None:
             return
         self._backoff.reset()
         self._told.clear()
         self.reconnects += self._wasOpen
         self._wasOpen = True
-        self.peer = peer
+        self.peer = there = cast(VortexPeer, peer)
         self.error = None
         self._setState(ConnectionState.OPEN)
         waiters, self._waiters = self._waiters, []
         for waiter in waiters:
             if not waiter.called:
-                waiter.callback(peer)
+                waiter.callback(there)
 
-    def _ended(self, error: VortexError) -> None:
+    def linkEnded(self, error: VortexError) -> None:
+        """For its attempts: nothing is left of one."""
         self._attempt = None
         self.peer = None
         if self._closed is not None:
@@ -337,61 +337,3 @@ class VortexConnection(Service):
                 except Exception:
                     log.failure("a callback of onStateChange failed")
         self._isTelling = False
-
-
-class _Attempt:
-    """
-    One link, from the wish for it to its end: a `LinkWatcher`.
-
-    A transport may tell of the end before it has even returned what it dialled.
-    """
-
-    def __init__(self, connection: VortexConnection) -> None:
-        self._connection: VortexConnection | None = connection
-        self._where = connection.url
-        self._dialler: Dialler | None = None
-        self._dialled: Dialled | None = None
-        self._wasOpen = False
-        self._isClosed = False
-
-    def begin(self, dialler: Dialler) -> None:
-        self._dialler = dialler
-        try:
-            dialled = dialler.dial(self)
-        except VortexError as error:
-            self._end(error)
-            return
-        except Exception as error:  # of the application's token, a certificate's file, an endpoint
-            failed = NotConnected(f"{self._where}: {type(error).__name__}: {error}")
-            failed.__cause__ = error
-            self._end(failed)
-            return
-        if self._connection is not None:
-            self._dialled = dialled
-            if self._isClosed:
-                dialled.close(CLOSED)
-
-    def close(self) -> None:
-        self._isClosed = True
-        if self._dialled is not None:
-            self._dialled.close(CLOSED)
-        elif self._dialler is None:  # it has not begun
-            self._end(NotConnected(CLOSED))
-
-    def linkOpened(self, peer: Peer) -> None:
-        self._wasOpen = True
-        if self._connection is not None:
-            self._connection._opened(cast(VortexPeer, peer))
-
-    def linkEnded(self, error: VortexError) -> None:
-        problem = None if self._dialler is None else self._dialler.certificateProblem
-        if isinstance(error, CertificateRefused) and problem is not None:
-            error = CertificateRefused(f"{self._where}: the server's certificate is not accepted: {problem}")
-        elif type(error) is ConnectionLost and not self._wasOpen:
-            error = NotConnected(str(error))
-        self._end(error)
-
-    def _end(self, error: VortexError) -> None:
-        connection, self._connection, self._dialled = self._connection, None, None
-        if connection is not None:
-            connection._ended(error)
