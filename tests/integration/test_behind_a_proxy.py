@@ -19,7 +19,7 @@ from tests.integration.wire_by_hand import HeldPostClient, WebSocketClient, deco
 
 JOBS = {"key": "demo.jobs", "PayloadResponse.messageId": "1"}
 KITE = {"_ct": "rt", "_c": "demo.Job", "title": "Mend the kite"}
-LOCAL_ONLY = "this request was handed on by a proxy, as its header 'X-Forwarded-For' shows"
+LOCAL_ONLY = "this request was handed on by a proxy, as its header 'x-forwarded-for' shows"
 
 
 class Behind:
