@@ -66,7 +66,7 @@ class Limits:
     connectTimeout: float = 10
     """Seconds that an outgoing connection may take to be there."""
     helloTimeout: float = 10
-    """Seconds from a connection until its other end has said who it is, and for finding out whether it may."""
+    """Seconds until the other end of a connection has said who it is, and to find out whether it may."""
     linkIdle: float = 15
     """Seconds of silence after which the other end of an outgoing link, or of a TCP, TLS or Unix one, is
     taken for dead: one and a half of the ten between two beats."""
