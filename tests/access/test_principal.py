@@ -27,6 +27,16 @@ class TestPrincipal:
             Principal(id)
 
 
+class TestCredentials:
+    def test_show_no_secret_to_who_logs_them(self) -> None:
+        shown = repr(
+            Credentials({"authorization": "Bearer s3cret"}, {"session": "s3cret"}, address="192.0.2.7")
+        )
+
+        assert "s3cret" not in shown
+        assert "192.0.2.7" in shown
+
+
 class TestToken:
     @pytest.mark.parametrize(
         ("header", "token"),

@@ -109,6 +109,19 @@ class TestPeers:
 
         assert changes == [True]
 
+    def test_a_callback_may_be_a_coroutine_function(self, a: Vortex, b: Vortex, clock: Clock) -> None:
+        came: list[str] = []
+
+        async def tell(peer: VortexPeer, online: bool) -> None:
+            came.append(peer.name)
+
+        a.onPeerChange(tell)
+
+        connectInMemory(a, b)
+        settle(clock)
+
+        assert came == ["b"]
+
     def test_a_gone_peer_is_let_go(self, a: Vortex, b: Vortex, clock: Clock) -> None:
         link = connectInMemory(a, b)
         settle(clock)

@@ -593,7 +593,29 @@ class TestWhatIsTold:
             harness.resultOf(connection.close())
 
         assert (states, ended) == (["closed"], [])
-        assert "a callback of onStateChange failed" in warnings[0]
+        assert "the callback <function" in warnings[0]
+
+    def test_reaches_coroutine_functions(
+        self, harness: VortexHarness, server: Vortex, client: Vortex
+    ) -> None:
+        connection = harness.connect(client, server)
+        heard: list[str] = []
+
+        async def hear(state: ConnectionState, which: VortexConnection) -> None:
+            await which.close()
+            heard.append(state)
+
+        async def fail(state: ConnectionState, which: VortexConnection) -> None:
+            raise ValueError(state)
+
+        connection.onStateChange(hear)
+        connection.onStateChange(fail)
+
+        with Warnings() as warnings:
+            harness.resultOf(connection.close())
+
+        assert heard == ["closed"]
+        assert "the callback <function" in warnings[0]
 
     def test_names_the_reason_to_who_sends_before_it_is_open(
         self, harness: VortexHarness, client: Vortex

@@ -25,6 +25,9 @@ class TestCloseCode:
         else:
             assert code.number in (1000, 1001, 1003, 1009) or 4000 <= code.number < 5000
 
+    def test_gives_who_may_not_be_here_less_than_a_second(self) -> None:
+        assert {code.value for code in CloseCode if code.patience < 1} == {"revoked", "expired"}
+
     def test_has_a_number_of_its_own_each(self) -> None:
         assert len({code.number for code in CloseCode}) == len(CloseCode)
 

@@ -8,6 +8,7 @@ import pytest
 from twisted.internet.task import Clock
 
 from tests.routing.peers import FakePeer, came
+from vortex.access.principal import Credentials
 from vortex.node.vortex import Vortex
 from vortex.protocol.payload import Payload
 from vortex.routing.delivery import Delivery
@@ -78,6 +79,19 @@ class TestWhoIsTaken:
         route(node, FakePeer("ada"))
 
         assert only.took == ["ada"]
+
+    def test_is_nobody_where_an_authenticator_is_and_has_found_nobody(self) -> None:
+        class Nobody:
+            def authenticate(self, credentials: Credentials) -> None:
+                return None
+
+        node = Vortex("node", reactor=Clock(), authenticator=Nobody(), anonymous=True)
+        only, but = Taker(node, acceptOnlyFrom="ada"), Taker(node, ignoreFrom="ada")
+
+        route(node, FakePeer("ada"))
+        route(node, FakePeer("bob"))
+
+        assert (only.took, but.took) == ([], ["ada", "bob"])
 
     def test_is_a_matter_of_answers_too(self, node: Vortex) -> None:
         only = Taker(node, acceptOnlyFrom="ada")

@@ -34,6 +34,8 @@ ENOUGH = 100
 class FakeNode:
     """What routing asks of a node, and no more."""
 
+    asksWhoPeersAre = False
+
     def __init__(self, name: str) -> None:
         self.name = name
         self.uuid = f"uuid of {name}"

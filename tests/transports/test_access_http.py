@@ -172,6 +172,16 @@ class TestRefusals:
         assert text == b"the token 'nonsense' is wrong\n"
 
     @KINDS
+    def test_of_two_credentials_at_once_look_at_neither(
+        self, server: Server, tokens: Tokens, kind: str
+    ) -> None:
+        refused = come(server, kind, bearer("a") + bearer("nonsense"))
+
+        assert refused.received.startswith(b"HTTP/1.1 400 ")
+        assert tokens.shown == []
+        assert refused.closed
+
+    @KINDS
     @pytest.mark.parametrize("headers", ["", bearer("nonsense")])
     def test_give_nothing_and_leave_nothing(self, server: Server, kind: str, headers: str) -> None:
         got: list[Any] = []
@@ -380,14 +390,27 @@ class TestWaiting:
 
     @KINDS
     def test_counts_who_came_meanwhile(self, clock: Clock, slow: Slow, kind: str) -> None:
-        server = Server(clock, authenticator=slow, limits=Limits(maxPeers=1))
-        clients = [come(server, kind, bearer("ada"), uuid=str(number)) for number in range(2)]
-
-        slow.answer(1)
+        server = Server(clock, authenticator=slow, limits=Limits(maxPeers=2))
+        come(server, kind, bearer("ada"), uuid="0")
         slow.answer(0)
+        clients = [come(server, kind, bearer("ada"), uuid=str(number)) for number in (1, 2)]
+
+        slow.answer(2)
+        slow.answer(1)
 
         assert b"HTTP/1.1 503 " in clients[0].received
-        assert [peer.uuid for peer in server.vortex.peers] == ["1"]
+        assert [peer.uuid for peer in server.vortex.peers] == ["0", "2"]
+
+    @KINDS
+    def test_is_for_no_more_than_may_come_in(self, clock: Clock, slow: Slow, kind: str) -> None:
+        server = Server(clock, authenticator=slow, limits=Limits(maxPeers=2))
+        waiting = [come(server, kind, bearer("ada"), uuid=str(number)) for number in range(2)]
+
+        third = come(server, kind, bearer("ada"), uuid="third")
+
+        assert b"HTTP/1.1 503 " in third.received
+        assert third.closed
+        assert [client.received for client in waiting] == [b"", b""]
 
     @KINDS
     def test_ends_with_the_node(self, slowServer: Server, slow: Slow, clock: Clock, kind: str) -> None:

@@ -214,16 +214,17 @@ class TestRefusals:
         assert other.end is ConnectionDone
 
     def test_are_of_who_says_hello_when_all_that_are_taken_are_there(self, harness: VortexHarness) -> None:
-        server = harness.node("server", limits=Limits(maxPeers=2, maxPeersPerAddress=1))
+        server = harness.node("server", limits=Limits(maxPeers=2))
         late = connect(harness, server)
-        connect(harness, server, helloOf())
+        for name in ("one", "two"):
+            harness.link(server, harness.node(name))
 
         late.write(helloOf("uuid-late"))
         harness.settle()
 
-        assert "maxPeersPerAddress" in late.messages[-1]["result"]
+        assert "maxPeers" in late.messages[-1]["result"]
         assert late.end is ConnectionDone
-        assert len(server.peers) == 1
+        assert [peer.name for peer in server.peers] == ["one", "two"]
 
     def test_are_of_more_connections_than_peers_are_taken(self, harness: VortexHarness) -> None:
         server = harness.node("server", limits=Limits(maxPeers=3))
@@ -234,6 +235,33 @@ class TestRefusals:
         assert "maxPeers" in other.messages[0]["result"]
         assert other.isOver
         assert not any(each.isOver for each in silent)
+
+    def test_are_of_more_connections_than_are_taken_from_an_address(self, harness: VortexHarness) -> None:
+        server = harness.node("server", limits=Limits(maxPeersPerAddress=1))
+        first = connect(harness, server)
+
+        second = connect(harness, server)
+        elsewhere = connect(harness, server, address="127.0.0.2")
+
+        assert not first.isOver
+        assert "maxPeersPerAddress" in str(second.messages[0]["result"])
+        assert second.isOver
+        assert not elsewhere.isOver
+
+    def test_are_of_more_than_a_hello_before_the_hello(self, harness: VortexHarness, server: Vortex) -> None:
+        other = connect(harness, server, b"A" * (65 << 10))
+
+        assert other.isOver
+        assert server.peers == ()
+
+    def test_are_of_no_long_message_after_it(self, harness: VortexHarness, server: Vortex) -> None:
+        other = connect(harness, server, helloOf())
+
+        other.write(base64Envelope({"key": "jobs"}, ["x" * (100 << 10)]) + b".")
+        harness.settle()
+
+        assert not other.isOver
+        assert len(server.peers) == 1
 
     def test_count_only_those_who_came_in(self, harness: VortexHarness) -> None:
         server = harness.node("server", limits=Limits(maxPeersPerAddress=1))
@@ -397,5 +425,5 @@ class TestTheEnd:
         harness.settle()
 
         assert len(heard.payloads) == 1
-        assert [other.isOver for other in bad] == [True, False, True]
+        assert [other.isOver for other in bad] == [True, True, True]
         assert [peer.uuid for peer in server.peers] == ["uuid-neighbour"]

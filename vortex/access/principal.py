@@ -72,8 +72,10 @@ class Credentials:
         address: The IP address; None for a Unix socket or a link in memory.
     """
 
-    headers: Mapping[str, str] = field(default_factory=dict)
-    cookies: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(
+        default_factory=dict, repr=False
+    )  # tokens are in these, and logs are read
+    cookies: Mapping[str, str] = field(default_factory=dict, repr=False)
     peerCertificate: PeerCertificate | None = None
     unixCredentials: UnixCredentials | None = None
     address: str | None = None

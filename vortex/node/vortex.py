@@ -31,6 +31,7 @@ from vortex.node.vortex_connection import VortexConnection
 from vortex.protocol.codes import CloseCode
 from vortex.protocol.envelope import Message
 from vortex.protocol.payload import Payload
+from vortex.routing.callbacks import callAlone
 from vortex.routing.filt import MESSAGE_ID
 from vortex.routing.payload_io import PayloadIO
 from vortex.routing.payload_response import PayloadResponse
@@ -171,7 +172,8 @@ class Vortex:
 
     def onPeerChange(self, callback: PeerCallback) -> Callable[[], None]:
         """
-        Call ``callback(peer, online)`` whenever a peer comes (True) or goes (False).
+        Call ``callback(peer, online)`` whenever a peer comes (True) or goes (False). It may be a coroutine
+        function.
 
         Returns:
             A function that ends it.
@@ -183,6 +185,11 @@ class Vortex:
                 self._peerCallbacks.remove(callback)
 
         return stop
+
+    @property
+    def asksWhoPeersAre(self) -> bool:
+        """Whether it has an authenticator."""
+        return self._admission.authenticator is not None
 
     @property
     def anonymous(self) -> bool:
@@ -280,10 +287,7 @@ class Vortex:
 
     def _tellPeerChange(self, peer: VortexPeer, online: bool) -> None:
         for callback in tuple(self._peerCallbacks):
-            try:
-                callback(peer, online)
-            except Exception:
-                log.failure("a callback of onPeerChange failed")
+            callAlone(callback, peer, online)
 
     # ---- links of its own
 

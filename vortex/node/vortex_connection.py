@@ -32,6 +32,7 @@ from vortex.node.peer import VortexPeer
 from vortex.node.refresh import REFRESH
 from vortex.protocol.backoff import Backoff
 from vortex.protocol.payload import Payload
+from vortex.routing.callbacks import callAlone
 from vortex.routing.ports import Peer
 from vortex.transports.tls import TlsOptions
 
@@ -187,7 +188,8 @@ class VortexConnection(Service):
 
     def onStateChange(self, callback: StateCallback) -> Callable[[], None]:
         """
-        Call ``callback(state, connection)`` at each change, in order. It may send and close.
+        Call ``callback(state, connection)`` at each change, in order. It may send and close, and be a
+        coroutine function.
 
         Returns:
             A function that ends it.
@@ -332,8 +334,5 @@ class VortexConnection(Service):
         while self._untold:
             state = self._untold.popleft()
             for callback in tuple(self._callbacks):
-                try:
-                    callback(state, self)
-                except Exception:
-                    log.failure("a callback of onStateChange failed")
+                callAlone(callback, state, self)
         self._isTelling = False

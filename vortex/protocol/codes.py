@@ -27,6 +27,7 @@ class CloseCode(enum.Enum):
     Attributes:
         value: The word.
         number: The WebSocket close code.
+        patience: Seconds that the other end has to take what was written, and to hang up.
         retry: True when the same peer may well connect again at once.
     """
 
@@ -45,6 +46,10 @@ class CloseCode(enum.Enum):
     @property
     def number(self) -> int:
         return _NUMBERS[self]
+
+    @property
+    def patience(self) -> float:
+        return 0.5 if self in (CloseCode.REVOKED, CloseCode.EXPIRED) else 2.0
 
     @property
     def retry(self) -> bool:

@@ -137,6 +137,10 @@ class DotDecoder:
             raise
         return frames
 
+    def allow(self, maxFrame: int) -> None:
+        """Accept frames of so many bytes from now on."""
+        self._maxFrame = maxFrame
+
     def finish(self) -> list[bytes]:
         """
         The stream is over: whatever stands behind its last frame is a frame without a terminator.

@@ -48,9 +48,10 @@ class PayloadEndpoint:
         acceptOnlyFrom: Whose messages are taken: a name, or a set of names. None: everybody's.
         ignoreFrom: Whose are not, as well.
 
-    A name in those two is a peer's `identity` where an authenticator has found one. Where none has, it is
-    the name that the peer gives itself, which is worth nothing: anybody can say it. What is not taken is
-    not answered either, as if the endpoint were not there.
+    A name in those two is a peer's `identity` where the node has an authenticator: who has none is nobody
+    that *acceptOnlyFrom* names. Where there is no authenticator it is the name that the peer gives itself,
+    which is worth nothing: anybody can say it. What is not taken is not answered either, as if the endpoint
+    were not there.
 
     A bound method is held weakly, and its object keeps the endpoint: letting go of
     the endpoint does not end it while the object lives. `shutdown` does, and so does
@@ -155,7 +156,11 @@ class PayloadEndpoint:
         """Whether messages of *peer* are any of its business."""
         if self._only is None and self._ignored is None:
             return True
-        who = peer.name if peer.identity is None else peer.identity
+        who = peer.identity
+        if who is None:
+            if self._io.asksWhoPeersAre:  # then what somebody calls itself counts for nothing
+                return self._only is None
+            who = peer.name
         isWanted = self._only is None or who in self._only
         return isWanted and (self._ignored is None or who not in self._ignored)
 

@@ -62,6 +62,12 @@ class PayloadIO:
     def __repr__(self) -> str:
         return f"<PayloadIO with {len(self._index)} endpoints, {len(self._waiting)} waiting>"
 
+    @property
+    def asksWhoPeersAre(self) -> bool:
+        """Whether the node has an authenticator, so that a peer without an identity is nobody."""
+        node = self._node()
+        return node is None or node.asksWhoPeersAre
+
     # ---- endpoints
 
     @property

@@ -117,6 +117,10 @@ class Node(Protocol):
     ) -> Deferred[Payload]:
         """Send to one peer; fires with its answer."""
 
+    @property
+    def asksWhoPeersAre(self) -> bool:
+        """Whether it has an authenticator."""
+
     def issueMessageId(self) -> str:
         """A messageId that nobody else issues, remembered by `issued`."""
 

@@ -39,6 +39,10 @@ class Arrivals:
         self._node = node
         self._lines: dict[Hashable, deque[_Arrival]] = {}
 
+    def __len__(self) -> int:
+        """How many wait."""
+        return sum(map(len, self._lines.values()))
+
     def receive(
         self,
         request: Request,

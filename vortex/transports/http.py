@@ -52,7 +52,7 @@ class _Refused(Exception):
         elif self.status == 401:
             request.setHeader(b"WWW-Authenticate", b"Bearer")
         channel: object = request.channel
-        if self.status in (401, 403) and isinstance(channel, HTTPChannel):
+        if isinstance(channel, HTTPChannel):
             request.setHeader(b"Connection", b"close")
             channel.persistent = 0
         return plainAnswer(request, self.status, str(self))
@@ -100,6 +100,13 @@ class VortexResource(Resource):
             )
         try:
             self._checkOrigin(request)
+            if len(request.requestHeaders.getRawHeaders("authorization", ())) > 1:
+                raise _Refused(400, "expected one Authorization header, got more")
+            most = self._host.limits.maxPeers
+            if len(self._arrivals) >= most:
+                raise _Refused(
+                    503, f"{most} requests wait already for it to be known who they are (maxPeers)"
+                )
         except _Refused as refusal:
             return refusal.answer(request)
         admission = self._host.admit(credentialsOf(request))

@@ -35,9 +35,6 @@ MAX_WAITING = 256 << 10
 MAX_BATCH = 1 << 20
 """Bytes in one POST, unless a single frame has more: servers accept more, and have patience."""
 
-CLOSE_TIMEOUT = 2.0
-"""Seconds that the last POST of a link may wait for its response."""
-
 
 class _Link:
     """
@@ -100,7 +97,7 @@ class _Link:
     def close(self, code: str, reason: str) -> None:
         self._end.sessionClosed(code, reason)
         if (self._frames or self._asking is not None) and not self._over:
-            self._farewell = self._host.wheel.callLater(CLOSE_TIMEOUT, self._finish)
+            self._farewell = self._host.wheel.callLater(CloseCode.NORMAL.patience, self._finish)
         else:
             self._finish()
 

@@ -71,6 +71,7 @@ class SessionDriver:
         self._timerDeadline = 0.0
         self._stall: DelayedCall | None = None
         self._pumping = False
+        self._hasWarned = False
         self._drained: list[Deferred[None]] = []
         if principal is not None:
             self.renew(principal)
@@ -255,8 +256,10 @@ class SessionDriver:
     def _refuse(self, error: VortexError) -> None:
         """Tell the peer what was wrong with its bytes, on no filt: there was none to read."""
         self._host.counters["malformed"] += 1
-        who = str(self.peer or self.address)
-        log.warn("{peer} sent what is no message: {error}", peer=who, error=str(error))
+        if not self._hasWarned:
+            self._hasWarned = True
+            who = str(self.peer or self.address)
+            log.warn("{peer} sent what is no message, this for one: {error}", peer=who, error=str(error))
         self.send(Message(Payload(result=errorText(error)), isReply=True))
 
     def _end(self, code: str, reason: str) -> None:

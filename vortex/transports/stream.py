@@ -23,10 +23,10 @@ from vortex.transports.credentials import ipOf
 from vortex.transports.session_driver import SessionDriver
 from vortex.transports.transport import LinkHost
 
-__all__ = ["CLOSE_TIMEOUT", "Stream"]
+__all__ = ["Stream"]
 
-CLOSE_TIMEOUT = 2.0
-"""Seconds the other end has to take what was written, and to hang up, before its connection is dropped."""
+MAX_HELLO = 64 << 10
+"""Bytes of a frame that are taken of somebody who has not said yet who it is."""
 
 
 @implementer(IHandshakeListener)
@@ -44,7 +44,7 @@ class Stream(DrivenProducer, Protocol):
     def __init__(self, host: LinkHost) -> None:
         self.isLost = False
         self._host = host
-        self._decoder = DotDecoder(host.limits.maxFrame)
+        self._decoder = DotDecoder(min(MAX_HELLO, host.limits.maxFrame))
         self._dropping: DelayedCall | None = None
 
     # ---- for each direction
@@ -121,6 +121,8 @@ class Stream(DrivenProducer, Protocol):
         # A part of a long message is a sign of life too.
         for frame in frames or (b"",):
             self._driver.frameReceived(frame)
+        if self._driver.peer is not None:
+            self._decoder.allow(self._host.limits.maxFrame)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.isLost = True
@@ -138,7 +140,7 @@ class Stream(DrivenProducer, Protocol):
     def close(self, code: str, reason: str) -> None:
         if self.isLost or self.isEnding:
             return
-        self._dropping = self._host.wheel.callLater(CLOSE_TIMEOUT, self.abort)
+        self._dropping = self._host.wheel.callLater(CloseCode(code).patience, self.abort)
         self.transport.unregisterProducer()
         if self.isTls:
             self.transport.loseConnection()  # which waits for the other end's farewell by itself

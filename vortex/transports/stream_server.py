@@ -4,6 +4,7 @@ Streams that others make to us: whom it is, and whether to let it in, comes befo
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
@@ -39,6 +40,7 @@ class StreamFactory(Factory):
     def __init__(self, host: LinkHost) -> None:
         self.host = host
         self.streams: set[_Accepted] = set()
+        self.perAddress: Counter[str] = Counter()
         self._empty: Deferred[None] | None = None
 
     def buildProtocol(self, addr: IAddress | None) -> Protocol:
@@ -55,6 +57,9 @@ class StreamFactory(Factory):
     def gone(self, stream: _Accepted) -> None:
         """Nothing is left of *stream*."""
         self.streams.discard(stream)
+        self.perAddress[stream.comesFrom] -= 1
+        if self.perAddress[stream.comesFrom] <= 0:
+            del self.perAddress[stream.comesFrom]
         if self._empty is not None and not self.streams and not self._empty.called:
             self._empty.callback(None)
 
@@ -65,7 +70,7 @@ class _Accepted(Stream):
     def __init__(self, factory: StreamFactory) -> None:
         super().__init__(factory.host)
         self._factory = factory
-        self._from = ""
+        self.comesFrom = ""
         self._early = b""
         self._admission: Deferred[Any] | None = None
         self._deadline: DelayedCall | None = None
@@ -73,8 +78,9 @@ class _Accepted(Stream):
     # ---- Twisted's side
 
     def connectionMade(self) -> None:
-        self._from = self.address or "local"
+        self.comesFrom = self.address or "local"
         self._factory.streams.add(self)
+        self._factory.perAddress[self.comesFrom] += 1
         # TLS has so long to be there, then who it is, and then it has to say its name.
         self._deadline = self._host.wheel.callLater(self._host.limits.helloTimeout, self.abort)
         super().connectionMade()
@@ -85,7 +91,7 @@ class _Accepted(Stream):
             return
         if self._driver is not None and self._driver.peer is None:
             # As many as are let in may have come, and not said yet who they are.
-            full = self._host.refusal(self._from)
+            full = self._host.refusal(self.comesFrom)
             if full is not None:
                 self._refuse(NotConnected(full))
         super().dataReceived(data)
@@ -99,16 +105,20 @@ class _Accepted(Stream):
             admission.cancel()
         if self._driver is None and isTlsError(reason.value):
             assert reason.value is not None
-            log.info("{error}", error=tlsError(reason.value, self._from, ofServer=False))
+            log.info("{error}", error=tlsError(reason.value, self.comesFrom, ofServer=False))
         self._factory.gone(self)
 
     # ---- who it is
 
     def begin(self) -> None:
         self._cancelDeadline()
-        full = self._host.refusal(self._from)
-        if full is None and len(self._factory.streams) > self._host.limits.maxPeers:
-            full = f"this vortex has {self._host.limits.maxPeers} connections (maxPeers)"
+        full = self._host.refusal(self.comesFrom)
+        limits = self._host.limits
+        if full is None and len(self._factory.streams) > limits.maxPeers:
+            full = f"this vortex has {limits.maxPeers} connections (maxPeers)"
+        perAddress = limits.maxPeersPerAddress
+        if full is None and perAddress is not None and self._factory.perAddress[self.comesFrom] > perAddress:
+            full = f"this vortex has {perAddress} connections from this address (maxPeersPerAddress)"
         if full is not None:
             self._refuse(NotConnected(full))
             return
@@ -126,7 +136,7 @@ class _Accepted(Stream):
         if self.isLost or self.isEnding:
             return
         driver = SessionDriver(
-            self.session(), self._host, kind=self.kind, address=self._from, principal=principal
+            self.session(), self._host, kind=self.kind, address=self.comesFrom, principal=principal
         )
         self.carry(driver)
         early, self._early = self._early, b""

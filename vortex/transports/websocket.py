@@ -30,9 +30,6 @@ from vortex.transports.transport import LinkHost
 
 __all__ = ["WebSocketUpgrader"]
 
-CLOSE_TIMEOUT = 2.0
-"""Seconds the other end has to answer a close frame before the connection is dropped."""
-
 
 class _Protocol(DrivenProducer, WebSocketServerProtocol):  # type: ignore[misc]  # autobahn disagrees with itself
     """One accepted WebSocket: a `FrameTransport`, and the producer of its own TCP connection."""
@@ -100,6 +97,7 @@ class _Protocol(DrivenProducer, WebSocketServerProtocol):  # type: ignore[misc] 
             if number == 1006:  # not a code that goes over the wire
                 self.abort()
             else:
+                self.closeHandshakeTimeout = CloseCode(code).patience
                 self.sendCloseFrame(code=number, reasonUtf8=closeText(reason), isReply=False)
 
     def abort(self) -> None:
@@ -134,7 +132,7 @@ class WebSocketUpgrader:
             maxFramePayloadSize=limits.maxFrame,
             maxMessagePayloadSize=limits.maxFrame,
             openHandshakeTimeout=0,  # the request is there, whole: it is answered at once
-            closeHandshakeTimeout=CLOSE_TIMEOUT,
+            closeHandshakeTimeout=CloseCode.NORMAL.patience,
             utf8validateIncoming=False,  # the decoder judges the text, and reads Latin-1 from VortexJS
             failByDrop=False,
             tcpNoDelay=True,

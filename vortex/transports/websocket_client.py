@@ -32,9 +32,6 @@ from vortex.transports.transport import LinkHost
 
 __all__ = ["dialWebSocket"]
 
-CLOSE_TIMEOUT = 2.0
-"""Seconds the other end has to hang up after a close frame before the connection is dropped."""
-
 MAX_HEAD = 64 << 10
 """Bytes that the head of the answer to an upgrade may have."""
 
@@ -249,7 +246,7 @@ class _Dialling:
     def dropSoon(self) -> None:
         """The other end is to hang up now; a server does that first."""
         self._timer.cancel()
-        self._timer = self._host.wheel.callLater(CLOSE_TIMEOUT, self._giveUp)
+        self._timer = self._host.wheel.callLater(CloseCode.NORMAL.patience, self._giveUp)
 
     def connectionLost(self, reason: Failure) -> None:
         protocol = self.protocol
