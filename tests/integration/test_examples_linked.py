@@ -26,7 +26,9 @@ from tests.integration.wire_by_hand import WebSocketClient, envelope
 
 JOBS = {"key": "jobs"}
 ASKED = {**JOBS, "PayloadResponse.messageId": "1"}
-WARNINGS = ("-W", "error")
+TWISTEDS_OWN = "unclosed file <_io.TextIOWrapper name='/dev/null'"
+"""What whoever listens keeps open, to have a descriptor to spare, until the process is gone."""
+WARNINGS = ("-W", "error", "-W", f"ignore:{TWISTEDS_OWN}:ResourceWarning")
 
 
 class Workshop:
@@ -282,6 +284,16 @@ class TestPrograms:
         assert program.finish() == 0, str(program)
         assert program.lines == ["1 Water the plants", "2 Mend the kite"]
         assert program.errors == ""
+
+    def test_end_after_a_name_was_looked_up_in_a_thread(self, workshop: Workshop, script: str) -> None:
+        workshop.serveBoard()
+        program = workshop.path / script
+        program.write_text(program.read_text().replace("//127.0.0.1:", "//localhost:"))
+
+        child = workshop.python(script)
+
+        assert child.finish() == 0, str(child)
+        assert (child.lines, child.errors) == ([], "")
 
     def test_wait_for_one_that_is_not_there_yet(self, workshop: Workshop, script: str) -> None:
         workshop.serveBoard().interrupt()
