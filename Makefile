@@ -52,7 +52,7 @@ integration: $(VENV)/.dev $(NODE_MODULES)
 	@PATH="$$PATH:/usr/sbin" command -v nginx >/dev/null || scripts/need-packages "nginx, behind which the demo is tried," nginx-light
 	@command -v openssl >/dev/null || scripts/need-packages "openssl, which makes nginx a certificate," openssl
 	PYTHON=$(BIN)/python tests/peers/setup.sh
-	$(BIN)/python -m pytest tests/integration
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests/integration
 
 javascript: $(VENV)/.dev $(NODE_MODULES)
 	cd js-client && VORTEX_PYTHON="$(abspath $(BIN))/python" npm test -s
