@@ -104,6 +104,12 @@ declare class DateTime extends Date {
      * @throws DecodeError if it is no date.
      */
     constructor(text: string);
+    /**
+     * Whether nobody has set it to another time.
+     *
+     * @internal
+     */
+    get isAsItCame(): boolean;
     /** Those of its text that a Date has no room for: 0 to 999. */
     get microseconds(): number;
 }
@@ -165,6 +171,24 @@ declare function addTupleType<C extends TupleClass>(cls: C): C;
 declare function tupleClassOf(tupleType: string): TupleClass | undefined;
 
 /**
+ * Convert: values and what they are in JSON.
+ *
+ *     null, text, true, number    as they are; NaN and the infinities are {"_ft": "float"}
+ *     BigInt                      {"_ft": "int", "_fd": digits}; what comes is a number where that is exact
+ *     Date, DateTime              {"_ft": "datetime", "_fd": "2026-01-02 03:04:05.000006+0000"}
+ *     Uint8Array                  {"_ft": "bytes", "_fd": base64}
+ *     Array, Set                  a list
+ *     Map, plain object           an object; what comes is a plain object
+ *     Tuple                       {"_ct": "rt", "_c": its type, field: ...}
+ *
+ * JSON's text is `protocol/json_text`'s; what envelopes and payloads are, those files say.
+ */
+
+type Json = Readonly<Record<string, unknown>>;
+/** Of what is made already, what may be the same as a tuple that has come, by how that is in JSON. */
+type Held = (object: Json) => Tuple | undefined;
+
+/**
  * Envelope: a message that is addressed and not opened, and the wire of VortexPY that it came on.
  *
  *     era 0   base64(zlib(rp))            first byte within the base64: x
@@ -197,6 +221,15 @@ declare class Envelope {
      * @throws DecodeError, LimitExceeded
      */
     open(limits: Limits): Promise<Payload>;
+    /**
+     * Inflate what is in it.
+     *
+     * @returns What decodes it, given what is held of it already.
+     * @throws DecodeError, LimitExceeded; so does what it returns.
+     *
+     * @internal
+     */
+    unpack(limits: Limits): Promise<(held?: Held) => Payload>;
 }
 
 /** Payload: what is sent and received, a filt, tuples and a result. */
@@ -312,6 +345,13 @@ declare class PayloadEndpoint {
     #private;
     readonly filt: Filt;
     readonly callback: EndpointCallback;
+    /**
+     * What it holds of a push, which then comes with the same objects where nothing has changed. Of a push that others
+     * want too all are made anew.
+     *
+     * @internal
+     */
+    held: (() => Held) | null;
     /**
      * @param owner - A connection, or its `payloadIO`.
      * @throws TypeError if *filt* has no key to route by.

@@ -12,8 +12,8 @@ import { type Filt, Payload } from "../protocol/payload.ts"
 import type { Delivery } from "../routing/delivery.ts"
 import { aboutOf, identity } from "../routing/filt.ts"
 import type { PayloadEndpoint } from "../routing/payload_endpoint.ts"
-import { toJsonable } from "../tuples/convert.ts"
-import { equalValues } from "../tuples/equal.ts"
+import { type Held, toJsonable } from "../tuples/convert.ts"
+import { equalValues, primitiveOf } from "../tuples/equal.ts"
 import { type AnyTuple, Tuple, type TupleClass, tupleTypeOf } from "../tuples/tuple.ts"
 
 /** What has become of the rows since the last time. */
@@ -82,7 +82,7 @@ export interface LoaderEvents<T> {
 }
 
 /** A text that is the same for the same key. */
-const textOf = (key: Key): string => JSON.stringify(toJsonable(key))
+const textOf = (key: Key): string => (Number.isInteger(key) ? String(key) : JSON.stringify(toJsonable(key)))
 
 const IDLE: RowStatus = { busy: null, error: null }
 
@@ -129,6 +129,7 @@ export class Loader<T extends Tuple = AnyTuple> extends EventTarget implements A
     this.#endpoint = line.listen(this.filt, (payload) => {
       if (identity(aboutOf(payload.filt)) === this.#about) this.#received(payload)
     })
+    this.#endpoint.held = () => this.#held()
     if (onRows)
       this.addEventListener("rows", ({ detail }) => {
         new Promise((done) => {
@@ -339,6 +340,17 @@ export class Loader<T extends Tuple = AnyTuple> extends EventTarget implements A
     if (before !== "current" && !this.#isClosed) this.#tell("state", this.#state)
   }
 
+  /** The row of the same key, once: of several that come with one key the first is that row. */
+  #held(): Held {
+    const asked = new Set<string>()
+    return (object) => {
+      const key = textOf(this.#keyBy((field) => primitiveOf(object[field])))
+      if (asked.has(key)) return undefined
+      asked.add(key)
+      return this.#byKey.get(key)
+    }
+  }
+
   /** The rows with *saved* put in their places, new ones last. */
   #merged(saved: readonly T[]): readonly T[] {
     const bySavedKey = new Map(saved.map((row) => [textOf(this.#keyOf(row)), row]))
@@ -457,8 +469,11 @@ export class Loader<T extends Tuple = AnyTuple> extends EventTarget implements A
   // ---- keys
 
   #keyOf(rowOrKey: Key): Key {
-    if (!(rowOrKey instanceof Tuple)) return rowOrKey
-    const values = this.#keyFields.map((field) => (rowOrKey as AnyTuple)[field])
+    return rowOrKey instanceof Tuple ? this.#keyBy((field) => (rowOrKey as AnyTuple)[field]) : rowOrKey
+  }
+
+  #keyBy(valueOf: (field: string) => unknown): Key {
+    const values = this.#keyFields.map(valueOf)
     return values.length === 1 ? values[0] : values
   }
 

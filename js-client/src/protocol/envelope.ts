@@ -12,7 +12,15 @@
 
 import { DecodeError, LimitExceeded, shown } from "../errors.ts"
 import type { Limits } from "../limits.ts"
-import { Reading, compositeDecoders, fromJsonable, isPlain, own, toJsonable } from "../tuples/convert.ts"
+import {
+  type Held,
+  Reading,
+  compositeDecoders,
+  fromJsonable,
+  isPlain,
+  own,
+  toJsonable,
+} from "../tuples/convert.ts"
 import { fromBase64, toBase64 } from "./base64.ts"
 import { deflate, inflate } from "./compression.ts"
 import { parseJson, utf8 } from "./json_text.ts"
@@ -64,10 +72,18 @@ export class Envelope {
    * @throws DecodeError, LimitExceeded
    */
   async open(limits: Limits): Promise<Payload> {
-    return new Payload(this.filt, await this.#tuples(limits), this.result, this.date)
+    return (await this.unpack(limits))()
   }
 
-  async #tuples(limits: Limits): Promise<readonly unknown[]> {
+  /**
+   * Inflate what is in it.
+   *
+   * @returns What decodes it, given what is held of it already.
+   * @throws DecodeError, LimitExceeded; so does what it returns.
+   *
+   * @internal
+   */
+  async unpack(limits: Limits): Promise<(held?: Held) => Payload> {
     let tuples = this.#body ?? []
     // As era 2 allows, it may be the tuples themselves, or the only one.
     if (typeof tuples !== "string") tuples = Array.isArray(tuples) ? tuples : [tuples]
@@ -77,11 +93,13 @@ export class Envelope {
         throw new DecodeError("expected a payload, a JSON object with _ct = 'rp', in the envelope")
       tuples = own(object, "tuples") ?? []
     }
-    const reading = new Reading(limits)
-    reading.path.push("tuples")
-    const values = fromJsonable(tuples, reading)
-    if (!Array.isArray(values)) throw new DecodeError(`expected a list, got ${shown(tuples)}`, ".tuples")
-    return values as unknown[]
+    return (held) => {
+      const reading = new Reading(limits)
+      reading.path.push("tuples")
+      const values = fromJsonable(tuples, reading, held)
+      if (!Array.isArray(values)) throw new DecodeError(`expected a list, got ${shown(tuples)}`, ".tuples")
+      return new Payload(this.filt, values, this.result, this.date)
+    }
   }
 }
 

@@ -2,6 +2,7 @@
 
 import { shown } from "../errors.ts"
 import type { Filt, Payload } from "../protocol/payload.ts"
+import type { Held } from "../tuples/convert.ts"
 import type { Delivery } from "./delivery.ts"
 import type { PayloadIO } from "./payload_io.ts"
 
@@ -16,6 +17,13 @@ export type EndpointCallback = (payload: Payload, delivery: Delivery) => unknown
 export class PayloadEndpoint {
   readonly filt: Filt
   readonly callback: EndpointCallback
+  /**
+   * What it holds of a push, which then comes with the same objects where nothing has changed. Of a push that others
+   * want too all are made anew.
+   *
+   * @internal
+   */
+  held: (() => Held) | null = null
   readonly #payloadIO: PayloadIO
   readonly #signal: AbortSignal | undefined
   readonly #onAbort = (): void => {

@@ -110,12 +110,15 @@ export class PayloadIO {
   async #deliver(envelope: Envelope, waiting: Waiting | undefined): Promise<void> {
     const isWanted = (endpoint: PayloadEndpoint): boolean => isSubset(endpoint.filt, envelope.filt)
     if (!waiting && !this.endpoints.some(isWanted)) return
-    const payload = await envelope.open(this.#limits)
+    const decode = await envelope.unpack(this.#limits)
+    const wanted = this.endpoints.filter(isWanted)
+    const only = waiting || wanted.length > 1 ? undefined : wanted[0]
+    const payload = decode(only?.held?.())
     const error = errorOf(payload.result)
     if (error) waiting?.reject(error)
     else waiting?.resolve(payload)
     const delivery = new Delivery(envelope.filt, envelope.isReply, this.#send)
-    for (const endpoint of this.endpoints.filter(isWanted)) {
+    for (const endpoint of wanted) {
       // One that came before may have shut it down.
       if (this.#endpoints.has(endpoint)) this.#call(endpoint, payload, delivery)
     }

@@ -16,10 +16,14 @@ import { DecodeError, EncodeError, LimitExceeded, VortexError, shown } from "../
 import { fromBase64, toBase64 } from "../protocol/base64.ts"
 import type { Limits } from "../limits.ts"
 import { DateTime, wireText } from "./date_time.ts"
+import { isMadeOf } from "./equal.ts"
 import { tupleClassOf } from "./registry.ts"
 import { Tuple, isForbidden, tupleTypeOf } from "./tuple.ts"
 
 type Json = Readonly<Record<string, unknown>>
+
+/** Of what is made already, what may be the same as a tuple that has come, by how that is in JSON. */
+export type Held = (object: Json) => Tuple | undefined
 
 /** The reading of one message: what is allowed, and where it is. */
 export class Reading {
@@ -46,12 +50,13 @@ export const compositeEncoders = new Map<unknown, (value: never, depth: number) 
 /**
  * What *value*, as JSON holds it, stands for.
  *
+ * @param held - Of a list: what need not be made anew, where nothing has changed.
  * @throws DecodeError where something in it is not what it should be; the message says where.
  * @throws LimitExceeded if it is nested too deep, or too much.
  */
-export function fromJsonable(value: unknown, reading: Reading): unknown {
+export function fromJsonable(value: unknown, reading: Reading, held?: Held): unknown {
   try {
-    return decode(value, reading)
+    return Array.isArray(value) ? decodeList(value, reading, held) : decode(value, reading)
   } catch (error) {
     const { path } = reading
     if (error instanceof VortexError && !(error instanceof DecodeError && path.length)) throw error
@@ -90,12 +95,12 @@ function enter(reading: Reading, count: number): void {
   if ((reading.nodesLeft -= count) < 0) throw new LimitExceeded("maxNodes", "a message holds too many values")
 }
 
-function decodeList(list: readonly unknown[], reading: Reading): unknown[] {
+function decodeList(list: readonly unknown[], reading: Reading, held?: Held): unknown[] {
   enter(reading, list.length)
   const decoded = list.map((item, index) => {
     if (typeof item !== "object" || item === null) return item
     reading.path.push(index)
-    const value = decode(item, reading)
+    const value = (held && unchanged(held, item as Json, reading)) ?? decode(item, reading)
     reading.path.pop()
     return value
   })
@@ -129,6 +134,17 @@ function decodeTuple(object: Json, reading: Reading): Tuple {
     throw new DecodeError(`a tuple needs the name of its type, got _c = ${shown(type)}`)
   const cls = tupleClassOf(type)
   return decodeInto(cls ? new cls() : new Tuple(type), object, reading, true)
+}
+
+/** What is held of *object*, if that is a tuple and nothing has changed; it counts as much as one that is made. */
+function unchanged(held: Held, object: Json, reading: Reading): Tuple | undefined {
+  if (own(object, "_ct") !== "rt" || own(object, "_ft") !== undefined) return undefined
+  const tuple = held(object)
+  const { length } = Object.keys(object)
+  if (!tuple || !isMadeOf(tuple, object, length)) return undefined
+  enter(reading, length)
+  reading.depthLeft++
+  return tuple
 }
 
 function decodeTagged(kind: unknown, object: Json, reading: Reading): unknown {

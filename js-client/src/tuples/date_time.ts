@@ -19,6 +19,15 @@ export class DateTime extends Date {
     this.text = text
   }
 
+  /**
+   * Whether nobody has set it to another time.
+   *
+   * @internal
+   */
+  get isAsItCame(): boolean {
+    return this.getTime() === millisecondsOf(this.text)
+  }
+
   /** Those of its text that a Date has no room for: 0 to 999. */
   get microseconds(): number {
     return Number(/[.,]\d{3}(\d{1,3})/.exec(this.text)?.[1]?.padEnd(3, "0") ?? 0)
@@ -32,7 +41,7 @@ export class DateTime extends Date {
  */
 export function wireText(date: Date, path = ""): string {
   const time = date.getTime()
-  if (date instanceof DateTime && new DateTime(date.text).getTime() === time) return date.text
+  if (date instanceof DateTime && date.isAsItCame) return date.text
   if (Number.isNaN(time)) throw new EncodeError("an invalid Date cannot travel", path)
   const text = date.toISOString()
   if (!/^\d{4}-/.test(text)) throw new EncodeError(`the year of ${text} has more than four digits`, path)
