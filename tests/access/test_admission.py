@@ -60,7 +60,7 @@ class TestWithoutAnAuthenticator:
 
         assert outcome.type is AccessDenied
         assert why in str(outcome.value)
-        assert str(outcome.value).endswith("passes anonymous=True to Vortex()")
+        assert str(outcome.value).endswith("passes authenticator= or anonymous=True to Vortex()")
 
     def test_all_are_served_by_one_that_is_anonymous(self) -> None:
         assert outcomeOf(Admission(None, True), Credentials(address="192.0.2.7")) is None

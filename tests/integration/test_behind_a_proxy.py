@@ -200,7 +200,7 @@ class TestWhoIsLetIn:
         )
         refusal = (
             f"this vortex serves programs on its own machine only, and {LOCAL_ONLY}; "
-            "to open it to others its owner passes anonymous=True to Vortex()\n"
+            "to open it to others its owner passes authenticator= or anonymous=True to Vortex()\n"
         )
         assert refusals == (refusal, refusal)
 

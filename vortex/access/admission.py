@@ -65,7 +65,7 @@ class Admission:
         return fail(
             AccessDenied(
                 f"this vortex serves programs on its own machine only, and {why}; "
-                "to open it to others its owner passes anonymous=True to Vortex()"
+                "to open it to others its owner passes authenticator= or anonymous=True to Vortex()"
             )
         )
 
