@@ -1,5 +1,6 @@
 """Ask a vortex for its jobs, print them, and end."""
 
+from twisted.internet.defer import TimeoutError
 from twisted.internet.task import react
 
 from vortex import Payload, Tuple, Vortex, addTupleType
@@ -14,11 +15,16 @@ class Job(Tuple):
 
 async def main(reactor):
     vortex = Vortex("script")
-    board = await vortex.connect("ws://127.0.0.1:8080/vortex").connected
-    answer = await board.request(Payload({"key": "jobs"}))
-    for job in answer.tuples:
-        print(job.id, job.title)
-    await vortex.shutdown()
+    connection = vortex.connect("ws://127.0.0.1:8080/vortex")
+    try:
+        board = await connection.connected.addTimeout(10, reactor)
+        answer = await board.request(Payload({"key": "jobs"}))
+        for job in answer.tuples:
+            print(job.id, job.title)
+    except TimeoutError:
+        raise SystemExit(f"no connection in 10 s: {connection.error}") from None
+    finally:
+        await vortex.shutdown()
 
 
 react(main)

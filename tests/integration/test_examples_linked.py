@@ -305,6 +305,18 @@ class TestPrograms:
         assert program.lines == ["1 Water the plants"]
 
 
+class TestTheScript:
+    def test_says_why_it_could_not_connect_and_ends(self, workshop: Workshop) -> None:
+        program = workshop.path / "script.py"
+        program.write_text(program.read_text().replace("(10, ", "(0.5, ").replace(" 10 s", " 0.5 s"))
+
+        child = workshop.python("script.py")
+
+        assert child.finish() == 1, str(child)
+        url = f"ws://127.0.0.1:{workshop.port}/vortex"
+        assert (child.lines, child.errors) == ([], f"no connection in 0.5 s: {url}: nobody listens there\n")
+
+
 class TestTwoPrograms:
     def test_are_linked_by_one_line_each(self, workshop: Workshop) -> None:
         shop = workshop.python("shop.py")
