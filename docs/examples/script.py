@@ -1,6 +1,6 @@
 """Ask a vortex for its jobs, print them, and end."""
 
-from twisted.internet.defer import TimeoutError
+from twisted.internet import defer
 from twisted.internet.task import react
 
 from vortex import Payload, Tuple, Vortex, addTupleType
@@ -21,7 +21,7 @@ async def main(reactor):
         answer = await board.request(Payload({"key": "jobs"}))
         for job in answer.tuples:
             print(job.id, job.title)
-    except TimeoutError:
+    except defer.TimeoutError:
         raise SystemExit(f"no connection in 10 s: {connection.error}") from None
     finally:
         await vortex.shutdown()

@@ -16,6 +16,7 @@ import pytest
 
 import vortex
 from tests.docs.documents import EXAMPLES, ROOT, RUNNERS, Block, Command, blocksOf, documents, filesOf, parsed
+from vortex import errors
 from vortex.cli.demo_board import Job
 from vortex.limits import Limits
 from vortex.protocol.payload import Payload
@@ -97,6 +98,19 @@ class TestLinks:
 
         assert targets
         assert [to for to in targets if not (ROOT / to).is_file()] == []
+
+
+class TestTheErrors:
+    def test_are_each_on_their_page(self) -> None:
+        page = (ROOT / "docs" / "reference" / "errors.md").read_text()
+        classes = [name for name in errors.__all__ if isinstance(getattr(errors, name), type)]
+
+        assert sorted(re.findall(r"^\.\. autoexception:: (\w+)$", page, re.MULTILINE)) == sorted(classes)
+
+    def test_are_each_importable_from_vortex(self) -> None:
+        classes = [name for name in errors.__all__ if isinstance(getattr(errors, name), type)]
+
+        assert [name for name in classes if getattr(vortex, name) is not getattr(errors, name)] == []
 
 
 class TestTheWayOfAPayload:
