@@ -410,10 +410,40 @@ class TestAnswers:
         scene = sceneOf()
         scene.dial()
 
-        scene.line.say(b"220 mail.example ESMTP\r\n")
+        scene.line.say(b"220 mail.example ESMTP")
         scene.settle()
 
-        assert scene.watcher.ended[0] in (NotConnected, ConnectionLost)
+        assert scene.watcher.ended == (NotConnected, f"{URL}: expected HTTP, got '220 mail.example ESMTP'")
+        assert scene.isEmpty
+
+    def test_a_hello_without_http_says_how_to_connect(self) -> None:
+        scene = sceneOf()
+        scene.dial()
+
+        scene.line.say(HELLO + b".")
+        scene.settle()
+
+        text = f"{URL}: this is a vortex's raw connection: connect to it by tcp://, tls:// or unix://"
+        assert scene.watcher.ended == (NotConnected, text)
+        assert scene.isEmpty
+
+    @pytest.mark.parametrize(
+        ("body", "text"),
+        [
+            (b"hello.", "this is no vortex: expected a message, base64 or a JSON object, got b'hello': "),
+            (b"hello", "the server ended its response and did not say who it is: is the path that of a "),
+        ],
+    )
+    def test_a_response_that_is_no_vortexs_is_no_answer(self, body: bytes, text: str) -> None:
+        scene = sceneOf()
+        scene.dial()
+
+        scene.line.say(response(200, chunk(body) + chunk(b""), "Transfer-Encoding: chunked\r\n"))
+        scene.settle()
+
+        kind, said = scene.watcher.ended
+        assert kind is NotConnected
+        assert said.startswith(f"{URL}: {text}")
         assert scene.isEmpty
 
     def test_a_server_that_hangs_up_has_not_answered(self) -> None:

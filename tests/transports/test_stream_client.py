@@ -243,8 +243,14 @@ class TestTheEnd:
         [
             (b"\x15\x03\x03\x00\x02\x02\x50", "tls://"),
             (b"HTTP/1.1 400 Bad Request\r\n\r\n", "http:// or ws://"),
+            (
+                b"220 mail.example ESMTP\r\n",
+                "expected a vortex's raw connection, got '220 mail.example ESMTP'",
+            ),
+            (b"hello.", "this is no vortex: expected a message, base64 or a JSON object, got b'hello'"),
         ],
     )
+    @pytest.mark.parametrize("atOnce", [True, False])
     def test_comes_at_once_when_it_is_no_vortex(
         self,
         harness: VortexHarness,
@@ -253,9 +259,12 @@ class TestTheEnd:
         watcher: Watcher,
         beginning: bytes,
         words: str,
+        atOnce: bool,
     ) -> None:
-        other.write(beginning)
         harness.settle()
+        for piece in (beginning,) if atOnce else (beginning[:3], beginning[3:]):
+            other.write(piece)
+            harness.settle()
 
         assert type(watcher.error) is NotConnected
         assert words in str(watcher.error)

@@ -145,10 +145,14 @@ class TestHandshake:
             NotConnected,
             "it is somewhere else, the server says: connect to https://host/login",
         ),
-        (b"SPDY and more\r\n\r\n\n", NotConnected, "expected HTTP, got something else"),
+        (
+            response(200, b"as long as you like", "Content-Type: text/plain\r\n"),
+            NotConnected,
+            "expected a WebSocket, got HTTP status 200: is the path wrong, or http:// only?",
+        ),
         (b"HTTP/1.1 " + b"9" * 5000 + b" OK\r\n\r\n\n", NotConnected, "expected HTTP, got something else"),
         (
-            b"x" * 70_000,
+            b"HTTP/1.1 403 " + b"x" * 70_000,
             NotConnected,
             "expected the answer to an upgrade, its head has over 65536 bytes",
         ),
@@ -168,6 +172,17 @@ class TestHandshake:
 
         assert scene.watcher.ended == (kind, f"{URL}: {text}")
         assert scene.line.lost is not None
+        assert scene.isEmpty
+
+    @pytest.mark.parametrize("end", [b"\r\n", b"\r\n\r\n\n"])
+    def test_what_is_no_http_is_told_at_once(self, end: bytes) -> None:
+        scene = sceneOf()
+        scene.dial()
+
+        scene.line.say(b"220 mail.example ESMTP" + end)
+        scene.settle()
+
+        assert scene.watcher.ended == (NotConnected, f"{URL}: expected HTTP, got '220 mail.example ESMTP'")
         assert scene.isEmpty
 
     def test_a_yes_that_is_none_of_ours_is_told(self) -> None:
@@ -404,6 +419,19 @@ class TestEnd:
 
         text = f"{URL}: the other end did not say who it is within 4 s"
         assert scene.watcher.ended == (ConnectionLost, text)
+        assert scene.isEmpty
+
+    def test_a_server_of_something_else_is_left_at_once(self) -> None:
+        scene = sceneOf()
+        scene.dial()
+        scene.line.upgrade()
+
+        scene.line.say(serverFrame(b'{"type": "welcome"}'))
+        scene.settle()
+
+        kind, text = scene.watcher.ended
+        assert kind is NotConnected
+        assert text == f"{URL}: this is no vortex: expected an envelope, with _ct = 'rpe', got _ct = None"
         assert scene.isEmpty
 
     def test_silence_ends_it(self) -> None:

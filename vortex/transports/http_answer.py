@@ -11,8 +11,9 @@ from twisted.python.failure import Failure
 
 from vortex.errors import NotConnected, VortexError
 from vortex.transports.dial import cannotConnect, httpError
+from vortex.transports.strangers import notHttp
 
-__all__ = ["MAX_TEXT", "UpgradeAnswer", "answerError", "noAnswer", "wholeLine"]
+__all__ = ["MAX_TEXT", "NoHttp", "UpgradeAnswer", "answerError", "noAnswer", "wholeLine"]
 
 MAX_TEXT = 1024
 """Bytes of an error's text that are read; the first line of them is told."""
@@ -21,8 +22,14 @@ MAX_SHOWN = 300
 """Characters of that line that are told."""
 
 
+class NoHttp(Exception):
+    """A request was answered by something else than HTTP: what to tell of that, without where."""
+
+
 def noAnswer(failure: Failure, where: str) -> VortexError:
     """What to tell of a request that was not answered at all, as `cannotConnect` does."""
+    if isinstance(failure.value, NoHttp):
+        return NotConnected(f"{where}: {failure.value}")
     if failure.check(errors.ConnectionDone, errors.ConnectionLost):
         return NotConnected(f"{where}: the other end hung up without an answer")
     return cannotConnect(failure, where)
@@ -64,6 +71,7 @@ class UpgradeAnswer:
     """What a server says to an upgrade: the head of an HTTP response."""
 
     def __init__(self, head: bytes) -> None:
+        self._head = head
         status, *lines = head.decode("latin-1").split("\r\n")
         _version, _, status = status.partition(" ")
         number, _, self._phrase = status.partition(" ")
@@ -76,13 +84,18 @@ class UpgradeAnswer:
         """Whether *body* is as much of the response's as is told."""
         length = self._headers.get("content-length", "")
         isShort = length.isdecimal() and len(length) < 10 and len(body) >= int(length)
-        return not self.status or isShort or wholeLine(self._text(body))
+        # Of a refusal its text is told; what is none may be held open for ever.
+        return self.status < 300 or isShort or wholeLine(self._text(body))
 
     def error(self, where: str, body: bytes) -> VortexError:
         if not self.status:
-            return NotConnected(f"{where}: expected HTTP, got something else")
+            problem = notHttp(self._head) or "expected HTTP, got something else"
+            return NotConnected(f"{where}: {problem}")
         if self.status == 101:
             return NotConnected(f"{where}: the connection broke in the midst of the handshake")
+        if self.status < 300 and "html" not in self._headers.get("content-type", "").lower():
+            text = f"expected a WebSocket, got HTTP status {self.status}: is the path wrong, or http:// only?"
+            return NotConnected(f"{where}: {text}")
         return answerError(where, self.status, self._phrase, self._headers, self._text(body))
 
     def _text(self, body: bytes) -> bytes:

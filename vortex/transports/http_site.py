@@ -16,6 +16,7 @@ from twisted.web.resource import IResource
 from twisted.web.server import Site
 
 from vortex.limits import Limits
+from vortex.transports.strangers import isNoRequest
 
 __all__ = ["VortexSite"]
 
@@ -28,10 +29,19 @@ class _BoundedChannel(HTTPChannel):
     _bodyBytes = 0
     _bodySince = 0.0
     _refused = False
+    _isFirst = True
 
     def connectionMade(self) -> None:
         super().connectionMade()
         self._watch(self.limits.headerTimeout, self._headerLate)
+
+    def dataReceived(self, data: bytes) -> None:
+        if self._isFirst:
+            self._isFirst = False
+            if isNoRequest(data):
+                self._refuse(b"400 Bad Request")
+        if not self._refused:
+            super().dataReceived(data)
 
     def lineReceived(self, line: bytes) -> None:
         if self._refused:

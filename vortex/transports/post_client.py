@@ -188,6 +188,9 @@ class _Link:
         self._answered.popleft()
         if self._answered:
             self._answered[0].read()
+        elif self._asking is None and self._driver is not None and self._driver.peer is None:
+            text = "the server ended its response and did not say who it is: is the path that of a vortex?"
+            self._fail(NotConnected(f"{self._end.where}: {text}"))
         elif self._asking is None:
             self._fail(ConnectionLost(f"{self._end.where}: the server ended its response"))
 

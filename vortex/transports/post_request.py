@@ -25,7 +25,8 @@ from zope.interface import implementer
 from vortex.clocks import Clock
 from vortex.errors import LimitExceeded, VortexError
 from vortex.protocol.framing import DotDecoder
-from vortex.transports.http_answer import MAX_TEXT, answerError, wholeLine
+from vortex.transports.http_answer import MAX_TEXT, NoHttp, answerError, wholeLine
+from vortex.transports.strangers import BEGINNING, notHttp
 
 __all__ = ["PostRequest", "PostWatcher"]
 
@@ -74,6 +75,7 @@ class PostRequest(Protocol):
         self._response: IResponse | None = None
         self._refused = False
         self._text = b""
+        self._noHttp: Failure | None = None
         self._asked: Deferred[Any]
 
     def begin(
@@ -127,7 +129,7 @@ class PostRequest(Protocol):
             self.read()
 
     def _notAnswered(self, failure: Failure) -> None:
-        self._watcher.notAnswered(self, _reasonOf(failure))
+        self._watcher.notAnswered(self, _reasonOf(failure) if self._noHttp is None else self._noHttp)
         if self._connection is None:
             self._watcher.gone(self)
 
@@ -159,6 +161,11 @@ class PostRequest(Protocol):
         self._connection = connection
         self.address = getattr(connection.getPeer(), "host", self.address)
 
+    def answeredByStranger(self, problem: str) -> None:
+        """For the connection: what comes is no HTTP; *problem* says what instead."""
+        self._noHttp = Failure(NoHttp(problem))
+        self.abort()
+
     def connectionGone(self) -> None:
         """For the connection: it is gone."""
         self._watcher.gone(self)
@@ -168,10 +175,22 @@ class _Connection(ProtocolWrapper):
     """Stands between a connection and the Agent's protocol, which tells nobody when it is gone."""
 
     factory: _Connections
+    _beginning: bytes | None = b""  # until it is known to be HTTP
 
     def makeConnection(self, transport: Any) -> None:
         super().makeConnection(transport)
         self.factory.post.connectionThere(self)
+
+    def dataReceived(self, data: bytes) -> None:
+        if self._beginning is not None:
+            self._beginning += data[:MAX_TEXT]
+            problem = notHttp(self._beginning)
+            if problem is not None:
+                self.factory.post.answeredByStranger(problem)
+                return
+            if len(self._beginning) >= BEGINNING:
+                self._beginning = None
+        super().dataReceived(data)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         super().connectionLost(reason)

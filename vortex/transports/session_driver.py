@@ -16,7 +16,7 @@ from twisted.logger import Logger
 
 from vortex.access.principal import Principal
 from vortex.clocks import DelayedCall
-from vortex.errors import VortexError, errorText
+from vortex.errors import DecodeError, NotConnected, VortexError, errorText
 from vortex.protocol.codes import CloseCode
 from vortex.protocol.envelope import Form, Message
 from vortex.protocol.events import Closed, Event, Malformed, Opened, Received
@@ -72,6 +72,7 @@ class SessionDriver:
         self._stall: DelayedCall | None = None
         self._pumping = False
         self._hasWarned = False
+        self._isStranger = False
         self._drained: list[Deferred[None]] = []
         if principal is not None:
             self.renew(principal)
@@ -246,6 +247,9 @@ class SessionDriver:
                 self.peer = self._host.peerOpened(self, uuid, name)
                 if self._onOpened is not None:
                     self._onOpened(self.peer)
+            case Malformed(error) if self.isOutgoing and self.peer is None and isinstance(error, DecodeError):
+                self._isStranger = True
+                self.close(CloseCode.REFUSED.value, errorText(NotConnected(f"this is no vortex: {error}")))
             case Malformed(error):
                 self._refuse(error)
             case Closed(code, reason):
@@ -269,8 +273,9 @@ class SessionDriver:
             self._expiry = None
         transport, self._transport = self._transport, None
         if transport is not None:
-            if code == CloseCode.SLOW.value or (code == CloseCode.SILENT.value and self.isOutgoing):
-                transport.abort()  # who does not read, or is gone, would not read a farewell either
+            isGone = code == CloseCode.SLOW.value or (code == CloseCode.SILENT.value and self.isOutgoing)
+            if isGone or self._isStranger:
+                transport.abort()  # who does not read, or is gone, or no vortex, would not read a farewell
             else:
                 transport.close(code, reason)
         if code == CloseCode.SLOW.value:

@@ -18,16 +18,11 @@ from vortex.protocol.codes import CloseCode
 from vortex.routing.ports import Peer
 from vortex.transports.dial import LinkWatcher, cannotConnect, endOfSession
 from vortex.transports.session_driver import SessionDriver
+from vortex.transports.strangers import BEGINNING, notRaw
 from vortex.transports.stream import Stream
 from vortex.transports.transport import LinkHost
 
 __all__ = ["dialStream"]
-
-_OTHERS = {
-    b"\x15\x03": "the other end wants TLS: connect to it by tls://",
-    b"HTTP/": "this is an HTTP server: connect to it by http:// or ws://",
-}
-"""What it begins with that comes from somebody who is no vortex on a raw connection."""
 
 
 class _Dialled(Stream):
@@ -36,7 +31,7 @@ class _Dialled(Stream):
     def __init__(self, host: LinkHost, dialling: _Dialling) -> None:
         super().__init__(host)
         self._dialling = dialling
-        self._isFirst = True
+        self._beginning: bytes | None = b""  # until it is known not to be a stranger's
 
     def connectionMade(self) -> None:
         self._dialling.stream = self
@@ -57,13 +52,15 @@ class _Dialled(Stream):
         self.carry(driver)
 
     def dataReceived(self, data: bytes) -> None:
-        if self._isFirst:
-            self._isFirst = False
-            for beginning, problem in _OTHERS.items():
-                if data.startswith(beginning):
-                    self._dialling.failed(problem)
-                    self.abort()
-                    return
+        if self._beginning is not None:
+            self._beginning += data[:BEGINNING]
+            problem = notRaw(self._beginning)
+            if problem is not None:
+                self._dialling.failed(problem)
+                self.abort()
+                return
+            if len(self._beginning) >= BEGINNING:
+                self._beginning = None
         super().dataReceived(data)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:

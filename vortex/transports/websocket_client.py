@@ -28,6 +28,7 @@ from vortex.transports.dial import LinkWatcher, cannotConnect
 from vortex.transports.http_answer import UpgradeAnswer, noAnswer
 from vortex.transports.outgoing import LinkEnd, requestHeaders, requestUrl
 from vortex.transports.session_driver import SessionDriver
+from vortex.transports.strangers import notHttp
 from vortex.transports.transport import LinkHost
 
 __all__ = ["dialWebSocket"]
@@ -85,8 +86,11 @@ class _Protocol(DrivenProducer, WebSocketClientProtocol):  # type: ignore[misc] 
     def processHandshake(self) -> None:
         head, end, body = self.data.partition(b"\r\n\r\n")
         if not end:
-            if len(head) > MAX_HEAD:
-                self.failHandshake(f"expected the answer to an upgrade, its head has over {MAX_HEAD} bytes")
+            problem = notHttp(head)
+            if problem is None and len(head) > MAX_HEAD:
+                problem = f"expected the answer to an upgrade, its head has over {MAX_HEAD} bytes"
+            if problem is not None:
+                self.failHandshake(problem)
             return
         answer = UpgradeAnswer(head)
         if answer.status == 101:
