@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import socket
@@ -21,6 +22,7 @@ from twisted.internet.endpoints import (
     UNIXClientEndpoint,
     clientFromString,
     connectProtocol,
+    quoteStringArgument,
 )
 from twisted.internet.interfaces import IListeningPort
 
@@ -226,6 +228,14 @@ def leaveSocket(path: Path) -> None:
         left.bind(str(path))
 
 
+def lockOf(path: Path) -> Path:
+    return Path(f"{path}.lock")
+
+
+def notPermitted(*_: object, **__: object) -> None:
+    raise PermissionError(errno.EPERM, "Operation not permitted")
+
+
 @pytest.fixture
 def _twistedLeavesASocket() -> Iterator[None]:
     """Where it cannot bind one: whoever sweeps up the garbage finds it, here and nowhere else."""
@@ -261,23 +271,72 @@ class TestListening:
             await scene.pump.listen(f"unix:{scene.socket}")
 
     @onReactor
-    async def test_at_a_socket_that_is_left_over_says_what_to_do(self, scene: Scene) -> None:
+    @pytest.mark.parametrize("holder", [None, "1", "ours", "99999999", "nobody"])
+    async def test_at_a_socket_that_is_left_over_takes_its_place(
+        self, scene: Scene, holder: str | None
+    ) -> None:
         leaveSocket(scene.socket)
-        with pytest.raises(AddressInUse, match=r"remove '.*jobs.sock', then listen again"):
-            await scene.jobs.listen(f"unix:{scene.socket}")
+        if holder is not None:  # of a process that had the number of another one, or of this
+            lockOf(scene.socket).symlink_to(str(os.getpid()) if holder == "ours" else holder)
 
-        scene.socket.unlink()
+        url = await scene.listen("unix")
+
+        await scene.connect(url).connected
+        assert str(lockOf(scene.socket).readlink()) == str(os.getpid())
+
+    @onReactor
+    async def test_at_a_socket_whose_lock_is_of_another_users_process_takes_its_place(
+        self, scene: Scene, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        leaveSocket(scene.socket)
+        lockOf(scene.socket).symlink_to("1")
+        monkeypatch.setattr("twisted.python.lockfile.kill", notPermitted)
 
         await scene.connect(await scene.listen("unix")).connected
 
     @onReactor
-    async def test_at_a_socket_whose_lock_is_another_programs_names_both(self, scene: Scene) -> None:
+    async def test_beside_a_lock_of_ones_own_number_is_no_trouble(self, scene: Scene) -> None:
+        lockOf(scene.socket).symlink_to(str(os.getpid()))
+
+        await scene.connect(await scene.listen("unix")).connected
+
+    @onReactor
+    @pytest.mark.parametrize("isPermitted", [True, False])
+    async def test_beside_a_lock_of_a_process_that_runs_says_what_to_do(
+        self, scene: Scene, isPermitted: bool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        lockOf(scene.socket).symlink_to("1")
+        if not isPermitted:
+            monkeypatch.setattr("twisted.python.lockfile.kill", notPermitted)
+
+        with pytest.raises(AddressInUse, match=r"it is process 1 .* no socket; .* remove '.*jobs.sock.lock'"):
+            await scene.jobs.listen(f"unix:{scene.socket}")
+
+        assert str(lockOf(scene.socket).readlink()) == "1"
+
+    @onReactor
+    async def test_at_a_socket_that_cannot_be_removed_says_what_to_do(
+        self, scene: Scene, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         leaveSocket(scene.socket)
-        lock = Path(f"{scene.socket}.lock")
-        lock.symlink_to("1")  # who runs, and has nothing to do with it
+        lockOf(scene.socket).symlink_to("1")
+        monkeypatch.setattr(Path, "unlink", notPermitted)
 
         with pytest.raises(AddressInUse, match=r"remove '.*jobs.sock' and '.*jobs.sock.lock'"):
             await scene.jobs.listen(f"unix:{scene.socket}")
+
+    @onReactor
+    async def test_at_a_socket_with_a_colon_in_its_name_takes_its_place_too(
+        self, scene: Scene, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        path = scene.folder / "a:b.sock"
+        leaveSocket(path)
+        lockOf(path).symlink_to("1")
+        monkeypatch.setattr("twisted.python.lockfile.kill", notPermitted)
+
+        await scene.jobs.listen(f"unix:{quoteStringArgument(str(path))}:mode=600")
+
+        await scene.connect(f"unix://{path}").connected
 
     @onReactor
     async def test_at_a_file_says_that_it_is_none(self, scene: Scene) -> None:

@@ -36,7 +36,7 @@ from vortex.routing.filt import MESSAGE_ID
 from vortex.routing.payload_io import PayloadIO
 from vortex.routing.payload_response import PayloadResponse
 from vortex.routing.ports import liveNodes
-from vortex.transports.listening import cannotListen
+from vortex.transports.listening import listenAt
 from vortex.transports.stream_server import StreamFactory
 from vortex.transports.timer_wheel import TimerWheel
 from vortex.transports.tls import TlsOptions, tlsFactory
@@ -303,8 +303,9 @@ class Vortex:
             tls: Our certificate, and what is asked of clients; None: no TLS.
 
         Returns:
-            A Deferred with the port, which `shutdown` closes. It fails with `AddressInUse`, and with what
-            Twisted raises where it cannot listen for another reason.
+            A Deferred with the port, which `shutdown` closes. A Unix socket on which nobody listens any more
+            makes way. It fails with `AddressInUse`, and with what Twisted raises where it cannot listen for
+            another reason.
 
         Raises:
             ValueError: If *endpoint* or *tls* makes no sense.
@@ -318,10 +319,7 @@ class Vortex:
             where: IStreamServerEndpoint = serverFromString(self.clock, endpoint)
         else:
             where = endpoint
-        listening = where.listen(factory)
-        return listening.addCallbacks(
-            self._listening, cannotListen, callbackArgs=(streams,), errbackArgs=(endpoint,)
-        )
+        return listenAt(where, factory, endpoint).addCallback(self._listening, streams)
 
     def _listening(self, port: IListeningPort, streams: StreamFactory) -> IListeningPort:
         self._ports[port] = streams
