@@ -46,9 +46,35 @@ class Limits:
     maxOutboxItems: int = 10_000
     """Messages waiting for one peer."""
 
+    # ---- one session of the native wire
+    sessionLinger: float = 120
+    """Seconds for which a session is kept while no connection carries it."""
+    replayFrames: int = 512
+    """Messages that may be written and not acknowledged; no further one is written then."""
+    replayBytes: int = 1 * MIB
+    """Bytes that those may have. One larger message still passes alone."""
+    mergeBytes: int = 256 * KIB
+    """Bytes waiting for one peer from which on a message replaces a waiting one of the same merge key."""
+    slowBytes: int = 2 * MIB
+    """Bytes waiting for a connected peer, past which its connection is cut; its session may be resumed."""
+    sessionPool: int = 256 * MIB
+    """Bytes that all sessions without a connection may hold together; past it the oldest are reset."""
+
     # ---- what one peer asks for
     maxWaitingRequests: int = 1_000
     """Requests of one peer to one handler that are not answered yet; the next one gets an error."""
+
+    # ---- what is remembered of a client, so that each of its actions takes effect once
+    maxStoredReplies: int = 1_000
+    """Actions of one client that run, or whose answers are kept, because it may send them again."""
+    maxStoredReplyBytes: int = 1 * MIB
+    """Bytes of one client's answers that are kept; past it the oldest is forgotten."""
+    maxReplyMemory: int = 256 * MIB
+    """Bytes of all clients' answers that are kept; past it those are forgotten who have been away longest."""
+    maxClients: int = 10_000
+    """Clients that are remembered while they have no session."""
+    clientMemory: float = 600
+    """Seconds for which they are, after the end of the last one."""
 
     # ---- one HTTP request
     maxBody: int = 32 * MIB
