@@ -69,6 +69,7 @@ if TYPE_CHECKING:
     from vortex.node.assets import VortexAssets
     from vortex.node.peer import VortexPeer
     from vortex.node.service import vortexApplication, vortexService
+    from vortex.node.session_events import SessionExpired, SessionReset, SessionResumed
     from vortex.node.vortex import Vortex
     from vortex.node.vortex_connection import ConnectionState, VortexConnection
     from vortex.orm.crud_extension import OrmCrudExtension
@@ -121,6 +122,9 @@ __all__ = [
     "Rejected",
     "RemoteError",
     "RequestTimeout",
+    "SessionExpired",
+    "SessionReset",
+    "SessionResumed",
     "SharedSecretAuthenticator",
     "StaleRecord",
     "TlsOptions",
@@ -170,6 +174,9 @@ _ON_USE = {
     "PayloadResponse": "vortex.routing.payload_response",
     "PeerCertificate": "vortex.access.principal",
     "Principal": "vortex.access.principal",
+    "SessionExpired": "vortex.node.session_events",
+    "SessionReset": "vortex.node.session_events",
+    "SessionResumed": "vortex.node.session_events",
     "SharedSecretAuthenticator": "vortex.access.shared_secret",
     "UnixCredentialAuthenticator": "vortex.access.unix_credentials",
     "UnixCredentials": "vortex.access.principal",

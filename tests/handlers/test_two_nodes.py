@@ -6,6 +6,7 @@ Each message of each side is counted as it is written, so an answer to an answer
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Any
 
 import pytest
@@ -71,7 +72,9 @@ class Pair:
         senders = {id(self.bSeenByA): "a", id(self.aSeenByB): "b"}
         send = SessionDriver.send
 
-        def note(driver: SessionDriver, message: Message, *, priority: int = 100) -> None:
+        def note(
+            driver: SessionDriver, message: Message, *, priority: int = 100, mergeKey: Hashable = None
+        ) -> None:
             self.written.append((senders[id(driver.peer)], message))
             if len(self.written) < ENDLESS:
                 send(driver, message, priority=priority)

@@ -23,7 +23,7 @@ class TestCloseCode:
         if code is CloseCode.LOST:
             assert code.number == 1006  # reserved: what an endpoint reports when no close frame came
         else:
-            assert code.number in (1000, 1001, 1003, 1009) or 4000 <= code.number < 5000
+            assert code.number in (1000, 1001, 1002, 1003, 1009) or 4000 <= code.number < 5000
 
     def test_gives_who_may_not_be_here_less_than_a_second(self) -> None:
         assert {code.value for code in CloseCode if code.patience < 1} == {"revoked", "expired"}
@@ -38,4 +38,5 @@ class TestCloseCode:
             "limit-exceeded",
             "refused",
             "revoked",
+            "stale-epoch",
         }

@@ -11,8 +11,9 @@ from vortex.limits import Limits
 from vortex.protocol.envelope import Form, Message
 from vortex.protocol.events import Closed, Malformed, Opened, Received
 from vortex.protocol.framing import Framing
+from vortex.protocol.link_session import State
 from vortex.protocol.payload import Payload
-from vortex.protocol.vortexpy_session import State, VortexPySession
+from vortex.protocol.vortexpy_session import VortexPySession
 
 IDENTITY = ("peer-uuid", "peer-name")
 JUNK = [b"{", b"hello", b"\xff\xfe", b"{}", b"eyJ9", b"[" * 100_000, b"{" * 5000]

@@ -8,6 +8,7 @@ What comes in is `tests.wire_messages`' bytes, read by the library; what goes ou
 from __future__ import annotations
 
 import json
+from collections.abc import Hashable
 from collections.abc import Set as AbstractSet
 from typing import Any
 
@@ -56,11 +57,13 @@ class FakePeer:
     def request(self, payload: Payload, *, timeout: float | None = 30) -> Deferred[Payload]:
         raise NotImplementedError
 
-    def sendMessage(self, message: Message, priority: int = 100) -> None:
+    def sendMessage(self, message: Message, priority: int = 100, mergeKey: Hashable = None) -> None:
         if not self.isOnline:
             raise NotConnected(f"{self.name} is gone")
         self.sent.append(wire_messages.decode(message.encoded(self._form)))
         self.priorities.append(priority)
+
+    def cancelRequest(self, message: Message) -> None: ...
 
     @property
     def results(self) -> list[Any]:

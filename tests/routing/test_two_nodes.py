@@ -7,7 +7,7 @@ No session and no link: a message goes over as the bytes that a link would carry
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import pytest
@@ -87,8 +87,10 @@ class Way:
     def request(self, payload: Payload, *, timeout: float | None = 30) -> Deferred[Payload]:
         raise NotImplementedError
 
-    def sendMessage(self, message: Message, priority: int = 100) -> None:
+    def sendMessage(self, message: Message, priority: int = 100, mergeKey: Hashable = None) -> None:
         self._line.append((self, message.encoded(self._form)))
+
+    def cancelRequest(self, message: Message) -> None: ...
 
 
 class Pair:

@@ -8,6 +8,7 @@ and over no other.
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING
 
@@ -69,19 +70,28 @@ class VortexPeer:
         """Where it comes from: an IP address, or "memory"."""
         return self._link.address
 
-    def send(self, payload: Payload, priority: int = 100) -> Deferred[int]:
+    @property
+    def isConnected(self) -> bool:
+        """
+        False while nothing carries its session. On the native wire it is online all the same: what is sent to
+        it waits until it is back.
+        """
+        return self._link.isConnected
+
+    def send(self, payload: Payload, priority: int = 100, *, mergeKey: Hashable = None) -> Deferred[int]:
         """
         Queue *payload* for this peer alone.
 
         Args:
             payload: What to send; it gets a messageId where its filt has none.
             priority: Lower leaves first.
+            mergeKey: As `Vortex.send` has it.
 
         Returns:
             A Deferred with 1 once it is queued; it fails with `NotConnected` if the
             peer is gone, and with `EncodeError` if the payload cannot be encoded.
         """
-        return self._vortex.sendTo((self,), payload, priority)
+        return self._vortex.sendTo((self,), payload, priority, mergeKey=mergeKey)
 
     def request(self, payload: Payload, *, timeout: float | None = 30) -> Deferred[Payload]:
         """
@@ -96,7 +106,7 @@ class VortexPeer:
         """
         return PayloadResponse(payload, self._vortex, peer=self, timeout=timeout)
 
-    def sendMessage(self, message: Message, priority: int = 100) -> None:
+    def sendMessage(self, message: Message, priority: int = 100, mergeKey: Hashable = None) -> None:
         """
         Queue a message that may be shared with other peers.
 
@@ -106,7 +116,11 @@ class VortexPeer:
         """
         if not self.isOnline:
             raise NotConnected(f"the peer {self.name!r} is not connected any more")
-        self._link.send(message, priority=priority)
+        self._link.send(message, priority=priority, mergeKey=mergeKey)
+
+    def cancelRequest(self, message: Message) -> None:
+        """Tell the peer, where its wire has a word for it, that nobody waits for the answer to *message*."""
+        self._link.cancel(message)
 
     def whenDrained(self) -> Deferred[None]:
         """Fires when nothing is queued for this peer any more, or when it is gone."""

@@ -9,7 +9,7 @@ this node tells it who comes and goes.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from itertools import count
 from random import Random
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -27,9 +27,11 @@ from vortex.errors import NotConnected, RequestTimeout, VortexError
 from vortex.limits import Limits
 from vortex.node.peer import VortexPeer
 from vortex.node.refresh import Refresh
+from vortex.node.session_events import SessionEvent, SessionExpired, SessionReset, SessionResumed
 from vortex.node.vortex_connection import VortexConnection
 from vortex.protocol.codes import CloseCode
 from vortex.protocol.envelope import Message
+from vortex.protocol.events import Reset, Resumed
 from vortex.protocol.payload import Payload
 from vortex.routing.callbacks import callAlone
 from vortex.routing.filt import MESSAGE_ID
@@ -49,6 +51,7 @@ __all__ = ["Vortex"]
 
 T = TypeVar("T")
 PeerCallback = Callable[[VortexPeer, bool], object]
+SessionCallback = Callable[[SessionEvent, VortexPeer], object]
 
 log = Logger()
 
@@ -102,6 +105,7 @@ class Vortex:
         self.connections: set[VortexConnection] = set()
         self._ports: dict[IListeningPort, StreamFactory] = {}
         self._peerCallbacks: list[PeerCallback] = []
+        self._sessionCallbacks: list[SessionCallback] = []
         self._messageNumbers = count(1)
         self._inThreads: dict[Deferred[Any], None] = {}
         self._shutdown: Deferred[None] | None = None
@@ -183,6 +187,22 @@ class Vortex:
         def stop() -> None:
             if callback in self._peerCallbacks:
                 self._peerCallbacks.remove(callback)
+
+        return stop
+
+    def onSessionEvent(self, callback: SessionCallback) -> Callable[[], None]:
+        """
+        Call ``callback(event, peer)`` when a session of the native wire was resumed, reset, or has expired:
+        `SessionResumed`, `SessionReset`, `SessionExpired`. It may be a coroutine function.
+
+        Returns:
+            A function that ends it.
+        """
+        self._sessionCallbacks.append(callback)
+
+        def stop() -> None:
+            if callback in self._sessionCallbacks:
+                self._sessionCallbacks.remove(callback)
 
         return stop
 
@@ -279,7 +299,36 @@ class Vortex:
             if self._perAddress[peer.address] <= 0:
                 del self._perAddress[peer.address]
         log.debug("{peer} is gone: {code}, {reason}", peer=repr(peer), code=code, reason=reason)
+        if code == CloseCode.SESSION_EXPIRED.value:
+            self.counters["expired"] += 1
+            self._tellSession(SessionExpired(), peer)
         self._tellPeerChange(peer, False)
+
+    def peerRenamed(self, peer: VortexPeer, uuid: str, name: str) -> None:
+        """For links: at the other end is another life of what was there, which calls itself so."""
+        for index, key in ((self._byUuid, peer.uuid), (self._byName, peer.name)):
+            group = index[key]
+            del group[peer]
+            if not group:
+                del index[key]
+        peer.uuid, peer.name = uuid, name
+        self._byUuid.setdefault(uuid, {})[peer] = None
+        self._byName.setdefault(name, {})[peer] = None
+
+    def sessionEvent(self, peer: VortexPeer, event: Resumed | Reset) -> None:
+        """For links: the session of *peer* was resumed, or begun anew."""
+        if isinstance(event, Resumed):
+            self.counters["resumed"] += 1
+            self._tellSession(SessionResumed(event.replayed, event.after), peer)
+        else:
+            self.counters["reset"] += 1
+            if (event.uuid, event.name) != (peer.uuid, peer.name):
+                self.peerRenamed(peer, event.uuid, event.name)
+            self._tellSession(SessionReset(event.reason), peer)
+
+    def _tellSession(self, event: SessionEvent, peer: VortexPeer) -> None:
+        for callback in tuple(self._sessionCallbacks):
+            callAlone(callback, event, peer)
 
     def closePeer(self, peer: VortexPeer, reason: str) -> None:
         """End *peer*'s link."""
@@ -368,7 +417,13 @@ class Vortex:
         return messageId.startswith(f"{self.uuid}:")
 
     def send(
-        self, payload: Payload, *, toName: str | None = None, toUuid: str | None = None, priority: int = 100
+        self,
+        payload: Payload,
+        *,
+        toName: str | None = None,
+        toUuid: str | None = None,
+        priority: int = 100,
+        mergeKey: Hashable = None,
     ) -> Deferred[int]:
         """
         Send *payload*, unasked.
@@ -380,12 +435,15 @@ class Vortex:
             toUuid: To the peer of that uuid; of several, the one that has lived
                 longest. With neither, to every peer.
             priority: Lower leaves first.
+            mergeKey: Says that the next payload of this key and priority makes this one needless: a peer
+                for whom more than `Limits.mergeBytes` wait gets only the newest.
 
         Returns:
             A Deferred that fires when it is queued, with the number of peers; it fails
             with `EncodeError` if the payload cannot be encoded.
         """
-        return self.sendTo(self._addressed(toName, toUuid), payload, priority, mayVanish=True)
+        peers = self._addressed(toName, toUuid)
+        return self.sendTo(peers, payload, priority, mergeKey=mergeKey, mayVanish=True)
 
     def _addressed(self, toName: str | None, toUuid: str | None) -> Iterable[VortexPeer]:
         if toName is not None and toUuid is not None:
@@ -396,7 +454,13 @@ class Vortex:
         return self.peers if toName is None else self.peersNamed(toName)
 
     def sendTo(
-        self, peers: Iterable[VortexPeer], payload: Payload, priority: int = 100, *, mayVanish: bool = False
+        self,
+        peers: Iterable[VortexPeer],
+        payload: Payload,
+        priority: int = 100,
+        *,
+        mergeKey: Hashable = None,
+        mayVanish: bool = False,
     ) -> Deferred[int]:
         """Send *payload* to just these peers; what `send` and `VortexPeer.send` come down to."""
         filt = payload.filt
@@ -407,7 +471,7 @@ class Vortex:
         try:
             for peer in peers:
                 try:
-                    peer.sendMessage(message, priority)
+                    peer.sendMessage(message, priority, mergeKey)
                 except NotConnected:
                     if not mayVanish:
                         raise

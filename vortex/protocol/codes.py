@@ -42,6 +42,10 @@ class CloseCode(enum.Enum):
     REFUSED = "refused"
     EXPIRED = "expired"
     REVOKED = "revoked"
+    PROTOCOL = "protocol"
+    OVERFLOW = "overflow"
+    SESSION_EXPIRED = "session-expired"
+    STALE_EPOCH = "stale-epoch"
 
     @property
     def number(self) -> int:
@@ -62,6 +66,7 @@ _FINAL = (
     CloseCode.LIMIT,
     CloseCode.REFUSED,
     CloseCode.REVOKED,
+    CloseCode.STALE_EPOCH,
 )
 
 _NUMBERS = {
@@ -76,4 +81,8 @@ _NUMBERS = {
     CloseCode.REFUSED: 4004,
     CloseCode.EXPIRED: 4005,
     CloseCode.REVOKED: 4006,
+    CloseCode.PROTOCOL: 1002,
+    CloseCode.OVERFLOW: 4007,
+    CloseCode.SESSION_EXPIRED: 4008,
+    CloseCode.STALE_EPOCH: 4009,
 }

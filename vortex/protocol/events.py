@@ -12,7 +12,18 @@ from dataclasses import dataclass
 from vortex.errors import VortexError
 from vortex.protocol.envelope import Envelope
 
-__all__ = ["Closed", "Event", "Malformed", "Opened", "Received"]
+__all__ = [
+    "Broken",
+    "Cancelled",
+    "Closed",
+    "Event",
+    "Malformed",
+    "Opened",
+    "Received",
+    "Reset",
+    "Resumed",
+    "Settled",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +49,71 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class Malformed:
-    """A frame came in that is no message. The line stays up, nothing else is lost."""
+    """
+    A frame came in that is no message. The line stays up, nothing else is lost.
+
+    Attributes:
+        action: The number of the action that it would have been; None where those are not counted.
+    """
 
     error: VortexError
+    action: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """
+    The session goes on, on another connection, and nothing of it was lost.
+
+    Attributes:
+        replayed: How many messages this end writes again.
+        after: Seconds for which nothing carried it; 0 where it has moved from one connection to another.
+    """
+
+    replayed: int
+    after: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reset:
+    """
+    At a client: its session could not be resumed, and another has begun in its place. What had not been
+    acknowledged or answered is sent again; what the server has sent meanwhile is lost.
+
+    Attributes:
+        reason: `expired`, `unknown`, `overflow`, `epoch`, `auth`, `schema` or `superseded`.
+        uuid, name: Of the server, which may be another one now.
+    """
+
+    reason: str
+    uuid: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """At a server: whoever asked with this action waits for no answer any more."""
+
+    action: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """At a server: all actions up to this one have their answers, or need none."""
+
+    action: int
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """
+    The connection is of no use any more, and is to be given up; the session lives on.
+
+    Attributes: as `Closed` has them.
+    """
+
+    code: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,4 +130,4 @@ class Closed:
     reason: str
 
 
-Event = Opened | Received | Malformed | Closed
+Event = Opened | Received | Malformed | Resumed | Reset | Cancelled | Settled | Broken | Closed

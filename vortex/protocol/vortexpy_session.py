@@ -15,8 +15,8 @@ events, bytes and the next deadline out.
 
 from __future__ import annotations
 
-import enum
 import math
+from collections.abc import Hashable
 
 from vortex.errors import QueueOverflow, VortexError
 from vortex.limits import Limits
@@ -25,24 +25,13 @@ from vortex.protocol.codes import CloseCode
 from vortex.protocol.envelope import Form, Message
 from vortex.protocol.events import Closed, Event, Malformed, Opened, Received
 from vortex.protocol.framing import Framing
+from vortex.protocol.link_session import TAKE_BYTES, State
 from vortex.protocol.outbox import Outbox
 
-__all__ = ["State", "VortexPySession"]
+__all__ = ["VortexPySession"]
 
 BEAT_INTERVALS = {Form.ERA0: 1.0, Form.ERA1: 5.0, Form.UNIVERSAL: 5.0, Form.ERA2: 10.0, Form.RAW: 10.0}
 """Seconds between beats: what each era's own server keeps, as its clients expect it."""
-
-TAKE_BYTES = 64 * 1024
-"""How much `framesToSend` hands out at once, so that a transport can say stop in between."""
-
-
-class State(enum.Enum):
-    """Where a session is on its way, see the module's diagram."""
-
-    CONNECTING = "connecting"
-    OPEN = "open"
-    PARKED = "parked"
-    CLOSED = "closed"
 
 
 class VortexPySession:
@@ -91,7 +80,9 @@ class VortexPySession:
         self._quiet = quiet
         self._identity = identity
         self._opened = False
-        self._outbox: Outbox[Message] = Outbox(limits.maxOutboxBytes, limits.maxOutboxItems)
+        self._outbox: Outbox[Message] = Outbox(
+            limits.maxOutboxBytes, limits.maxOutboxItems, limits.mergeBytes
+        )
         self._control: list[bytes] = []
         self._events: list[Event] = []
         self._lastHeard = now
@@ -195,16 +186,19 @@ class VortexPySession:
 
     # ---- out
 
-    def send(self, message: Message, *, priority: int = 100) -> None:
+    def send(self, message: Message, *, priority: int = 100, mergeKey: Hashable = None) -> None:
         """
         Queue *message*; lower priority numbers leave first.
+
+        Args:
+            mergeKey: When much waits, *message* replaces a waiting one of the same key and priority.
 
         Past the outbox's bound this session closes: the peer does not read.
         """
         if self.state is State.CLOSED:
             return
         try:
-            self._outbox.push(message, priority, len(message.encoded(self.form)))
+            self._outbox.push(message, priority, len(message.encoded(self.form)), mergeKey)
         except QueueOverflow as error:
             self.close(CloseCode.SLOW, str(error))
 
@@ -261,6 +255,13 @@ class VortexPySession:
             deadline = min(self._nextBeat, self._helloUntil, silent)
             return None if deadline == math.inf else deadline
         return self._lingerUntil if self.state is State.PARKED else None
+
+    def cancel(self, message: Message) -> None:
+        """This wire has no word for it."""
+
+    def slow(self, reason: str) -> None:
+        """The other end does not read: there is nothing to be gained by waiting."""
+        self.close(CloseCode.SLOW, reason)
 
     def close(self, code: CloseCode, reason: str) -> None:
         """End this session; whatever waited is dropped. Closing twice does nothing."""

@@ -11,7 +11,7 @@ Nothing is implemented here but `theNode`: the process's only live node.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from weakref import WeakSet
@@ -61,7 +61,7 @@ class Peer(Protocol):
     def request(self, payload: Payload, *, timeout: float | None = 30) -> Deferred[Payload]:
         """Send *payload* to just this peer; fires with its answer."""
 
-    def sendMessage(self, message: Message, priority: int = 100) -> object:
+    def sendMessage(self, message: Message, priority: int = 100, mergeKey: Hashable = None) -> object:
         """
         Queue a message that may be shared with other peers; it is encoded once per form.
 
@@ -69,6 +69,9 @@ class Peer(Protocol):
             NotConnected: If the peer is gone.
             EncodeError: If the message cannot be encoded; nothing was queued.
         """
+
+    def cancelRequest(self, message: Message) -> object:
+        """Tell the peer, where its wire has a word for it, that nobody waits for the answer to *message*."""
 
 
 class Node(Protocol):

@@ -8,7 +8,7 @@ rules are the session's; all sockets are the transport's.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from typing import assert_never
 
 from twisted.internet.defer import Deferred, succeed
@@ -18,10 +18,21 @@ from vortex.access.principal import Principal
 from vortex.clocks import DelayedCall
 from vortex.errors import DecodeError, NotConnected, VortexError, errorText
 from vortex.protocol.codes import CloseCode
-from vortex.protocol.envelope import Form, Message
-from vortex.protocol.events import Closed, Event, Malformed, Opened, Received
+from vortex.protocol.envelope import Envelope, Form, Message
+from vortex.protocol.events import (
+    Broken,
+    Cancelled,
+    Closed,
+    Event,
+    Malformed,
+    Opened,
+    Received,
+    Reset,
+    Resumed,
+    Settled,
+)
+from vortex.protocol.link_session import LinkSession, State
 from vortex.protocol.payload import Payload
-from vortex.protocol.vortexpy_session import State, VortexPySession
 from vortex.routing.ports import Peer
 from vortex.transports.transport import FrameTransport, LinkHost
 
@@ -40,6 +51,7 @@ class SessionDriver:
         principal: Who the other end was found to be; None if it was not asked.
         onOpened: Called once with the peer, when it has said who it is. For outgoing links only.
         onClosed: Called once when the session is over, with one of `CloseCode`'s words and a sentence.
+        onSession: Called each time that it was resumed, or reset. For outgoing links only.
 
     Attributes:
         peer: Who is at the other end; None until it has said so.
@@ -48,7 +60,7 @@ class SessionDriver:
 
     def __init__(
         self,
-        session: VortexPySession,
+        session: LinkSession,
         host: LinkHost,
         *,
         kind: str,
@@ -56,6 +68,7 @@ class SessionDriver:
         principal: Principal | None = None,
         onOpened: Callable[[Peer], object] | None = None,
         onClosed: Callable[[str, str], object] | None = None,
+        onSession: Callable[[Resumed | Reset], object] | None = None,
     ) -> None:
         self.kind = kind
         self.address = address
@@ -65,6 +78,7 @@ class SessionDriver:
         self._host = host
         self._onOpened = onOpened
         self._onClosed = onClosed
+        self._onSession = onSession
         self._expiry: DelayedCall | None = None
         self._transport: FrameTransport | None = None
         self._timer: DelayedCall | None = None
@@ -112,7 +126,13 @@ class SessionDriver:
     # ---- the transport's side
 
     def attach(
-        self, transport: FrameTransport, frames: Iterable[bytes] = (), *, form: Form | None = None
+        self,
+        transport: FrameTransport,
+        frames: Iterable[bytes] = (),
+        *,
+        form: Form | None = None,
+        kind: str | None = None,
+        address: str | None = None,
     ) -> None:
         """
         Carry the session on *transport* from now on.
@@ -121,12 +141,15 @@ class SessionDriver:
             frames: What came in with it. They are read before the hello is written,
                 which is then in the peer's own era, and acted on after it.
             form: The form to begin with, where nothing has come in yet.
+            kind, address: Of *transport*, where they are not what they were.
 
         An older one is closed after the hello is on the new one and before
         anything else is: so the other end is never without a line, and reads
         what was written to the old one up to its end.
         """
         old, self._transport = self._transport, transport
+        self.kind = kind or self.kind
+        self.address = address or self.address
         now = self._now()
         for frame in frames:
             self._session.receive(frame, now)
@@ -146,10 +169,21 @@ class SessionDriver:
             self._session.transportLost(self._now(), reason)
             self._settle()
 
-    def frameReceived(self, frame: bytes) -> None:
-        """One whole frame came in."""
-        self._session.receive(frame, self._now())
-        self._settle()
+    def frameReceived(self, frame: bytes, transport: FrameTransport | None = None) -> None:
+        """
+        One whole frame came in.
+
+        Args:
+            transport: What it came by, where that may have been superseded: then it is dropped.
+        """
+        if transport is None or transport is self._transport:
+            self._session.receive(frame, self._now())
+            self._settle()
+
+    @property
+    def isConnected(self) -> bool:
+        """Whether something carries the session now."""
+        return self._transport is not None
 
     def pauseProducing(self) -> None:
         """The transport's buffer is full: hold everything back, and wait only so long."""
@@ -164,7 +198,8 @@ class SessionDriver:
     def _stalled(self) -> None:
         self._stall = None
         self._host.counters["slow"] += 1
-        self.close(CloseCode.SLOW.value, f"nothing was read for {self._host.limits.writeStall:g} s")
+        self._session.slow(f"nothing was read for {self._host.limits.writeStall:g} s")
+        self._settle()
 
     def _clearStall(self) -> None:
         if self._stall is not None:
@@ -173,15 +208,25 @@ class SessionDriver:
 
     # ---- the node's side
 
-    def send(self, message: Message, *, priority: int = 100) -> None:
-        """Queue *message*, and write it at once if the transport takes it."""
+    def send(self, message: Message, *, priority: int = 100, mergeKey: Hashable = None) -> None:
+        """
+        Queue *message*, and write it at once if the transport takes it.
+
+        Args:
+            mergeKey: When much waits, *message* replaces a waiting one of the same key and priority.
+        """
         transport = self._transport
         if transport is not None and not transport.paused and not self._pumping:
             frame = self._session.frameToSendNow(message)
             if frame is not None:
                 transport.writeFrame(frame)
                 return
-        self._session.send(message, priority=priority)
+        self._session.send(message, priority=priority, mergeKey=mergeKey)
+        self._settle()
+
+    def cancel(self, message: Message) -> None:
+        """Nobody waits for the answer to *message* any more."""
+        self._session.cancel(message)
         self._settle()
 
     def renew(self, principal: Principal) -> None:
@@ -239,7 +284,7 @@ class SessionDriver:
         match event:
             case Received(envelope):
                 if self.peer is not None:
-                    self._host.payloadIO.route(envelope, self.peer)
+                    self._received(envelope, self.peer)
             case Opened(uuid, name):
                 if self.principal is not None and self._host.isRevoked(self.principal):
                     self.close(CloseCode.REVOKED.value, "the access was revoked")
@@ -250,21 +295,47 @@ class SessionDriver:
             case Malformed(error) if self.isOutgoing and self.peer is None and isinstance(error, DecodeError):
                 self._isStranger = True
                 self.close(CloseCode.REFUSED.value, errorText(NotConnected(f"this is no vortex: {error}")))
-            case Malformed(error):
-                self._refuse(error)
+            case Malformed(error, action):
+                self._refuse(error, action)
+            case Resumed() | Reset():
+                if self.peer is not None:
+                    self._host.sessionEvent(self.peer, event)
+                if self._onSession is not None:
+                    self._onSession(event)
+            case Cancelled() | Settled():
+                pass
+            case Broken(code, reason):
+                self._giveUp(code, reason)
             case Closed(code, reason):
                 self._end(code, reason)
             case _:
                 assert_never(event)
 
-    def _refuse(self, error: VortexError) -> None:
+    def _received(self, envelope: Envelope, peer: Peer) -> None:
+        self._host.payloadIO.route(envelope, peer)
+
+    def _refuse(self, error: VortexError, action: int | None) -> None:
         """Tell the peer what was wrong with its bytes, on no filt: there was none to read."""
         self._host.counters["malformed"] += 1
         if not self._hasWarned:
             self._hasWarned = True
             who = str(self.peer or self.address)
             log.warn("{peer} sent what is no message, this for one: {error}", peer=who, error=str(error))
-        self.send(Message(Payload(result=errorText(error)), isReply=True))
+        self.send(Message(Payload(result=errorText(error)), isReply=True, action=action))
+
+    def _giveUp(self, code: str, reason: str) -> None:
+        """Leave the connection; the session lives on."""
+        self._clearStall()
+        transport, self._transport = self._transport, None
+        if code in (CloseCode.SLOW.value, CloseCode.PROTOCOL.value):
+            self._host.counters["slow" if code == CloseCode.SLOW.value else "malformed"] += 1
+            log.warn("{peer} is cut: {reason}", peer=str(self.peer or self.address), reason=reason)
+        self._session.transportLost(self._now(), reason)
+        if transport is not None:
+            if code in (CloseCode.SLOW.value, CloseCode.SILENT.value):
+                transport.abort()
+            else:
+                transport.close(code, reason)
 
     def _end(self, code: str, reason: str) -> None:
         self._clearStall()
@@ -273,6 +344,8 @@ class SessionDriver:
             self._expiry = None
         transport, self._transport = self._transport, None
         if transport is not None:
+            for frame in self._session.helloToSend():
+                transport.writeFrame(frame)
             isGone = code == CloseCode.SLOW.value or (code == CloseCode.SILENT.value and self.isOutgoing)
             if isGone or self._isStranger:
                 transport.abort()  # who does not read, or is gone, or no vortex, would not read a farewell

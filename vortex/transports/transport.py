@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from twisted.internet.defer import Deferred
 
 from vortex.access.principal import Credentials, Principal
+from vortex.protocol.events import Reset, Resumed
 from vortex.routing.ports import Node, Peer
 from vortex.transports.timer_wheel import TimerWheel
 
@@ -70,6 +71,9 @@ class LinkHost(Node, Protocol):
 
     def peerOpened(self, link: SessionDriver, uuid: str, name: str) -> Peer:
         """A link has learnt who is at its other end."""
+
+    def sessionEvent(self, peer: Any, event: Resumed | Reset) -> None:
+        """The session of *peer*, which `peerOpened` made, was resumed, or begun anew."""
 
     def peerClosed(self, peer: Any, code: str, reason: str) -> None:
         """*peer*, which `peerOpened` made, will not be heard of again."""

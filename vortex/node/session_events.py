@@ -1,0 +1,45 @@
+"""
+Session events: what an application is told of the sessions of the native wire.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["SessionEvent", "SessionExpired", "SessionReset", "SessionResumed"]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionResumed:
+    """
+    A session goes on after a cut, or on another transport, and nothing of it was lost.
+
+    Attributes:
+        replayed: How many messages this end writes again, as the other had not got them.
+        after: Seconds for which nothing carried it; 0 where it has moved.
+    """
+
+    replayed: int
+    after: float
+
+
+@dataclass(frozen=True, slots=True)
+class SessionReset:
+    """
+    At the end that connects: the session could not be resumed, and another has begun. What was sent and not
+    answered is sent again; of what the other end has sent meanwhile nothing is known: ask for it anew.
+
+    Attributes:
+        reason: "expired", "unknown", "overflow", "epoch" (the server was started anew), "auth" (somebody else
+            asked), "schema" or "superseded".
+    """
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SessionExpired:
+    """At the end that was connected to: nobody came back for the session within `Limits.sessionLinger`."""
+
+
+SessionEvent = SessionResumed | SessionReset | SessionExpired

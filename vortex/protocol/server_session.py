@@ -1,0 +1,215 @@
+"""
+ServerSession: the end of a native session that has minted it.
+
+Its id is public; the token that resumes it is not, changes at each connection, and is kept as a hash only.
+Which HELLO gets which session is `vortex.protocol.session_table`'s.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Hashable
+from typing import Any
+
+from vortex.errors import DecodeError, QueueOverflow
+from vortex.limits import Limits
+from vortex.protocol.codes import CloseCode
+from vortex.protocol.envelope import Form, Message
+from vortex.protocol.events import Cancelled, Opened, Resumed, Settled
+from vortex.protocol.link_session import State
+from vortex.protocol.native import Kind, readVarint, varint
+from vortex.protocol.session import Kept, Session, jsonFrame
+
+__all__ = ["ServerSession", "newSecret"]
+
+OLD_TOKEN = 30.0
+"""Seconds for which the token before the present one is good, where its WELCOME may have been lost."""
+
+_DATA = bytes((Kind.DATA,))
+_REPLY = bytes((Kind.REPLY,))
+
+
+class ServerSession(Session):
+    """
+    Args:
+        peer: What the client calls itself: its uuid and name.
+        principal: The id of who it was found to be; None if it was not asked.
+        clientKey: What the client is known by; of one client always the same.
+        epoch: The client's.
+        nextAction: The number of its next new action.
+        limits: Bounds on what comes in, waits, and is kept.
+        now: The time, in seconds on the caller's clock.
+
+    Attributes:
+        id: The public id.
+        gen: How many connections have carried it.
+    """
+
+    def __init__(
+        self,
+        *,
+        peer: tuple[str, str],
+        principal: str | None,
+        clientKey: str,
+        epoch: int,
+        nextAction: int,
+        limits: Limits,
+        now: float,
+    ) -> None:
+        super().__init__(limits=limits, now=now)
+        self.id = secrets.token_hex(16)
+        self.gen = 0
+        self.principal = principal
+        self.clientKey = clientKey
+        self.epoch = epoch
+        self.nextAction = nextAction
+        self._peer = peer
+        self._token = b""
+        self._oldToken = b""
+        self._oldTokenUntil = 0.0
+        self._welcome: dict[str, Any] = {}
+        self._resumeFrom: int | None = None
+        self._settledTo = 0
+
+    @property
+    def _sendsBeats(self) -> bool:
+        return self.via != "poll"
+
+    # ---- who may have it
+
+    def accepts(self, token: str, now: float) -> bool:
+        """Whether *token* resumes it."""
+        return self._isToken(token) or self._isOldToken(token, now)
+
+    def acceptsSend(self, token: str, now: float) -> bool:
+        """Whether a SEND that shows *token* is this session's client's."""
+        if self._isToken(token):
+            self._oldToken = b""
+            return True
+        return self._isOldToken(token, now)
+
+    def canResumeFrom(self, number: int) -> bool:
+        """Whether all that was written after *number* is here still."""
+        first = self._kept[0].number if self._kept else self.written + 1
+        return first - 1 <= number <= self.written
+
+    def prepare(
+        self, welcome: dict[str, Any], *, resumeFrom: int | None, via: str | None, now: float
+    ) -> None:
+        """
+        Say what the next `attached` answers to the HELLO.
+
+        Args:
+            welcome: The WELCOME but for what this session knows itself.
+            resumeFrom: The number of the last message that the client has taken; None for a new session.
+            via: How an HTTP request will carry it; None where a connection does both ways.
+        """
+        self._welcome = welcome
+        self._resumeFrom = resumeFrom
+        self.via = via
+        self._oldToken, self._oldTokenUntil = self._token, now + OLD_TOKEN
+        self._welcome["token"] = token = newSecret()
+        self._token = _hash(token)
+        self.gen += 1
+
+    def _isToken(self, token: str) -> bool:
+        return secrets.compare_digest(_hash(token), self._token)
+
+    def _isOldToken(self, token: str, now: float) -> bool:
+        return now < self._oldTokenUntil and secrets.compare_digest(_hash(token), self._oldToken)
+
+    # ---- the connection
+
+    def _begin(self, now: float) -> None:
+        welcome = self._welcome | {
+            "session": self.id,
+            "gen": self.gen,
+            "n": self.written,
+            "taken": self.taken,
+        }
+        self._welcome = {}
+        self._control.append(jsonFrame(Kind.WELCOME, welcome))
+        if self._resumeFrom is None:
+            self._goOn(0, now)
+            self._events.append(Opened(*self._peer))
+        else:
+            after = max(0.0, now - self.lostAt) if self.state is State.PARKED else 0.0
+            replayed = self._goOn(self._resumeFrom, now)
+            if self.via != "poll":  # else it is the next of many requests, which is no news
+                self._events.append(Resumed(replayed, after))
+
+    # ---- in
+
+    def receive(self, data: bytes, now: float) -> None:
+        if self.via is None:
+            self._oldToken = b""
+        super().receive(data, now)
+
+    def _take(self, kind: int, data: bytes, now: float) -> None:
+        if kind == Kind.ACTION:
+            at = self._numbered(data, now)
+            if at is None:
+                return
+            action, at = readVarint(data, at)
+            milliseconds, at = readVarint(data, at)
+            if action == 0:
+                raise DecodeError("expected an action's number, from 1 on, got 0")
+            envelope = self._message(data, at, action)
+            if envelope is not None:
+                envelope.action = action
+                envelope.deadline = now + milliseconds / 1000 if milliseconds else None
+                self._received(envelope)
+        elif kind == Kind.CANCEL:
+            at = self._numbered(data, now)
+            if at is not None:
+                self._events.append(Cancelled(readVarint(data, at)[0]))
+        else:
+            super()._take(kind, data, now)
+
+    def _settled(self, action: int) -> None:
+        if action > self._settledTo:
+            self._settledTo = action
+            self._events.append(Settled(action))
+
+    # ---- out
+
+    def send(self, message: Message, *, priority: int = 100, mergeKey: Hashable = None) -> None:
+        try:
+            super().send(message, priority=priority, mergeKey=mergeKey)
+        except QueueOverflow as error:
+            self.close(CloseCode.OVERFLOW, str(error))
+            return
+        if self._isAttached and self._outbox.bytes > self._limits.slowBytes:
+            self.slow(f"{self._outbox.bytes} bytes wait for a peer that reads too slowly (slowBytes)")
+
+    def _write(self, message: Message) -> bytes:
+        number = self.written + 1
+        if message.action is None:
+            head = _DATA + varint(number)
+        else:
+            head = b"".join((_REPLY, varint(number), varint(message.action)))
+        return self._keep(Kept(number, head, message.encoded(Form.NATIVE)))
+
+    # ---- time
+
+    def tick(self, now: float) -> None:
+        if self.state is State.PARKED and now >= self.lostAt + self._limits.sessionLinger:
+            self._ended(
+                CloseCode.SESSION_EXPIRED.value, f"no connection came for {self._limits.sessionLinger:g} s"
+            )
+        super().tick(now)
+
+    def nextDeadline(self) -> float | None:
+        if self.state is State.PARKED:
+            return self.lostAt + self._limits.sessionLinger
+        return super().nextDeadline()
+
+
+def newSecret() -> str:
+    """256 random bits, as they travel."""
+    return secrets.token_urlsafe(32)
+
+
+def _hash(secret: str) -> bytes:
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
