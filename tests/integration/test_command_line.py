@@ -314,6 +314,60 @@ class TestSignals:
                     assert sending.errors == ""
 
 
+EARLY = """
+import os, signal, sys
+
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == sys.argv[1]:
+            print("reached", flush=True)
+            os.kill(os.getpid(), int(sys.argv[2]))
+
+import vortex.cli.main
+sys.meta_path.insert(0, Interrupting())
+sys.exit(vortex.cli.main.main(sys.argv[3:]))
+"""
+"""Runs a command, and signals itself when a module is about to be imported."""
+
+
+class TestAnEarlySignal:
+    @pytest.mark.parametrize(
+        "module",
+        [
+            "vortex.cli.commands",  # the arguments were read just now
+            "twisted.internet.reactor",  # none is there yet
+            "vortex.transports.websocket_client",  # the command has begun
+        ],
+    )
+    @pytest.mark.parametrize("command", ["send", "watch", "rpc"])
+    def test_ends_a_command_without_a_word(self, module: str, command: str) -> None:
+        done = early(module, signal.SIGINT, command)
+
+        assert (done.returncode, done.stdout, done.stderr) == (130, "reached\n", "")
+
+    @pytest.mark.parametrize("module", ["twisted.internet.reactor", "vortex.transports.websocket_client"])
+    def test_may_be_the_systems(self, module: str) -> None:
+        done = early(module, signal.SIGTERM, "watch")
+
+        assert (done.returncode, done.stdout, done.stderr) == (143, "reached\n", "")
+
+
+def early(module: str, number: int, command: str) -> subprocess.CompletedProcess[str]:
+    """What comes of *command* when a signal comes at the beginning of the import of *module*."""
+    with closing(socket.socket()) as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        url = f"ws://127.0.0.1:{listener.getsockname()[1]}"
+        return subprocess.run(
+            [*PYTHON, "-c", EARLY, module, str(int(number)), command, url, "key=jobs"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=PATIENCE,
+        )
+
+
 class TestAWatch:
     def test_outlives_its_server(self, tmp_path: Path) -> None:
         shop = Shop(tmp_path)

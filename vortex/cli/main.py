@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import vortex
 from vortex.cli.command_line import addCommands
+from vortex.cli.early_end import endingEarly
 
 __all__ = ["main"]
 
@@ -28,14 +29,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Raises:
         SystemExit: With a line for the person who typed this, where something is wrong.
     """
-    options = _parsed(sys.argv[1:] if arguments is None else list(arguments))
     try:
-        return _demo(options) if options.command == "demo" else _runCommand(options)
+        with endingEarly():
+            options = _parsed(sys.argv[1:] if arguments is None else list(arguments))
+            if options.command != "demo":
+                return _runCommand(options)
+            demo = _importDemo()
+        return demo(
+            port=options.port, host=options.host, database=options.database, anonymous=options.anonymous
+        )
     except KeyboardInterrupt:  # before the reactor took over
         return 130
 
 
-def _demo(options: argparse.Namespace) -> int:
+def _importDemo() -> Callable[..., int]:
     try:
         from vortex.cli.demo import demo
     except ModuleNotFoundError as error:
@@ -44,7 +51,7 @@ def _demo(options: argparse.Namespace) -> int:
         raise SystemExit(
             "vortex demo keeps its jobs in a database and needs SQLAlchemy: pip install 'txvortex[orm]'"
         ) from None
-    return demo(port=options.port, host=options.host, database=options.database, anonymous=options.anonymous)
+    return demo
 
 
 def _runCommand(options: argparse.Namespace) -> int:

@@ -2,7 +2,7 @@
 Running: a command on the reactor, from its first byte to its exit code.
 
 Ctrl-C and SIGTERM end it in order: the line is closed, nothing is left over, and the exit code says which it
-was. A second one ends it at once.
+was. A second one ends it at once, and so does one that comes before anything was begun.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import react
 
+from vortex.cli.early_end import endAtOnce
 from vortex.cli.exit_codes import Ended, ExitCode
 from vortex.cli.output import Output, OutputClosed
 from vortex.node.vortex import Vortex
@@ -43,26 +44,34 @@ def run(command: Command, output: Output, *, name: str) -> int:
         The exit code.
     """
     codes: list[int] = []
+    for number in _SIGNALS:
+        signal.signal(number, endAtOnce)
     try:
         react(_main, (command, output, name, codes))
     except SystemExit as end:
-        return codes[0] if codes else int(end.code or 0)
+        if codes:
+            return codes[0]
+        # Where there is none, and nothing went wrong, the reactor has stopped for what it takes itself.
+        return int(end.code or 0) or 128 + signal.SIGTERM
 
 
 async def _main(reactor: Any, command: Command, output: Output, name: str, codes: list[int]) -> None:
     running: Deferred[None] = Deferred()
     reactor.callWhenRunning(running.callback, None)
     await running  # from here on signals are ours
-    done = Deferred.fromCoroutine(runOn(Vortex(name, reactor=reactor), command, output))
 
     def onSignal(number: int, _: object) -> None:
         if codes:
             os._exit(codes[0])
         codes.append(128 + number)
-        reactor.callFromThread(done.cancel)
+        reactor.callFromThread(cancel)
+
+    def cancel() -> None:  # a turn later: when the signal comes, there may be nothing to cancel yet
+        done.cancel()
 
     for number in _SIGNALS:
         signal.signal(number, onSignal)
+    done = Deferred.fromCoroutine(runOn(Vortex(name, reactor=reactor), command, output))
     with contextlib.suppress(CancelledError):  # while it was closing
         codes.append(await done)
 
