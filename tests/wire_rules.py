@@ -16,8 +16,11 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from tests.vector_types import TYPES
+from vortex.protocol.envelope import Form
 
-__all__ = ["bodyText", "inflatedJson", "meaningOf", "messageJson"]
+__all__ = ["VORTEXPY_FORMS", "bodyText", "inflatedJson", "meaningOf", "messageJson"]
+
+VORTEXPY_FORMS = [form for form in Form if form is not Form.NATIVE]
 
 ENUMS = {
     ("acme.Enums", "colour"): {"red": "Colour.RED", "blue": "Colour.BLUE"},

@@ -221,7 +221,8 @@ class OrmCrudHandler:
         return await inThread(work.blank, filt), None, None
 
     async def _tuplesOf(self, payload: Payload) -> list[Any]:
-        if len(payload.encodedText or "") <= _DECODE_INLINE:
+        closed = payload.closedBody
+        if (0 if closed is None else closed.size) <= _DECODE_INLINE:
             return payload.tuples
         return await self._node.runInThread(lambda: payload.tuples)
 

@@ -11,7 +11,7 @@ of the envelope, for VortexJS, which looks nowhere else; we do not read them.
 from __future__ import annotations
 
 import binascii
-from typing import Any
+from typing import Any, Protocol
 
 from vortex.errors import DecodeError
 from vortex.limits import Limits
@@ -19,12 +19,33 @@ from vortex.protocol.compression import deflate, inflate
 from vortex.protocol.json_codec import dumps, loads
 from vortex.tuples.convert import Reading, fromJsonable
 
-__all__ = ["PAYLOAD_CLASS", "Body", "countUnknown", "encodeBody", "payloadObject"]
+__all__ = ["PAYLOAD_CLASS", "Body", "ClosedBody", "countUnknown", "encodeBody", "payloadObject"]
 
 PAYLOAD_CLASS = "vortex.Payload.Payload"
 """What Python peers call a payload; VortexJS sends none, and nobody asks for it."""
 
 _KEYS = frozenset(("filt", "tuples", "date"))
+
+
+class ClosedBody(Protocol):
+    """What a message of any wire has for its tuples until somebody opens it."""
+
+    @property
+    def text(self) -> str | None:
+        """The encoded payload of VortexPY's wire, if that is how it came."""
+
+    @property
+    def size(self) -> int:
+        """Bytes, as it came."""
+
+    def decodeTuples(self, reading: Reading) -> list[Any]:
+        """The tuples."""
+
+    def jsonTuples(self, limits: Limits) -> list[Any]:
+        """The tuples as VortexPY's wire has them."""
+
+    def holdsTuples(self, limits: Limits) -> bool:
+        """Whether there is any tuple."""
 
 
 class Body:
@@ -48,6 +69,11 @@ class Body:
         self._unknown = 0
         if self.text is None:
             self._tuples = data if isinstance(data, list) else [data]
+
+    @property
+    def size(self) -> int:
+        """Bytes, as it came; 0 for one that came in another form than a text."""
+        return len(self.text or "")
 
     def decodeTuples(self, reading: Reading) -> list[Any]:
         """

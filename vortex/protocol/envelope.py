@@ -18,11 +18,13 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from vortex.errors import EncodeError
-from vortex.protocol.body import Body, encodeBody, payloadObject
+from vortex.protocol.body import ClosedBody, encodeBody, payloadObject
 from vortex.protocol.compression import deflate
 from vortex.protocol.framing import webSocketHeader
-from vortex.protocol.json_codec import dumpsAscii
-from vortex.tuples.convert import TAGGED, TAGGED_ERA0, Dialect, toJsonable
+from vortex.protocol.json_codec import dumps, dumpsAscii
+from vortex.protocol.native_body import NativeBody, encodeNativeBody, nativeBodyOfJson
+from vortex.protocol.native_layout import COMPRESSED, EXPECTS_ANSWER, HAS_BODY, REPLY, joined
+from vortex.tuples.convert import NATIVE, TAGGED, TAGGED_ERA0, Dialect, toJsonable
 
 if TYPE_CHECKING:
     from vortex.protocol.payload import Payload
@@ -34,6 +36,7 @@ NAME_KEY = "__vortexName__"
 MESSAGE_ID = "PayloadResponse.messageId"
 
 _HELLO_KEYS = {UUID_KEY, NAME_KEY}
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ENVELOPE_CLASS = "vortex.PayloadEnvelope.PayloadEnvelope"
 
 
@@ -53,6 +56,8 @@ class Form(enum.Enum):
     """VortexPY 3 to 6: the body is called ``data``."""
     RAW = "raw"
     """As ERA2, in plain JSON; only where a frame is whole by itself."""
+    NATIVE = "native"
+    """Not VortexPY's: a message of the native wire, bytes that go into one of its frames."""
 
     @property
     def beat(self) -> bytes:
@@ -72,10 +77,25 @@ class Envelope:
         isReply: Whether the peer says that this answers something, or is pushed: then it is never answered.
         replyFilt: Era 0: the filt that an answer shall have; ``{}`` otherwise.
         form: The form it came in.
+        expectsAnswer: Whether the peer waits for an answer. Only the native wire says so: elsewhere False.
+        action: The number of the action that it is, or that it answers; None where there are none.
+        deadline: When the peer stops to wait for the answer, on the clock of its session; None: it does not.
         unknownFields: How many keys or fields were dropped so far because nobody knows them.
     """
 
-    __slots__ = ("body", "date", "filt", "form", "isReply", "replyFilt", "result", "unknownFields")
+    __slots__ = (
+        "action",
+        "body",
+        "date",
+        "deadline",
+        "expectsAnswer",
+        "filt",
+        "form",
+        "isReply",
+        "replyFilt",
+        "result",
+        "unknownFields",
+    )
 
     def __init__(
         self,
@@ -83,10 +103,13 @@ class Envelope:
         *,
         result: Any = None,
         date: datetime | None = None,
-        body: Body | None = None,
+        body: ClosedBody | None = None,
         isReply: bool = False,
         replyFilt: dict[Any, Any] | None = None,
         form: Form = Form.UNIVERSAL,
+        expectsAnswer: bool = False,
+        action: int | None = None,
+        deadline: float | None = None,
         unknownFields: int = 0,
     ) -> None:
         self.filt = filt
@@ -96,6 +119,9 @@ class Envelope:
         self.isReply = isReply
         self.replyFilt = {} if replyFilt is None else replyFilt
         self.form = form
+        self.expectsAnswer = expectsAnswer
+        self.action = action
+        self.deadline = deadline
         self.unknownFields = unknownFields
 
     def __repr__(self) -> str:
@@ -139,19 +165,49 @@ class Message:
         payload: What is sent.
         isReply: Marks an answer or a push, so that no peer of ours answers it.
         replyFilt: Era 0 only: the filt that an answer shall have.
+        expectsAnswer: Native wire only: whether an answer is waited for.
+        action: Native wire only: the number of the action that this answers.
+        timeout: Native wire only: seconds for which an answer is waited for; None: for ever.
     """
 
-    __slots__ = ("_body", "_encoded", "_frames", "isReply", "payload", "replyFilt")
+    __slots__ = (
+        "_body",
+        "_encoded",
+        "_frames",
+        "action",
+        "expectsAnswer",
+        "isReply",
+        "payload",
+        "replyFilt",
+        "timeout",
+    )
 
     def __init__(
-        self, payload: Payload, *, isReply: bool = False, replyFilt: dict[Any, Any] | None = None
+        self,
+        payload: Payload,
+        *,
+        isReply: bool = False,
+        replyFilt: dict[Any, Any] | None = None,
+        expectsAnswer: bool = False,
+        action: int | None = None,
+        timeout: float | None = None,
     ) -> None:
         self.payload = payload
         self.isReply = isReply
+        self.expectsAnswer = expectsAnswer
+        self.action = action
+        self.timeout = timeout
         self.replyFilt = {} if replyFilt is None else replyFilt
         self._body: str | None = None
         self._encoded: dict[Form, bytes] = {}
         self._frames: dict[Form, bytes] = {}
+
+    @classmethod
+    def ofEncoded(cls, payload: Payload, form: Form, encoded: bytes) -> Message:
+        """An answer that was encoded before, to go out in *form*, whatever *payload* has in it."""
+        message = cls(payload, isReply=True)
+        message._encoded[form] = encoded
+        return message
 
     def __repr__(self) -> str:
         return f"<Message {self.payload!r}{', a reply' if self.isReply else ''}>"
@@ -171,7 +227,14 @@ class Message:
         """
         encoded = self._encoded.get(form)
         if encoded is None:
-            encoded = self._encoded[form] = self._encodeEra0() if form is Form.ERA0 else self._encode(form)
+            match form:
+                case Form.NATIVE:
+                    encoded = self._encodeNative()
+                case Form.ERA0:
+                    encoded = self._encodeEra0()
+                case _:
+                    encoded = self._encode(form)
+            self._encoded[form] = encoded
         return encoded
 
     def webSocketFrame(self, form: Form) -> bytes:
@@ -202,8 +265,27 @@ class Message:
         if not payload.hasBody:
             return None
         if self._body is None:
-            self._body = payload.encodedText or encodeBody(_payloadParts(payload, TAGGED))
+            closed = payload.closedBody
+            text = None if closed is None else closed.text
+            self._body = text or encodeBody(_payloadParts(payload, TAGGED))
         return self._body
+
+    def _encodeNative(self) -> bytes:
+        payload = self.payload
+        head: dict[str, Any] = {}
+        if payload.filt:
+            head["f"] = _part(".filt", payload.filt, NATIVE)
+        if payload.result is not None:
+            head["r"] = _part(".result", payload.result, NATIVE)
+        if payload.date is not None:
+            head["d"] = _microseconds(payload.date)
+        flags = REPLY if self.isReply else EXPECTS_ANSWER if self.expectsAnswer else 0
+        if not payload.hasBody:
+            return joined(flags, dumps(head), b"")
+        body = _nativeBody(payload)
+        return joined(
+            flags | (HAS_BODY | COMPRESSED if body.isCompressed else HAS_BODY), dumps(head), body.data
+        )
 
     def _encodeEra0(self) -> bytes:
         payload = self.payload
@@ -236,11 +318,32 @@ def envelopeObject(
 
 
 def _payloadParts(payload: Payload, dialect: Dialect) -> dict[str, Any]:
+    # Nobody's classes are needed for what came by our own wire, but to take the offsets off its dates.
+    isNative = isinstance(payload.closedBody, NativeBody) and dialect is TAGGED
     return payloadObject(
         _part(".filt", payload.filt, dialect),
-        _part(".tuples", payload.tuples, dialect),
+        payload.jsonTuples if isNative else _part(".tuples", payload.tuples, dialect),
         _part(".date", payload.date, dialect),
     )
+
+
+def _nativeBody(payload: Payload) -> NativeBody:
+    """What *payload* carries as our own wire has it, with as little work as that takes."""
+    closed = payload.closedBody
+    if isinstance(closed, NativeBody):
+        return closed
+    if closed is not None and closed.text is not None:
+        return nativeBodyOfJson(payload.jsonTuples)
+    try:
+        return encodeNativeBody(payload.tuples)
+    except EncodeError as error:
+        raise error.at(".tuples") from None
+
+
+def _microseconds(date: datetime) -> int:
+    """Since 1970, all of them; a date without an offset is UTC."""
+    since = (date if date.tzinfo is not None else date.replace(tzinfo=UTC)) - _EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
 def _part(path: str, value: Any, dialect: Dialect = TAGGED) -> Any:

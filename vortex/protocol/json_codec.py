@@ -32,7 +32,7 @@ _DIGITS = bytes(0x30 if 0x30 <= byte <= 0x39 else 0x20 for byte in range(256))
 _LONG_NUMBER = b"0" * 19  # the shortest integer that may not fit in 64 bits
 
 
-def loads(data: bytes | str, limits: Limits, *, bodyKeys: Collection[str] = ()) -> Any:
+def loads(data: bytes | str, limits: Limits, *, bodyKeys: Collection[str] = (), extraLevels: int = 0) -> Any:
     """
     Read one JSON text.
 
@@ -41,6 +41,7 @@ def loads(data: bytes | str, limits: Limits, *, bodyKeys: Collection[str] = ()) 
         limits: maxDepth, maxNodes and maxString hold for it.
         bodyKeys: Keys of the outermost object whose value may be longer than maxString: a payload in its
             envelope is a body, for which other limits hold.
+        extraLevels: By how many levels maxDepth is exceeded by what stands around the values.
 
     Returns:
         None, bool, int, float, str, list and dict, nested. Of a key that comes twice the last value counts.
@@ -58,7 +59,7 @@ def loads(data: bytes | str, limits: Limits, *, bodyKeys: Collection[str] = ()) 
         value = _loadsSlowly(data, text, limits) if _mayHoldLongInteger(text) else orjson.loads(text)
     except orjson.JSONDecodeError:
         value = _loadsSlowly(data, text, limits)
-    _checkDepth(text, limits.maxDepth)
+    _checkDepth(text, limits.maxDepth + extraLevels)
     if bodyKeys and len(text) > limits.maxString:
         _checkStrings(text, limits.maxString, sum(_isLong(value, key, limits.maxString) for key in bodyKeys))
     return value

@@ -14,7 +14,7 @@ from typing import Any
 
 from vortex.errors import DecodeError, VortexError
 from vortex.limits import Limits
-from vortex.protocol.body import Body, payloadObject
+from vortex.protocol.body import ClosedBody, payloadObject
 from vortex.protocol.envelope import Envelope, Form, Message
 from vortex.tuples.convert import Dialect, Reading, fromJsonable, registerComposite, toJsonable
 
@@ -66,7 +66,7 @@ class Payload:
         self.date = datetime.now(UTC)
         self._tuples: list[Any] = []
         self._isGiven = False
-        self._body: Body | None = None
+        self._body: ClosedBody | None = None
         self._reading: Reading | None = None
         self._error: VortexError | None = None
         if tuples is not None:
@@ -115,8 +115,7 @@ class Payload:
         """
         if self._body is None:
             return bool(self._tuples)
-        limits = _DEFAULTS if self._reading is None else self._reading.limits
-        return self._body.holdsTuples(limits)
+        return self._body.holdsTuples(self.limits)
 
     @property
     def jsonTuples(self) -> list[Any]:
@@ -134,12 +133,17 @@ class Payload:
         if self._body is None:
             tuples: list[Any] = toJsonable(self._tuples)
             return tuples
-        return self._body.jsonTuples(_DEFAULTS if self._reading is None else self._reading.limits)
+        return self._body.jsonTuples(self.limits)
 
     @property
-    def encodedText(self) -> str | None:
-        """The body as it came in, if it is still closed and came as a text: it can be sent on as it is."""
-        return None if self._body is None else self._body.text
+    def closedBody(self) -> ClosedBody | None:
+        """The body as it came in, while nobody has opened it: it can be sent on as it is."""
+        return self._body
+
+    @property
+    def limits(self) -> Limits:
+        """The bounds that hold when it is opened."""
+        return _DEFAULTS if self._reading is None else self._reading.limits
 
     @property
     def unknownFields(self) -> int:
@@ -201,7 +205,7 @@ class Payload:
         payload._error = None
         return payload
 
-    def _open(self, body: Body) -> None:
+    def _open(self, body: ClosedBody) -> None:
         if self._error is not None:
             raise self._error.with_traceback(None)
         try:

@@ -29,6 +29,8 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from vortex.errors import EncodeError
+from vortex.tuples.column_readers import tableReaders
+from vortex.tuples.column_writers import tableWriters
 from vortex.tuples.decode import (
     Reading,
     compositeDecoders,
@@ -38,6 +40,7 @@ from vortex.tuples.decode import (
     tupleDecoders,
 )
 from vortex.tuples.encode import (
+    NATIVE,
     TAGGED,
     TAGGED_ERA0,
     Dialect,
@@ -51,6 +54,7 @@ from vortex.tuples.registry import onRegistered
 from vortex.tuples.tuple import Tuple
 
 __all__ = [
+    "NATIVE",
     "TAGGED",
     "TAGGED_ERA0",
     "Dialect",
@@ -155,19 +159,26 @@ def compiledSource(cls: type[Tuple], dialect: Dialect = TAGGED) -> str:
     return encoderSource(cls, dialect)[0].text + "\n\n" + decoderSource(cls)[0].text
 
 
+_DIALECTS = (TAGGED, TAGGED_ERA0, NATIVE)
+
+
 def _forgetCompiled() -> None:
-    for dialect in (TAGGED, TAGGED_ERA0):
+    for dialect in _DIALECTS:
         dialect.encoders.forget()
     tupleDecoders.clear()
+    tableReaders.clear()
+    tableWriters.clear()
 
 
 def _onRegistered(name: str) -> None:
     # The class of that name may be another now, and so may be what the names in annotations mean.
     tupleDecoders.pop(name, None)
-    for dialect in (TAGGED, TAGGED_ERA0):
-        for kind in list(dialect.encoders):
+    tableReaders.pop(name, None)
+    byClass: list[dict[type[Any], Any]] = [tableWriters, *(dialect.encoders for dialect in _DIALECTS)]
+    for writers in byClass:
+        for kind in list(writers):
             if vars(kind).get("__tupleType__") == name:
-                dialect.encoders.pop(kind, None)
+                writers.pop(kind, None)
 
 
 onRegistered(_onRegistered)

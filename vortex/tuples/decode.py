@@ -19,11 +19,22 @@ from vortex.limits import Limits
 from vortex.tuples.compiled import Source, compileFunction, travellingFields, typeNameOf
 from vortex.tuples.encode import WellKnownBinary
 from vortex.tuples.field import TupleField
-from vortex.tuples.hints import checker, fieldTypes, plainType, segment, short
+from vortex.tuples.hints import Checker, checker, fieldTypes, plainType, segment, short
 from vortex.tuples.registry import readerOf, tupleTypeNamed
 from vortex.tuples.tuple import Tuple
 
-__all__ = ["Reading", "compositeDecoders", "decodeValue", "decoderSource", "tooDeep", "tupleDecoders"]
+__all__ = [
+    "Reading",
+    "compositeDecoders",
+    "decodeBytes",
+    "decodeDatetime",
+    "decodeValue",
+    "decoderSource",
+    "decodingFailed",
+    "fieldChecker",
+    "tooDeep",
+    "tupleDecoders",
+]
 
 Decoder = Callable[[Any, "Reading", int], Any]
 
@@ -216,7 +227,8 @@ def _decodeStr(data: Any) -> Any:
     raise DecodeError(f"expected a str, got {short(data)}")
 
 
-def _decodeBytes(data: Any) -> Any:
+def decodeBytes(data: Any) -> Any:
+    """The bytes that *data*, base64, stands for."""
     try:
         if type(data) is str:
             return b64decode(data, validate=True)
@@ -226,10 +238,10 @@ def _decodeBytes(data: Any) -> Any:
 
 
 def _decodeWellKnownBinary(data: Any) -> Any:
-    return WellKnownBinary(_decodeBytes(data))
+    return WellKnownBinary(decodeBytes(data))
 
 
-def _decodeDatetime(data: Any) -> Any:
+def decodeDatetime(data: Any) -> Any:
     """
     A datetime that knows its offset, or, if there is no time in the text, a date.
 
@@ -255,8 +267,8 @@ _scalarDecoders: dict[str, Callable[[Any], Any]] = {
     "float": _decodeFloat,
     "bool": _decodeBool,
     "str": _decodeStr,
-    "bytes": _decodeBytes,
-    "datetime": _decodeDatetime,
+    "bytes": decodeBytes,
+    "datetime": decodeDatetime,
     "wkb": _decodeWellKnownBinary,
 }
 
@@ -307,7 +319,7 @@ def decoderSource(cls: type[Tuple]) -> tuple[Source, dict[str, Any]]:
     fields = travellingFields(cls)
     names: dict[str, Any] = {
         "cls": cls,
-        "failed": _decodingFailed,
+        "failed": decodingFailed,
         "fromIso": datetime.fromisoformat,
         "make": object.__new__ if reader is None else reader.maker(cls),
         "PLAIN": _PLAIN,
@@ -381,7 +393,7 @@ def _compileDecoder(cls: type[Tuple]) -> Decoder:
 
 def _generalDecoder(field: TupleField) -> Decoder:
     """The function that reads *field* in whatever form it comes. It raises nothing but VortexErrors."""
-    check = checker(field.hint) if field.decoder is None else _decoderChecker(field.decoder)
+    check = fieldChecker(field)
     adapt = field.adapter
     if check is None and adapt is None:
         return decodeValue
@@ -398,6 +410,11 @@ def _generalDecoder(field: TupleField) -> Decoder:
     return decodeField
 
 
+def fieldChecker(field: TupleField) -> Checker | None:
+    """What holds decoded values (never None) to what *field* says; None if it asks nothing of a value."""
+    return checker(field.hint) if field.decoder is None else _decoderChecker(field.decoder)
+
+
 def _decoderChecker(decoder: Callable[[Any], Any]) -> Callable[[Any], Any]:
     def check(value: Any) -> Any:
         try:
@@ -410,7 +427,7 @@ def _decoderChecker(decoder: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return check
 
 
-def _decodingFailed(exc: BaseException, typeName: str, field: str | None) -> BaseException:
+def decodingFailed(exc: BaseException, typeName: str, field: str | None) -> BaseException:
     """What to raise instead of *exc*, which came up while *field* was decoded or set."""
     if isinstance(exc, DecodeError):
         return exc.at(f".{field}")

@@ -23,6 +23,7 @@ from vortex.tuples.registry import readerOf
 from vortex.tuples.tuple import Tuple
 
 __all__ = [
+    "NATIVE",
     "TAGGED",
     "TAGGED_ERA0",
     "Dialect",
@@ -30,6 +31,9 @@ __all__ = [
     "WellKnownBinary",
     "compositeEncoders",
     "encoderSource",
+    "encodingFailed",
+    "fieldEncoder",
+    "nonFiniteWord",
 ]
 
 Encoder = Callable[[Any], Any]
@@ -46,6 +50,11 @@ class NonFinite(float):
     __slots__ = ()
 
 
+def nonFiniteWord(value: float) -> str:
+    """What *value*, a NaN or an infinity, is called where it has to be a text."""
+    return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"
+
+
 class WellKnownBinary(bytes):
     """A geometry as it travels (tag ``wkb``): its well-known binary form, read by no library of ours."""
 
@@ -59,11 +68,13 @@ class Dialect:
     Args:
         name: For people.
         hasOffsets: Whether a datetime says how far it is from UTC. Without, all are UTC.
+        isStrict: Whether NaN and infinities are said in JSON that every reader knows; else they stand bare.
     """
 
-    def __init__(self, name: str, *, hasOffsets: bool) -> None:
+    def __init__(self, name: str, *, hasOffsets: bool = True, isStrict: bool = False) -> None:
         self.name = name
         self.hasOffsets = hasOffsets
+        self.isStrict = isStrict
         self.encoders = _Encoders(self)
 
     def __repr__(self) -> str:
@@ -181,7 +192,9 @@ def _baseEncoders(dialect: Dialect, encoders: dict[type[Any], Encoder]) -> dict[
         return {"_ft": "int", "_fd": value}
 
     def encodeFloat(value: float) -> Any:
-        return value if value - value == 0.0 else NonFinite(value)
+        if value - value == 0.0:
+            return value
+        return {"_ft": "float", "_fd": nonFiniteWord(value)} if dialect.isStrict else NonFinite(value)
 
     def encodeDecimal(value: Decimal) -> Any:
         try:
@@ -241,7 +254,7 @@ def _baseEncoders(dialect: Dialect, encoders: dict[type[Any], Encoder]) -> dict[
         str: encodeSame,
         int: encodeInt,
         float: encodeFloat,
-        NonFinite: encodeSame,
+        NonFinite: encodeFloat,
         Decimal: encodeDecimal,
         datetime: encodeDatetime,
         date: encodeDate,
@@ -295,7 +308,7 @@ def encoderSource(cls: type[Tuple], dialect: Dialect) -> tuple[Source, dict[str,
         "C": dialect.encoders,
         "UTC": UTC,
         "datetime": datetime,
-        "failed": _encodingFailed,
+        "failed": encodingFailed,
         "typeName": typeName,
     }
     fields = travellingFields(cls)
@@ -314,7 +327,7 @@ def encoderSource(cls: type[Tuple], dialect: Dialect) -> tuple[Source, dict[str,
     for index, field in enumerate(fields):
         kind = plainType(field.hint)
         if field.encoder is not None:
-            names[f"x{index}"] = _fieldEncoder(field.encoder, dialect.encoders)
+            names[f"x{index}"] = fieldEncoder(field.encoder, dialect.encoders)
             template = f"x{index}({{v}})"
         elif kind in _ENCODE_INLINE and kind not in fieldTypes:
             template = _ENCODE_INLINE[kind]
@@ -330,7 +343,9 @@ def encoderSource(cls: type[Tuple], dialect: Dialect) -> tuple[Source, dict[str,
     return source, names
 
 
-def _fieldEncoder(encoder: Encoder, encoders: _Encoders) -> Encoder:
+def fieldEncoder(encoder: Encoder, encoders: dict[type[Any], Encoder]) -> Encoder:
+    """What a field's own *encoder* makes of a value, as it travels; *encoders* are a dialect's."""
+
     def encodeField(value: Any) -> Any:
         if value is None:
             return None
@@ -345,7 +360,7 @@ def _compileEncoder(cls: type[Tuple], dialect: Dialect) -> Encoder:
     return compileFunction(source, "encode", names)
 
 
-def _encodingFailed(exc: BaseException, typeName: str, field: str | None) -> BaseException:
+def encodingFailed(exc: BaseException, typeName: str, field: str | None) -> BaseException:
     """What to raise instead of *exc*, which came up while *field* was read or encoded."""
     if isinstance(exc, EncodeError):
         return exc.at(f".{field}")
@@ -367,8 +382,11 @@ def _encodingFailed(exc: BaseException, typeName: str, field: str | None) -> Bas
 # ---- decoding functions
 
 
-TAGGED = Dialect("tagged", hasOffsets=True)
+TAGGED = Dialect("tagged")
 """The values of VortexPY from 0.8 on, and of VortexJS."""
+
+NATIVE = Dialect("native", isStrict=True)
+"""The same in strict JSON: what a value is on our own wire where no column says what it is."""
 
 TAGGED_ERA0 = Dialect("tagged, era 0", hasOffsets=False)
 """The values of VortexPY before 0.8: every datetime is UTC and does not say so."""

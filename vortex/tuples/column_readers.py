@@ -1,0 +1,315 @@
+"""
+Column readers: groups of columns into tuples, see `vortex.tuples.columns`.
+
+A column is first made into what its letter says, then held to the type of its field; both look at the types
+of all its values at once, and at one by one only where they have to. What it is held to is what
+`vortex.tuples.decode` has for that field, so nothing passes here that would not pass there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from operator import itemgetter, length_hint
+from typing import Any, NamedTuple
+
+from vortex.errors import DecodeError, LimitExceeded
+from vortex.tuples.compiled import Source, compileFunction, travellingFields, typeNameOf
+from vortex.tuples.decode import (
+    Reading,
+    decodeBytes,
+    decodeDatetime,
+    decodeValue,
+    decodingFailed,
+    fieldChecker,
+    tooDeep,
+)
+from vortex.tuples.field import TupleField
+from vortex.tuples.hints import checker, fieldTypes, plainType, short
+from vortex.tuples.registry import readerOf, tupleTypeNamed
+from vortex.tuples.tuple import Tuple
+
+__all__ = ["Group", "readGroups", "tableReaders"]
+
+Column = list[Any]
+
+_NONE = type(None)
+_SCALARS = frozenset((str, float, bool, int, _NONE))
+
+
+class Group(NamedTuple):
+    """
+    A group of whose shape all is known, and nothing of its values.
+
+    Attributes:
+        typeName: The type of the tuples; None: values that are no tuples.
+        fields: The names of their fields, none of them twice.
+        kinds: A letter for each.
+        rows: The tuples, each a list of as many values; or the values.
+    """
+
+    typeName: str | None
+    fields: list[str]
+    kinds: str
+    rows: list[Any]
+
+
+def readGroups(groups: list[Group], reading: Reading) -> list[Any]:
+    """The tuples in *groups*. See `vortex.tuples.columns.decodeGroups`."""
+    tuples: list[Any] = []
+    depth = reading.depthLeft - 1
+    for typeName, fields, kinds, rows in groups:
+        start = len(tuples)
+        if typeName is None:
+            items = iter(rows)
+            try:
+                tuples += [decodeValue(item, reading, depth) for item in items]
+            except DecodeError as exc:
+                exc.at(f"[{start + len(rows) - length_hint(items) - 1}]")
+                raise
+        elif depth < 1:
+            raise tooDeep(reading)
+        else:
+            try:
+                reader = tableReaders[typeName]
+                tuples += reader.read(fields, kinds, rows, reading, start)
+            except DecodeError as exc:
+                if not exc.path:  # about the group as a whole
+                    exc.at(f"[{start}]")
+                raise
+    return tuples
+
+
+# ---- one class
+
+
+class _TableReader:
+    """What reads the tuples of one class."""
+
+    __slots__ = ("_columns", "_make", "_makeAll", "_names", "_set", "_typeName")
+
+    def __init__(self, cls: type[Tuple]) -> None:
+        reader = readerOf(cls)
+        fields = travellingFields(cls)
+        self._typeName = typeNameOf(cls)
+        self._names = [field.name for field in fields]
+        self._columns = {field.name: _ColumnReader(field) for field in fields}
+        self._makeAll = _compileMaker(cls, self._names) if reader is None else None
+        self._make = (lambda: object.__new__(cls)) if reader is None else reader.maker(cls)
+
+    def read(
+        self, fields: list[str], kinds: str, rows: list[Column], reading: Reading, start: int
+    ) -> list[Any]:
+        """The tuples in *rows*, of which the first is number *start* of all."""
+        known = self._columns
+        columns = []
+        depth = reading.depthLeft - 2
+        for index, (name, kind) in enumerate(zip(fields, kinds, strict=True)):
+            columnReader = known.get(name)
+            if columnReader is None:
+                raise DecodeError(f"a {self._typeName} has no field {short(name)} that travels")
+            try:
+                columns.append(columnReader.read(kind, list(map(itemgetter(index), rows)), reading, depth))
+                continue
+            except _BadValue as exc:
+                bad = exc
+            raise self._failed(bad.cause, name, start + bad.row)
+        if not columns:
+            return [self._make() for _ in rows]
+        if fields == self._names and self._makeAll is not None:
+            made: list[Any] = self._makeAll(zip(*columns, strict=True))
+            return made
+        return self._makeSome(fields, columns, start)
+
+    def _makeSome(self, fields: list[str], columns: list[Column], start: int) -> list[Any]:
+        """As many tuples as the columns are long, with *fields* set, and through the mapper if there is one."""
+        made = []
+        isMapped = self._makeAll is None
+        for row, values in enumerate(zip(*columns, strict=True)):
+            instance = self._make()
+            made.append(instance)
+            if not isMapped:
+                instance.__dict__.update(zip(fields, values, strict=True))
+                continue
+            for name, value in zip(fields, values, strict=True):
+                try:
+                    setattr(instance, name, value)
+                    continue
+                except Exception as exc:
+                    refused = exc
+                raise self._failed(refused, name, start + row)
+        return made
+
+    def _failed(self, exc: BaseException, name: str, index: int) -> BaseException:
+        error = decodingFailed(exc, self._typeName, name)
+        return error.at(f"[{index}]") if isinstance(error, DecodeError) else error
+
+
+class _TableReaders(dict[str, _TableReader]):
+    """What reads the tuples of each type, by its name on the wire, from when it is first met."""
+
+    def __missing__(self, name: str) -> _TableReader:
+        reader = _TableReader(tupleTypeNamed(name))
+        self[name] = reader
+        return reader
+
+
+tableReaders = _TableReaders()
+
+
+def _compileMaker(cls: type[Tuple], names: list[str]) -> Callable[[Any], list[Any]]:
+    """The function that makes tuples with all of *names* set, as fast as that can be done."""
+    source = Source()
+    values = ", ".join(f"v{index}" for index in range(len(names)))
+    source.add("def make(rows):", "    made = []", "    add = made.append", f"    for {values}, in rows:")
+    source.add("        o = new(cls)", "        s = o.__dict__")
+    for index, name in enumerate(names):
+        source.add(f"        s[{name!r}] = v{index}", field=name)
+    source.add("        add(o)", "    return made")
+    return compileFunction(
+        source, "make", {"cls": cls, "new": object.__new__, "typeName": f"many {typeNameOf(cls)}"}
+    )
+
+
+class _BadValue(Exception):
+    """A value of a column that is not what it should be."""
+
+    def __init__(self, row: int, cause: Exception) -> None:
+        self.row = row
+        self.cause = cause
+
+
+# ---- one column
+
+
+class _ColumnReader:
+    """What reads the values of one field."""
+
+    __slots__ = ("_adapt", "_check", "_passing")
+
+    def __init__(self, field: TupleField) -> None:
+        kind = plainType(field.hint)
+        self._check = fieldChecker(field)
+        self._adapt = field.adapter
+        # The types of values that the checker leaves as they are.
+        self._passing: frozenset[type[Any]] = frozenset()
+        if field.decoder is None and kind in _UNTOUCHED and kind not in fieldTypes:
+            self._passing = frozenset((kind, _NONE))
+
+    def read(self, kind: str, column: Column, reading: Reading, depth: int) -> Column:
+        """
+        The values that *column* stands for, where *kind* is its letter.
+
+        Raises:
+            _BadValue: If one is not what it should be.
+        """
+        if kind == "j":
+            column = _each(lambda value: decodeValue(value, reading, depth), column)
+        else:
+            column = _READERS[kind](column)
+        check, adapt = self._check, self._adapt
+        if check is not None and not self._passing.issuperset(map(type, column)):
+            column = _each(check, column)
+        return column if adapt is None else _each(adapt, column)
+
+
+_UNTOUCHED = frozenset((str, bool, int, float, datetime, date, bytes))
+"""Types of fields whose checker returns a value of just that type as it came."""
+
+
+def _each(convert: Callable[[Any], Any], column: Column) -> Column:
+    items = iter(column)
+    try:
+        return [None if value is None else convert(value) for value in items]
+    except Exception as exc:
+        raise _BadValue(len(column) - length_hint(items) - 1, exc) from exc
+
+
+def _readPlain(column: Column) -> Column:
+    if _SCALARS.issuperset(map(type, column)):
+        return column
+    return _each(_plain, column)
+
+
+def _plain(value: Any) -> Any:
+    if type(value) in _SCALARS:
+        return value
+    raise DecodeError(f"expected a text, a bool or a number, got {short(value)}")
+
+
+def _readInts(column: Column) -> Column:
+    if {int, _NONE}.issuperset(map(type, column)):
+        return column
+    return _each(_int, column)
+
+
+def _int(value: Any) -> Any:
+    if type(value) is int:
+        return value
+    if type(value) is float and value.is_integer():  # JavaScript has large ones as 1e+21
+        return int(value)
+    raise DecodeError(f"expected an int, got {short(value)}")
+
+
+def _readFloats(column: Column) -> Column:
+    if {float, _NONE}.issuperset(map(type, column)):
+        return column
+    return _each(_float, column)
+
+
+def _float(value: Any) -> Any:
+    try:
+        if type(value) in (int, float) or value in ("NaN", "Infinity", "-Infinity"):
+            return float(value)
+    except OverflowError:
+        pass
+    raise DecodeError(f"expected a float, got {short(value)}")
+
+
+def _readDatetimes(column: Column) -> Column:
+    try:
+        return [
+            None
+            if value is None
+            else made
+            if (made := _fromIso(value)).tzinfo is not None
+            else _datetime(value)
+            for value in column
+        ]
+    except (TypeError, ValueError, DecodeError):
+        return _each(_datetime, column)
+
+
+def _readDates(column: Column) -> Column:
+    return _each(_date, column)
+
+
+_fromIso = datetime.fromisoformat
+
+
+def _datetime(text: Any) -> Any:
+    value = decodeDatetime(text)
+    if type(value) is datetime:
+        return value
+    raise DecodeError(f"expected a date with a time, got {short(text)}")
+
+
+def _date(text: Any) -> Any:
+    value = decodeDatetime(text)
+    if type(value) is date:
+        return value
+    raise DecodeError(f"expected a date without a time, got {short(text)}")
+
+
+def _readBytes(column: Column) -> Column:
+    return _each(decodeBytes, column)
+
+
+_READERS: dict[str, Callable[[Column], Column]] = {
+    "p": _readPlain,
+    "i": _readInts,
+    "f": _readFloats,
+    "d": _readDatetimes,
+    "D": _readDates,
+    "b": _readBytes,
+}
