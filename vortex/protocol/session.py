@@ -50,6 +50,11 @@ MAX_CONTROL = 16 << 10
 """Bytes that a frame with JSON in it may have."""
 
 
+MAX_REASON = 200
+"""Characters of the other end's reason for a CLOSE that are kept."""
+
+_CLOSE_WORDS = frozenset(code.value for code in CloseCode)
+
 MAX_TEXT = 128
 """Characters that an id, a token or a secret may have."""
 
@@ -226,11 +231,11 @@ class Session:
                 )
         elif kind == Kind.CLOSE:
             said = readJson(data, self._limits)
-            code, reason = str(said.get("code")), str(said.get("reason"))
+            code, reason = said.get("code"), f"{said.get('reason')}"[:MAX_REASON]
             if said.get("again") is True:
-                self._break(CloseCode.LOST, f"{code}: {reason}")
+                self._break(CloseCode.LOST, f"{code!r:.40}: {reason}")
             else:
-                self._ended(code, reason)
+                self._ended(code if code in _CLOSE_WORDS else CloseCode.NORMAL.value, reason)
         elif kind == Kind.PAD or kind >= 0x80:
             return
         else:
