@@ -235,7 +235,8 @@ class Session:
             if said.get("again") is True:
                 self._break(CloseCode.LOST, f"{code!r:.40}: {reason}")
             else:
-                self._ended(code if code in _CLOSE_WORDS else CloseCode.NORMAL.value, reason)
+                isWord = isinstance(code, str) and code in _CLOSE_WORDS
+                self._ended(code if isWord else CloseCode.NORMAL.value, reason)
         elif kind == Kind.PAD or kind >= 0x80:
             return
         else:
