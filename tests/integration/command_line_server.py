@@ -1,12 +1,12 @@
 """
 A server for the command line's tests, a process of its own.
 
-usage: python -m tests.integration.command_line_server CERTIFICATE KEY
+usage: python -m tests.integration.command_line_server CERTIFICATE KEY SOCKET
 
-It prints ``READY {"tcp": port, "tls": port, "http": port, "guardedTcp": port, "guarded": port}``, and
-``GOT {json}`` for every message to the filt ``inbox``. ``http`` and ``guarded`` have /vortex; the
-guarded ones are for who has the token ``let-me-in``. All have the filt ``jobs``, which the filt ``push``
-has pushed, and the function ``shop.add``. It ends when told to.
+It prints ``READY {"tcp": port, ...}``, with a port for each of tcp, tls, http, https, guardedTcp and guarded,
+and ``GOT {json}`` for every message to the filt ``inbox``. It listens at the Unix socket SOCKET too. Those
+for HTTP have /vortex; the guarded ones are for who has the token ``let-me-in``. All have the filt ``jobs``,
+which the filt ``push`` has pushed, and the function ``shop.add``. It ends when told to.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from vortex import (
     vortexRpc,
 )
 from vortex.access.principal import Credentials, Principal
-from vortex.transports.tls import TlsOptions
+from vortex.transports.tls import TlsOptions, tlsFactory
 
 
 @addTupleType
@@ -91,7 +91,7 @@ def serve(vortex: Vortex) -> list[Any]:
     ]
 
 
-async def main(reactor: Any, certificate: str, key: str) -> None:
+async def main(reactor: Any, certificate: str, key: str, socket: str) -> None:
     open_ = Vortex("server", reactor=reactor)
     guarded = Vortex("server", authenticator=Tokens(), reactor=reactor)
     kept = serve(open_) + serve(guarded)
@@ -100,10 +100,13 @@ async def main(reactor: Any, certificate: str, key: str) -> None:
     for name, vortex, options in (("tcp", open_, None), ("tls", open_, tls), ("guardedTcp", guarded, None)):
         streams: Any = await vortex.listen("tcp:0:interface=127.0.0.1", tls=options)
         ports[name] = streams.getHost().port
-    for name, vortex in (("http", open_), ("guarded", guarded)):
+    await open_.listen(f"unix:{socket}")
+    for name, vortex, options in (("http", open_, None), ("https", open_, tls), ("guarded", guarded, None)):
         root = Resource()
         root.putChild(b"vortex", VortexResource(vortex))
-        listening = await TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1").listen(VortexSite(root))
+        site = VortexSite(root)
+        factory = site if options is None else tlsFactory(options, site, reactor)
+        listening = await TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1").listen(factory)
         ports[name] = listening.getHost().port
     running: Deferred[None] = Deferred()
     reactor.callWhenRunning(running.callback, None)

@@ -33,12 +33,15 @@ class Shop:
 
     Attributes:
         certificate: The file of its own.
+        socket: Its Unix socket.
     """
 
     def __init__(self, folder: Path) -> None:
         self.certificate, key = folder / "certificate.pem", folder / "key.pem"
         makeCertificate(self.certificate, key)
-        self.child = Child(*PYTHON, "-m", "tests.integration.command_line_server", self.certificate, key)
+        self.socket = folder / "shop.sock"
+        program = ("-m", "tests.integration.command_line_server")
+        self.child = Child(*PYTHON, *program, self.certificate, key, self.socket)
         try:
             self.ports: dict[str, int] = json.loads(
                 self.child.line(lambda line: line.startswith("READY "))[6:]
@@ -50,7 +53,10 @@ class Shop:
     def url(self, scheme: str = "tcp") -> str:
         if scheme in ("tcp", "tls"):
             return f"{scheme}://127.0.0.1:{self.ports[scheme]}"
-        return f"{scheme}://127.0.0.1:{self.ports['http']}/vortex"
+        if scheme == "unix":
+            return f"unix://{self.socket}"
+        name = "https" if scheme in ("https", "wss") else "http"
+        return f"{scheme}://127.0.0.1:{self.ports[name]}/vortex"
 
     @property
     def guardedStream(self) -> str:
@@ -101,20 +107,21 @@ def nobody() -> str:
 
 
 class TestEveryTransport:
-    @pytest.mark.parametrize("scheme", ["tcp", "ws", "http"])
+    @pytest.mark.parametrize("scheme", ["tcp", "tls", "unix", "ws", "wss", "http", "https"])
     def test_carries_a_payload_an_answer_a_push_and_a_call(self, shop: Shop, scheme: str) -> None:
         url = shop.url(scheme)
+        to = [url, *(("--trust", str(shop.certificate)) if scheme in ("tls", "wss", "https") else ())]
 
-        assert outcome(typed("send", url, "key=inbox", "--tuple", 'a.B:{"c": [1]}')) == (0, [], [])
+        assert outcome(typed("send", *to, "key=inbox", "--tuple", 'a.B:{"c": [1]}')) == (0, [], [])
         assert shop.got() == [
             {"key": "inbox"},
             [{"_ct": "rt", "_c": "a.B", "c": [{"_ft": "int", "_fd": 1}]}],
         ]
-        assert outcome(typed("send", url, "--request", "key=jobs")) == (0, [JOB], [])
-        assert outcome(typed("rpc", url, "shop.add", "2", "b=40")) == (0, [42], [])
-        with Child(*VORTEX, "watch", url, "key=jobs", "--count", "2") as watching:
+        assert outcome(typed("send", *to, "--request", "key=jobs")) == (0, [JOB], [])
+        assert outcome(typed("rpc", *to, "shop.add", "2", "b=40")) == (0, [42], [])
+        with Child(*VORTEX, "watch", *to, "key=jobs", "--count", "2") as watching:
             assert json.loads(watching.line()) == JOBS
-            assert typed("send", url, "key=push", "--request").returncode == 0
+            assert typed("send", *to, "key=push", "--request").returncode == 0
             assert json.loads(watching.line()) == JOBS
             assert watching.finish() == 0
             assert watching.errors == f"vortex watch: connected to 'server' at {url}\n"
