@@ -231,12 +231,11 @@ class Session:
                 )
         elif kind == Kind.CLOSE:
             said = readJson(data, self._limits)
-            code, reason = said.get("code"), f"{said.get('reason')}"[:MAX_REASON]
+            code, reason = f"{said.get('code')}", f"{said.get('reason')}"[:MAX_REASON]
             if said.get("again") is True:
                 self._break(CloseCode.LOST, f"{code!r:.40}: {reason}")
             else:
-                isWord = isinstance(code, str) and code in _CLOSE_WORDS
-                self._ended(code if isWord else CloseCode.NORMAL.value, reason)
+                self._ended(code if code in _CLOSE_WORDS else CloseCode.NORMAL.value, reason)
         elif kind == Kind.PAD or kind >= 0x80:
             return
         else:
