@@ -72,6 +72,7 @@ if TYPE_CHECKING:
     from vortex.node.session_events import SessionExpired, SessionReset, SessionResumed
     from vortex.node.vortex import Vortex
     from vortex.node.vortex_connection import ConnectionState, VortexConnection
+    from vortex.orm.action_marks import createActionMarks
     from vortex.orm.crud_extension import OrmCrudExtension
     from vortex.orm.orm_crud_handler import OrmCrudHandler
     from vortex.protocol.payload import Payload
@@ -146,6 +147,7 @@ __all__ = [
     "VortexSite",
     "addTupleType",
     "connectInMemory",
+    "createActionMarks",
     "describe",
     "firstOf",
     "registerFieldType",
@@ -188,6 +190,7 @@ _ON_USE = {
     "VortexResource": "vortex.transports.http",
     "VortexSite": "vortex.transports.http_site",
     "connectInMemory": "vortex.transports.memory",
+    "createActionMarks": "vortex.orm.action_marks",
     "firstOf": "vortex.access.first_of",
     "vortexApplication": "vortex.node.service",
     "vortexRpc": "vortex.handlers.rpc",

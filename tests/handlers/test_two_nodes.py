@@ -14,6 +14,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from tests.handlers.nodes import resultOf, settle
+from tests.routing.peers import ERAS
 from vortex import Tuple, addTupleType
 from vortex.errors import Rejected, RemoteError
 from vortex.handlers.model_handler import ModelHandler
@@ -88,7 +89,7 @@ class Pair:
         return [sender for sender, _ in self.written]
 
 
-FORMS = pytest.mark.parametrize("form", [None, *Form], ids=str)
+FORMS = pytest.mark.parametrize("form", [None, *ERAS], ids=str)
 MODELS = pytest.mark.parametrize("model", [[], [Note(text="hello")]], ids=["empty", "full"])
 
 

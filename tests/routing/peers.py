@@ -21,7 +21,10 @@ from vortex.protocol.envelope import Envelope, Form, Message
 from vortex.protocol.payload import Payload
 from vortex.protocol.vortexpy import decodeMessage
 
-__all__ = ["FakePeer", "came"]
+__all__ = ["ERAS", "FakePeer", "came"]
+
+ERAS = [form for form in Form if form is not Form.NATIVE]
+"""How messages look on VortexPY's wire."""
 
 
 class FakePeer:

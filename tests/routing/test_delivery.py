@@ -13,7 +13,7 @@ from twisted.logger import LogLevel, capturedLogs
 from twisted.python.failure import Failure
 
 from tests import wire_messages
-from tests.routing.peers import FakePeer, came
+from tests.routing.peers import ERAS, FakePeer, came
 from vortex import Tuple, addTupleType
 from vortex.errors import ConnectionLost, DecodeError, EncodeError, Rejected, UnknownRecord, VortexError
 from vortex.limits import Limits
@@ -197,7 +197,7 @@ class TestReply:
 
         assert delivery.answered is True
 
-    @pytest.mark.parametrize("form", Form)
+    @pytest.mark.parametrize("form", ERAS)
     def test_is_understood_in_every_era(self, form: Form) -> None:
         peer = FakePeer(form=form)
 

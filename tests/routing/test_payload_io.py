@@ -15,7 +15,7 @@ from twisted.logger import LogLevel, capturedLogs
 from twisted.python.failure import Failure
 
 from tests import wire_messages
-from tests.routing.peers import FakePeer, came
+from tests.routing.peers import ERAS, FakePeer, came
 from vortex import Tuple, addTupleType
 from vortex.errors import AccessDenied, DecodeError, Rejected, VortexError
 from vortex.limits import Limits
@@ -304,7 +304,7 @@ class TestAnOutcome:
 
     def test_is_the_endpoints_own_in_every_era(self, node: Vortex, endpoints: Endpoints) -> None:
         endpoints.add("fails", raises(Rejected("no")))
-        for form in Form:
+        for form in ERAS:
             peer = FakePeer(form=form)
             node.payloadIO.route(came(REQUEST), peer)
 

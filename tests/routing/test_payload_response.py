@@ -15,6 +15,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 
 from tests.handlers.nodes import resultOf, settle
+from tests.routing.peers import ERAS
 from vortex import Tuple, addTupleType
 from vortex.errors import (
     ConnectionLost,
@@ -106,7 +107,7 @@ def forge(
 
 
 class TestAnAnswer:
-    @pytest.mark.parametrize("form", Form)
+    @pytest.mark.parametrize("form", ERAS)
     @pytest.mark.parametrize("result", [None, True])
     def test_fires_it(self, client: Vortex, server: Server, clock: Clock, form: Form, result: Any) -> None:
         connectInMemory(client, server.vortex, form=form)
@@ -182,7 +183,7 @@ class TestAnAnswer:
 
         assert resultOf(response).filt == asked
 
-    @pytest.mark.parametrize("form", Form)
+    @pytest.mark.parametrize("form", ERAS)
     @pytest.mark.parametrize(
         "value",
         [

@@ -361,5 +361,10 @@ def test_every_limit_is_breached_somewhere() -> None:
         "connectTimeout": "tests/transports/test_stream_client.py",
         "helloTimeout": "tests/transports/test_stream_server.py",
         "linkIdle": "tests/transports/test_stream_server.py",
+        "maxStoredReplies": "tests/protocol/test_once.py",
+        "maxStoredReplyBytes": "tests/protocol/test_once.py",
+        "maxReplyMemory": "tests/protocol/test_once.py",
+        "maxClients": "tests/protocol/test_once.py",
+        "clientMemory": "tests/protocol/test_once.py",
     }
     assert set(breached) == set(Limits.__dataclass_fields__)

@@ -32,7 +32,9 @@ from vortex.node.vortex_connection import VortexConnection
 from vortex.protocol.codes import CloseCode
 from vortex.protocol.envelope import Message
 from vortex.protocol.events import Reset, Resumed
+from vortex.protocol.once import Once
 from vortex.protocol.payload import Payload
+from vortex.routing.action import Action
 from vortex.routing.callbacks import callAlone
 from vortex.routing.filt import MESSAGE_ID
 from vortex.routing.payload_io import PayloadIO
@@ -76,6 +78,7 @@ class Vortex:
         payloadIO: Its endpoints.
         connections: Its outgoing connections, until they are closed.
         counters: What happened how often: "malformed", "overflow", "slow", "unknownFields" …
+        once: Which actions of its clients were taken, on the native wire.
 
     A node is live from its making until `shutdown`; while it is the only one in
     its process, endpoints and handlers find it by themselves.
@@ -96,6 +99,7 @@ class Vortex:
         self._admission = Admission(authenticator, anonymous)
         self.limits = limits or Limits()
         self.counters: Counter[str] = Counter()
+        self.once: Once[Action] = Once(self.limits, self.counters)
         self._reactor = reactor
         self._wheel: TimerWheel | None = None
         self._peers: dict[VortexPeer, None] = {}

@@ -9,11 +9,12 @@ payloads.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 from twisted.logger import Logger
 
 from vortex.errors import DecodeError, UnknownRecord
@@ -24,11 +25,17 @@ from vortex.orm.work import SessionFactory, Work, working
 from vortex.tuples.hints import short
 from vortex.tuples.tuple import presentFields
 
-__all__ = ["CrudWork", "Outcome"]
+__all__ = ["CrudWork", "Outcome", "Record"]
 
 log = Logger()
 
 Filt = dict[str, Any]
+
+Record = Callable[[Session, list[Any] | None], object]
+"""
+Called in a transaction that changes something: first of all with None, and before the commit with what
+`again` shall be given to come to the same answer. What it raises undoes the transaction.
+"""
 
 
 class Outcome:
@@ -133,7 +140,32 @@ class CrudWork:
             self._show(("afterCreate", "uiData"), rows, work, filt)
             return Outcome(rows, work.changes.committed)
 
-    def save(self, tuples: Sequence[Any], filt: Filt) -> Outcome:
+    def again(self, saved: list[Any], filt: Filt) -> Outcome:
+        """
+        The answer to a save or a delete that was committed before: the rows as they are now.
+
+        Args:
+            saved: What `Record` was given.
+
+        Raises:
+            DecodeError: If a class that it names is not served any more.
+        """
+        with self._working() as work:
+            if not saved and self.retrieveAll:
+                return Outcome(self._retrieve(work, None, filt), work.changes.committed)
+            byName = {served.name: served for served in self._served.values()}
+            rows = []
+            for name, key in saved:
+                if name not in byName:
+                    raise DecodeError(f"the rows of {name} are not served here any more")
+                row = byName[name].find(work.session, byName[name].key(key, ".key"))
+                if row is not None:
+                    rows.append(row)
+            work.complete(rows)
+            self._show(("uiData",), rows, work, filt)
+            return Outcome(rows, work.changes.committed)
+
+    def save(self, tuples: Sequence[Any], filt: Filt, record: Record | None = None) -> Outcome:
         """
         Create or change a row for each of *tuples*, all or none.
 
@@ -146,6 +178,8 @@ class CrudWork:
         """
         with self._working() as work:
             session = work.session
+            if record is not None:
+                record(session, None)
             rows = []
             for tuple_, served, path in self._servedTuples(tuples):
                 row, isNew = served.rowFor(session, tuple_, path)
@@ -166,10 +200,14 @@ class CrudWork:
             if session.new or session.dirty or session.deleted:
                 session.flush()
                 self._refresh(servedRows, work)
+            if record is not None:
+                record(session, [[served.name, served.keyIn(row)] for served, row in servedRows])
             work.commit()
             return self._committed("afterUpdateCommit", stored, ("uiData",), stored, work, filt)
 
-    def delete(self, tuples: Sequence[Any], key: Key | None, filt: Filt) -> Outcome:
+    def delete(
+        self, tuples: Sequence[Any], key: Key | None, filt: Filt, record: Record | None = None
+    ) -> Outcome:
         """
         Delete the rows that *tuples* have the keys of, or else the one with *key*; all or none.
 
@@ -182,6 +220,8 @@ class CrudWork:
             StaleRecord: If a row was changed by somebody else since.
         """
         with self._working() as work:
+            if record is not None:
+                record(work.session, None)
             rows = [self._find(work, self.main, key)] if not tuples and key is not None else []
             for tuple_, served, path in self._servedTuples(tuples):
                 keyOf = served.keyOf(tuple_, path)
@@ -198,6 +238,8 @@ class CrudWork:
                 work.session.delete(row)
             work.session.flush()
             left = self._rows(work, None) if self.retrieveAll else []
+            if record is not None:
+                record(work.session, [])
             work.commit()
             return self._committed("afterDeleteCommit", rows, ("afterRetrieve", "uiData"), left, work, filt)
 

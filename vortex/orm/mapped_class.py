@@ -113,6 +113,11 @@ class MappedClass:
             for name, value in zip(self.keyNames, given, strict=True)
         )
 
+    def keyIn(self, row: Any) -> Any:
+        """The primary key of *row*, as `key` takes it."""
+        key = self.mapper.primary_key_from_instance(row)
+        return key if len(self.keyNames) > 1 else key[0]
+
     def _keyPart(self, name: str, value: Any, path: str) -> Any:
         field = fieldsOf(self.cls).get(name)
         if value is None or value == "":

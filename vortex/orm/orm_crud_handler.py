@@ -20,6 +20,10 @@ Every message is one session and one transaction in a worker thread, committed b
 error undoes all of it, and there is always exactly one answer. The requests of one peer are carried out
 in the order they came in; those of different peers at the same time, as far as the database lets them.
 
+Where `createActionMarks` was called for the database, what a peer on the native wire saves or deletes is
+recorded in the same transaction: however often it is sent, and even if this process is killed in between, it
+takes effect once.
+
 After a commit everybody who has loaded such a row (or all rows) is sent what it is now, the writer after
 its own answer. That goes for all handlers of the node that have the same session factory, and for every
 row that the session has changed, be it by a hook. For changes that were made elsewhere there is
@@ -37,6 +41,7 @@ from itertools import count
 from typing import Any, cast
 from weakref import WeakKeyDictionary
 
+from sqlalchemy.orm import Session
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
@@ -46,13 +51,17 @@ from vortex.handlers.model_handler import handlerFilt
 from vortex.handlers.pushes import Pushes
 from vortex.handlers.turns import Turns
 from vortex.handlers.watchers import Watch, Watchers
+from vortex.limits import Limits
+from vortex.orm.action_marks import recordsActions
 from vortex.orm.changes import Change, Key
 from vortex.orm.crud_extension import OrmCrudExtension
 from vortex.orm.crud_work import CrudWork, Outcome
 from vortex.orm.work import SessionFactory
 from vortex.protocol.envelope import Message
+from vortex.protocol.native_message import decodeNativeMessage
 from vortex.protocol.payload import Payload
 from vortex.routing.delivery import Delivery
+from vortex.routing.marks import AlreadyRecorded
 from vortex.routing.payload_endpoint import Access, PayloadEndpoint
 from vortex.routing.ports import Node, Peer, theNode
 from vortex.tuples.hints import short
@@ -175,6 +184,8 @@ class OrmCrudHandler:
         return self._turns.run(line, partial(self._answer, payload, delivery))
 
     async def _answer(self, payload: Payload, delivery: Delivery) -> None:
+        if delivery.isCancelled:  # while it waited for its turn
+            return
         begin = next(self._moments)
         try:
             outcome, result, about = await self._carryOut(payload, delivery)
@@ -205,11 +216,18 @@ class OrmCrudHandler:
                 raise AccessDenied(f"you may not {'change' if isWrite else 'see'} these records")
         tuples = await self._tuplesOf(payload)
         objId = filt.get("id")
-        if isDelete:
-            key = work.main.key(objId, "filt.id") if objId is not None else None
-            return await inThread(work.delete, tuples, key, filt), True, None
-        if tuples:
-            return await inThread(work.save, tuples, filt), True, None
+        if isDelete or tuples:
+            record = partial(_record, delivery)
+            try:
+                if isDelete:
+                    key = work.main.key(objId, "filt.id") if objId is not None else None
+                    return await inThread(work.delete, tuples, key, filt, record), True, None
+                return await inThread(work.save, tuples, filt, record), True, None
+            except AlreadyRecorded as already:
+                saved = _savedBefore(already, self._node.limits)
+                if saved is None:
+                    raise
+                return await inThread(work.again, saved, filt), True, None
         if objId is not None:
             key = work.main.key(objId, "filt.id")
             # Before it is read: whatever is committed from now on is told.
@@ -292,6 +310,23 @@ class _CrudEndpoint(PayloadEndpoint):
 def _line(peer: Peer, _watchKey: Hashable = None) -> Hashable:
     """One line per peer: what it asks for is carried out in order."""
     return "peer", peer
+
+
+def _record(delivery: Delivery, session: Session, saved: list[Any] | None) -> None:
+    """
+    Note in the transaction what is answered. Not the rows themselves: those are shown as hooks have it, each
+    time.
+    """
+    if session.bind is not None and recordsActions(session.bind):
+        delivery.recordIn(session, None if saved is None else Payload(None, saved, True))
+
+
+def _savedBefore(already: AlreadyRecorded, limits: Limits) -> list[Any] | None:
+    """What `_record` has noted; None if the request was refused."""
+    if already.reply is None:
+        return None
+    payload = Payload.fromEnvelope(decodeNativeMessage(already.reply, limits), limits)
+    return payload.tuples if payload.result is True else None
 
 
 def _isDelete(filt: Mapping[str, Any]) -> bool:

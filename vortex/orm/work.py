@@ -20,6 +20,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from threading import RLock
 from typing import Any
 
+from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.orm import Mapper, Session
 from sqlalchemy.pool import StaticPool
 
@@ -27,7 +28,7 @@ from vortex.orm.changes import Changes
 from vortex.orm.database_errors import asVortexError
 from vortex.tuples.tuple import fieldsOf
 
-__all__ = ["SessionFactory", "Work", "working"]
+__all__ = ["SessionFactory", "Work", "turnOf", "working"]
 
 SessionFactory = Callable[[], Any]
 """A sessionmaker, a scoped_session, or any function that gives a Session of its own for this thread."""
@@ -87,7 +88,7 @@ def working(
             raise TypeError(f"sessionFactory should give a sqlalchemy.orm.Session, it gave {session!r}")
         changes = Changes()
         try:
-            with _turn(session, mapper), changes.watching(session):
+            with turnOf(session.get_bind(mapper)), changes.watching(session):
                 if not session.in_transaction():
                     session.begin()
                 try:
@@ -105,9 +106,9 @@ def working(
         raise meaning from error
 
 
-def _turn(session: Session, mapper: Mapper[Any]) -> AbstractContextManager[Any]:
-    """What to hold while *session* is in use."""
-    pool = getattr(session.get_bind(mapper), "pool", None)
+def turnOf(bind: Engine | Connection) -> AbstractContextManager[Any]:
+    """What to hold while a connection of *bind* is in use."""
+    pool = getattr(bind, "pool", None)
     if not isinstance(pool, StaticPool):
         return nullcontext()
     turn: AbstractContextManager[Any] = vars(pool).setdefault("_vortexTurn", RLock())

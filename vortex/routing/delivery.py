@@ -9,18 +9,21 @@ takes an answer, says so in the log, and sends nothing.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
 from datetime import date, datetime
 from typing import Any
 
+from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from vortex.errors import ConnectionLost, NotConnected, VortexError, errorText
-from vortex.protocol.envelope import Envelope, Message
+from vortex.errors import ConnectionLost, DatabaseUnavailable, NotConnected, VortexError, errorText
+from vortex.protocol.envelope import Envelope, Form, Message
 from vortex.protocol.payload import Payload
+from vortex.routing.action import Action
 from vortex.routing.filt import MESSAGE_ID, shown
+from vortex.routing.marks import AlreadyRecorded, Mark, theMarks
 from vortex.routing.ports import Peer
 
 __all__ = ["Delivery"]
@@ -40,14 +43,19 @@ class Delivery:
         answered: Whether an answer was sent, an error included.
     """
 
-    __slots__ = ("_filt", "_replyFilt", "answered", "isReply", "peer")
+    __slots__ = ("_action", "_filt", "_mark", "_recorded", "_replyFilt", "answered", "isReply", "peer")
 
-    def __init__(self, peer: Peer, envelope: Envelope, *, isReply: bool) -> None:
+    def __init__(
+        self, peer: Peer, envelope: Envelope, *, isReply: bool, action: Action | None = None
+    ) -> None:
         self.peer = peer
         self.isReply = isReply
         self.answered = False
         self._filt = envelope.filt
         self._replyFilt = envelope.replyFilt
+        self._action = action
+        self._mark: Mark | None = None
+        self._recorded: Message | None = None
 
     def __repr__(self) -> str:
         kind = "reply" if self.isReply else "message"
@@ -63,6 +71,22 @@ class Delivery:
         """What the peer tells its requests apart by; None if it does not expect an answer."""
         messageId = self._filt.get(MESSAGE_ID)
         return messageId if isinstance(messageId, str) else None
+
+    @property
+    def deadline(self) -> float | None:
+        """
+        Seconds for which the peer still waits for the answer: 0 once it does not, None if it has not said.
+        Only a peer on the native wire says so.
+        """
+        return None if self._action is None else self._action.secondsLeft
+
+    @property
+    def isCancelled(self) -> bool:
+        """
+        Whether the peer has said that it waits no more, or its deadline is over. What is done for the message
+        was cancelled then; an answer is not sent any more.
+        """
+        return self._action is not None and self._action.isCancelled
 
     def reply(
         self,
@@ -81,6 +105,8 @@ class Delivery:
             priority: Lower leaves first, where messages wait for that peer. Those of one
                 priority keep their order.
 
+        With neither, after a `recordIn` that was given the reply, that is the answer.
+
         A peer that is gone meanwhile is no error. Answering more than once sends more
         than one message.
 
@@ -90,13 +116,47 @@ class Delivery:
         if self.isReply:
             log.warn("{delivery} cannot be answered: it is an answer itself, or a push", delivery=str(self))
             return
-        tuples: Iterable[Any] | None
-        if isinstance(tuplesOrPayload, Payload):
-            tuples = tuplesOrPayload.tuples if tuplesOrPayload.hasBody else None
-            result = tuplesOrPayload.result if result is None else result
+        if tuplesOrPayload is None and result is None and self._recorded is not None:
+            self._send(self._recorded, priority)
         else:
-            tuples = tuplesOrPayload
-        self._send(tuples, result, priority)
+            self._send(self._message(tuplesOrPayload, result), priority)
+
+    def recordIn(self, session: Any, reply: Iterable[Any] | Payload | None = None) -> None:
+        """
+        Let what is done in *session*'s transaction take effect once, whatever becomes of this process: a mark
+        of the action is written in the same transaction, and committed with it.
+
+            with sessions.begin() as session:
+                delivery.recordIn(session)          # before anything else
+                account.balance -= amount
+                delivery.recordIn(session, [account])
+            delivery.reply()
+
+        Args:
+            session: A SQLAlchemy session. All that the action does has to happen in its one transaction.
+            reply: The answer, as `reply` takes it: who sends the action again gets it. It may be given by a
+                later call before the commit. None: as long as none was given, a result of True.
+
+        A `VortexError` that the callable raises before the commit is recorded too, in a transaction of its
+        own, so that the action is refused in the same way again. `DatabaseUnavailable` is not, nor is any
+        other exception: then it may be tried again.
+
+        A message of a peer on VortexPY's wire is no action: nothing is recorded.
+
+        Raises:
+            AlreadyRecorded: The action has taken effect already. Let it pass: the transaction is rolled back,
+                and the peer gets the answer that was recorded.
+            RuntimeError: If there is no table for it, see `createActionMarks`.
+            EncodeError: If *reply* cannot travel.
+        """
+        message = self._message(*((None, True) if reply is None else (reply, None)))
+        if self._action is not None:
+            encoded = message.encoded(Form.NATIVE)
+            mark = self._mark or theMarks().markOf(self._action)
+            mark.record(session, encoded)
+            self._mark = mark
+        if reply is not None:
+            self._recorded = message
 
     def fail(self, error: BaseException | Failure, *, priority: int = 100) -> None:
         """
@@ -115,8 +175,15 @@ class Delivery:
     def failedIn(self, endpoint: object, failure: Failure, priority: int = 100) -> None:
         """For who calls endpoints: as `fail`, and the log says which endpoint's failure it was."""
         where = "" if endpoint is None else f" in {endpoint!r}"
-        if isinstance(failure.value, VortexError):
-            text = errorText(failure.value)
+        error = failure.value
+        if isinstance(error, AlreadyRecorded):
+            self._answerAsRecorded(error.reply, priority)
+            return
+        if self.isCancelled and isinstance(error, CancelledError):
+            log.debug("{delivery} was cancelled{where}", delivery=str(self), where=where)
+            return
+        if isinstance(error, VortexError):
+            text = errorText(error)
             log.info("{delivery} is refused{where}: {text}", delivery=str(self), where=where, text=text)
         else:
             errorId = secrets.token_hex(4)
@@ -128,16 +195,69 @@ class Delivery:
                 where=where,
                 errorId=errorId,
             )
-        if not (self.isReply or self.answered):
-            self._send(None, text, priority)
+        if self.isReply or self.answered:
+            return
+        message = self._message(None, text)
+        if self._mark is not None and isinstance(error, VortexError) and not _mayWorkLater(error):
+            self._recordRefusal(self._mark, message, priority)
+        else:
+            self._send(message, priority)
 
-    def _send(self, tuples: Iterable[Any] | None, result: Any, priority: int) -> None:
-        payload = Payload(self._replyFilt or self._filt, tuples, result)
-        try:
-            self.peer.sendMessage(Message(payload, isReply=True), priority)
-        except (NotConnected, ConnectionLost):
-            log.debug("{peer} is gone, its answer with it", peer=str(self.peer))
+    def _message(self, tuplesOrPayload: Iterable[Any] | Payload | None, result: Any) -> Message:
+        tuples: Iterable[Any] | None
+        if isinstance(tuplesOrPayload, Payload):
+            tuples = tuplesOrPayload.tuples if tuplesOrPayload.hasBody else None
+            result = tuplesOrPayload.result if result is None else result
+        else:
+            tuples = tuplesOrPayload
+        return Message(Payload(self._replyFilt or self._filt, tuples, result), isReply=True)
+
+    def _send(self, message: Message, priority: int) -> None:
+        if self._action is not None:
+            self._action.answer(message, priority)
+        else:
+            try:
+                self.peer.sendMessage(message, priority)
+            except (NotConnected, ConnectionLost):
+                log.debug("{peer} is gone, its answer with it", peer=str(self.peer))
         self.answered = True
+        if self._mark is not None and self._mark.isTidyDue:
+            self._block(self._mark, self._mark.tidy).addErrback(
+                lambda failure: log.failure("old marks of actions could not be taken out", failure)
+            )
+
+    # ---- what was recorded
+
+    def _answerAsRecorded(self, reply: bytes | None, priority: int) -> None:
+        if self.isReply or self.answered:
+            return
+        if reply is None:
+            text = "outcome-unknown: it was done, and the answer was too large to be kept"
+            self._send(self._message(None, text), priority)
+        else:
+            self._send(Message.ofEncoded(Payload(self._filt), Form.NATIVE, reply), priority)
+
+    def _recordRefusal(self, mark: Mark, refusal: Message, priority: int) -> None:
+        """Have the action refused for good, then say so."""
+        self.answered = True
+        recording = self._block(mark, mark.refuse, refusal.encoded(Form.NATIVE))
+        recording.addErrback(
+            lambda failure: log.failure(
+                "that {delivery} is refused could not be recorded", failure, delivery=str(self)
+            )
+        )
+        recording.addCallback(lambda _: self._send(refusal, priority))
+
+    def _block(self, mark: Mark, function: Callable[..., Any], *arguments: Any) -> Deferred[Any]:
+        """Call what blocks in a thread, unless the callable has blocked this one itself."""
+        action = self._action
+        if action is None or mark.isMadeHere:
+            return maybeDeferred(function, *arguments)
+        return action.runInThread(function, *arguments)
+
+
+def _mayWorkLater(error: VortexError) -> bool:
+    return isinstance(error, DatabaseUnavailable) or error.code == VortexError.code
 
 
 def copyOf(filt: Mapping[Any, Any]) -> dict[Any, Any]:

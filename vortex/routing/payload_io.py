@@ -23,6 +23,7 @@ from twisted.python.failure import Failure
 from vortex.errors import AccessDenied, Rejected, VortexError
 from vortex.protocol.envelope import Envelope, Message
 from vortex.protocol.payload import Payload
+from vortex.routing.action import Action
 from vortex.routing.delivery import Delivery
 from vortex.routing.filt import CLIENT_ECHO, SERVER_ECHO
 from vortex.routing.filter_index import FilterIndex
@@ -128,13 +129,15 @@ class PayloadIO:
 
     # ---- messages
 
-    def route(self, message: Envelope | Payload, peer: Peer) -> int:
+    def route(self, message: Envelope | Payload, peer: Peer, action: Action | None = None) -> int:
         """
         Take *message*, which came from *peer*, to all that it matches.
 
         Args:
             message: As it came in, still closed; or a payload, as if *peer* had sent it.
             peer: Who gets the answers.
+            action: What *message* is of *peer*'s actions, where those are counted: then this is answered. To
+                cancel it cancels the Deferreds and coroutines of the endpoints that were called.
 
         Returns:
             How many took it: endpoints that were called, and who waited for this answer.
@@ -157,17 +160,23 @@ class PayloadIO:
             for key in (SERVER_ECHO, CLIENT_ECHO):
                 envelope.filt.pop(key, None)
             if not isReply:
-                self._echo(_payloadOf(message, node), envelope, peer)
+                self._echo(_payloadOf(message, node), envelope, peer, action)
         taken = 0
         response = self._waiting.get(messageId) if isReply and messageId is not None else None
         if response is not None:
             payload = _payloadOf(message, node)
             payload.filt = dict(envelope.filt)
             taken += response.offer(payload, peer)
-        return taken + self._deliver(node, Delivery(peer, envelope, isReply=isReply), envelope, message)
+        delivery = Delivery(peer, envelope, isReply=isReply, action=action)
+        return taken + self._deliver(node, delivery, envelope, message, action)
 
     def _deliver(
-        self, node: Node, delivery: Delivery, envelope: Envelope, message: Envelope | Payload
+        self,
+        node: Node,
+        delivery: Delivery,
+        envelope: Envelope,
+        message: Envelope | Payload,
+        action: Action | None,
     ) -> int:
         """Call each endpoint that matches; returns how many were called."""
         if self._dead:
@@ -197,6 +206,8 @@ class PayloadIO:
                     unknown.count(payload.unknownFields)
             else:
                 underWay.append(outcome.addBoth(unknown.countAfter, payload))
+                if action is not None:
+                    action.runs(outcome)
         if refusal is not None and not delivery.isReply:
             _refuseUnlessAnswered(refusal, delivery, underWay)
         return called
@@ -229,10 +240,14 @@ class PayloadIO:
             interrupts[0].raiseException()
         return outcome
 
-    def _echo(self, payload: Payload, envelope: Envelope, peer: Peer) -> None:
+    def _echo(self, payload: Payload, envelope: Envelope, peer: Peer, action: Action | None) -> None:
         payload.filt = envelope.filt
+        message = Message(payload, isReply=True, replyFilt=envelope.replyFilt)
         try:
-            peer.sendMessage(Message(payload, isReply=True, replyFilt=envelope.replyFilt))
+            if action is None:
+                peer.sendMessage(message)
+            else:
+                action.answer(message, 100)
         except VortexError as error:
             log.info("{peer} asked for an echo of what has none: {error}", peer=peer, error=error)
 

@@ -41,7 +41,10 @@ class PayloadResponse(Deferred[Payload]):
         RequestTimeout: No answer came in time.
         ConnectionLost: The peer went before it answered; what was asked for may have been done.
         RemoteError: The answer is an error, with the peer's code and text.
-        CancelledError: It was cancelled; the peer is not told.
+        CancelledError: It was cancelled.
+
+    A peer on the native wire is told how long the answer is waited for, and when nobody waits any more: it
+    stops what it does for it, as far as it can.
     """
 
     def __init__(
@@ -63,11 +66,11 @@ class PayloadResponse(Deferred[Payload]):
         # The peer takes an echo key out before it goes on with the rest.
         self._expected = {key: value for key, value in filt.items() if key not in (SERVER_ECHO, CLIENT_ECHO)}
         self._timeout: DelayedCall | None = None
+        self._message = Message(payload.withFilt(filt), expectsAnswer=True, timeout=timeout)
         try:
             self.peer = _theOne(node, toName, toUuid, peer)
-            message = Message(payload.withFilt(filt))
             self._io.expect(self._messageId, self, self.peer)
-            self.peer.sendMessage(message)
+            self.peer.sendMessage(self._message)
         except Exception as error:
             self._end(error)
             return
@@ -96,7 +99,12 @@ class PayloadResponse(Deferred[Payload]):
 
     def _timedOut(self, seconds: float) -> None:
         self._timeout = None
-        self._end(RequestTimeout(f"{self._whom} did not answer in {seconds:g} s"))
+        self._giveUp(RequestTimeout(f"{self._whom} did not answer in {seconds:g} s"))
+
+    def _giveUp(self, why: Exception) -> None:
+        if self.peer is not None:
+            self.peer.cancelRequest(self._message)
+        self._end(why)
 
     def _end(self, outcome: Payload | Exception) -> None:
         if self.peer is not None:
@@ -114,7 +122,7 @@ class PayloadResponse(Deferred[Payload]):
 
 def _cancelled(response: Deferred[Any]) -> None:
     if isinstance(response, PayloadResponse):
-        response._end(CancelledError())
+        response._giveUp(CancelledError())
 
 
 def _theOne(node: Node, toName: str | None, toUuid: str | None, peer: Peer | None) -> Peer:

@@ -33,7 +33,9 @@ from vortex.protocol.events import (
 )
 from vortex.protocol.link_session import LinkSession, State
 from vortex.protocol.payload import Payload
+from vortex.protocol.server_session import ServerSession
 from vortex.routing.ports import Peer
+from vortex.transports.incoming_actions import IncomingActions
 from vortex.transports.transport import FrameTransport, LinkHost
 
 __all__ = ["SessionDriver"]
@@ -80,6 +82,7 @@ class SessionDriver:
         self._onClosed = onClosed
         self._onSession = onSession
         self._expiry: DelayedCall | None = None
+        self._actions: IncomingActions | None = None
         self._transport: FrameTransport | None = None
         self._timer: DelayedCall | None = None
         self._timerDeadline = 0.0
@@ -289,6 +292,8 @@ class SessionDriver:
                 if self.principal is not None and self._host.isRevoked(self.principal):
                     self.close(CloseCode.REVOKED.value, "the access was revoked")
                     return
+                if isinstance(self._session, ServerSession) and not self._takeActions(self._session):
+                    return
                 self.peer = self._host.peerOpened(self, uuid, name)
                 if self._onOpened is not None:
                     self._onOpened(self.peer)
@@ -302,8 +307,12 @@ class SessionDriver:
                     self._host.sessionEvent(self.peer, event)
                 if self._onSession is not None:
                     self._onSession(event)
-            case Cancelled() | Settled():
-                pass
+            case Cancelled(action):
+                if self._actions is not None:
+                    self._actions.cancelled(action)
+            case Settled(action):
+                if self._actions is not None:
+                    self._actions.settled(action)
             case Broken(code, reason):
                 self._giveUp(code, reason)
             case Closed(code, reason):
@@ -311,8 +320,20 @@ class SessionDriver:
             case _:
                 assert_never(event)
 
+    def _takeActions(self, session: ServerSession) -> bool:
+        """Begin to take the client's actions; not if it has begun to count them anew since."""
+        record = self._host.once.attached(session.clientKey, session.epoch, session.nextAction, self._now())
+        if record is None:
+            self.close(CloseCode.STALE_EPOCH.value, "the client has begun another epoch")
+            return False
+        self._actions = IncomingActions(self, self._host, record)
+        return True
+
     def _received(self, envelope: Envelope, peer: Peer) -> None:
-        self._host.payloadIO.route(envelope, peer)
+        if self._actions is None or envelope.action is None:
+            self._host.payloadIO.route(envelope, peer)
+        else:
+            self._actions.received(envelope, peer)
 
     def _refuse(self, error: VortexError, action: int | None) -> None:
         """Tell the peer what was wrong with its bytes, on no filt: there was none to read."""
@@ -321,7 +342,10 @@ class SessionDriver:
             self._hasWarned = True
             who = str(self.peer or self.address)
             log.warn("{peer} sent what is no message, this for one: {error}", peer=who, error=str(error))
-        self.send(Message(Payload(result=errorText(error)), isReply=True, action=action))
+        if self._actions is None or action is None:
+            self.send(Message(Payload(result=errorText(error)), isReply=True))
+        else:
+            self._actions.malformed(action, error)
 
     def _giveUp(self, code: str, reason: str) -> None:
         """Leave the connection; the session lives on."""
@@ -354,6 +378,8 @@ class SessionDriver:
         if code == CloseCode.SLOW.value:
             self._host.counters["overflow"] += 1
             log.warn("{peer} is cut: {reason}", peer=str(self.peer or self.address), reason=reason)
+        if self._actions is not None:
+            self._actions.closed(self._now())
         if self.peer is not None:
             self._host.peerClosed(self.peer, code, reason)
         if self._onClosed is not None:

@@ -13,6 +13,8 @@ from twisted.internet.defer import Deferred
 
 from vortex.access.principal import Credentials, Principal
 from vortex.protocol.events import Reset, Resumed
+from vortex.protocol.once import Once
+from vortex.routing.action import Action
 from vortex.routing.ports import Node, Peer
 from vortex.transports.timer_wheel import TimerWheel
 
@@ -45,6 +47,10 @@ class LinkHost(Node, Protocol):
     @property
     def wheel(self) -> TimerWheel:
         """The one timer for all its links."""
+
+    @property
+    def once(self) -> Once[Action]:
+        """Which actions of its clients were taken."""
 
     @property
     def anonymous(self) -> bool:

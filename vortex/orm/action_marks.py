@@ -1,0 +1,252 @@
+"""
+Action marks: one row for each action of a client that has taken effect in a database, with its answer,
+written in the effect's own transaction. So a server that was killed knows afterwards what it has done.
+
+    createActionMarks(engine)         # when the program begins
+    ...
+    delivery.recordIn(session)        # in an endpoint's callable
+
+`OrmCrudHandler` records by itself where there is such a table. It works on SQLite and PostgreSQL.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from threading import get_ident
+from typing import Any
+from weakref import WeakKeyDictionary, WeakSet
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    DateTime,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    delete,
+    select,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Connection, Dialect, Engine
+from sqlalchemy.orm import Session, SessionTransaction, scoped_session
+
+from vortex.orm.work import turnOf
+from vortex.routing.action import Action
+from vortex.routing.marks import AlreadyRecorded, useMarks
+
+__all__ = ["ActionMarks", "actionMarksTable", "createActionMarks", "recordsActions"]
+
+WEEK = 7 * 24 * 3600.0
+
+TIDY_EVERY = 60.0
+"""Seconds between two times that old marks are taken out; a time is only come to when there is a new one."""
+
+MAX_SETTLED = 1_000
+"""Clients whose marks wait for that; past it the time has come."""
+
+_INSERTS: dict[str, Callable[[Table], Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+
+
+def actionMarksTable(metadata: MetaData) -> Table:
+    """
+    The table ``vortex_action_marks`` as a part of *metadata*: for who creates all tables of an application in
+    one place. It is the same whoever makes it.
+    """
+    table = metadata.tables.get("vortex_action_marks")
+    if table is not None:
+        return table
+    return Table(
+        "vortex_action_marks",
+        metadata,
+        Column("client", String(32), primary_key=True),
+        Column("epoch", BigInteger, primary_key=True, autoincrement=False),
+        Column("action", BigInteger, primary_key=True, autoincrement=False),
+        Column("reply", LargeBinary),
+        Column("made", DateTime(timezone=True), nullable=False, index=True),
+    )
+
+
+_table = actionMarksTable(MetaData())
+
+
+class _Kept:
+    """How long marks stay in one database, and what may go at the next occasion."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.settled: dict[tuple[str, int], int] = {}
+        self.tidyAt = time.monotonic() + TIDY_EVERY
+
+    @property
+    def isTidyDue(self) -> bool:
+        return time.monotonic() >= self.tidyAt or len(self.settled) > MAX_SETTLED
+
+
+# By dialect: an engine and those that are made of it by `execution_options` share theirs, and nothing else
+# does.
+_kept: WeakKeyDictionary[Dialect, _Kept] = WeakKeyDictionary()
+_created: WeakSet[Dialect] = WeakSet()
+
+
+def createActionMarks(engine: Engine, *, keep: float = WEEK) -> None:
+    """
+    Have what clients do in this database take effect once, even if the server is killed in between: make the
+    table ``vortex_action_marks`` if it is not there, and let `OrmCrudHandler` and `Delivery.recordIn` use it.
+
+    Args:
+        engine: Of the database: SQLite or PostgreSQL.
+        keep: Seconds after which a mark goes in any case; one that its client is done with goes much sooner.
+
+    Raises:
+        ValueError: If it is another kind of database.
+        SQLAlchemyError: If the database is not there, or the table cannot be made.
+    """
+    _checkDialect(engine.dialect)
+    with turnOf(engine):
+        _table.create(engine, checkfirst=True)
+    kept = _kept[engine.dialect] = _Kept(keep)
+    _created.add(engine.dialect)
+    _tidy(engine, kept)
+
+
+def recordsActions(bind: Engine | Connection) -> bool:
+    """Whether `createActionMarks` was called for that database in this process."""
+    return bind.dialect in _created
+
+
+class ActionMarks:
+    """The marks of this process, as `vortex.routing.marks` asks for them."""
+
+    def markOf(self, action: Action) -> ActionMark:
+        """The mark of *action*, which is not written yet."""
+        return ActionMark(action)
+
+
+class ActionMark:
+    """One mark."""
+
+    def __init__(self, action: Action) -> None:
+        self._action = action
+        self._transaction: SessionTransaction | None = None
+        self._engine: Engine | None = None
+        self._thread = 0
+
+    def record(self, session: Any, reply: bytes) -> None:
+        """
+        Write it within *session*'s transaction, or give it another *reply* there.
+
+        Raises:
+            AlreadyRecorded: If another transaction has written it.
+            TypeError: If *session* is no SQLAlchemy session.
+            ValueError: If its database is neither SQLite nor PostgreSQL.
+        """
+        if isinstance(session, scoped_session):
+            session = session()
+        if not isinstance(session, Session):
+            raise TypeError(f"recordIn takes a sqlalchemy.orm.Session, got {session!r}")
+        connection = session.connection(bind_arguments={"clause": _table})
+        _checkDialect(connection.dialect)
+        transaction = session.get_transaction()
+        if self._transaction is not None and self._transaction is transaction:
+            written = connection.execute(
+                update(_table).where(*self._isThis).values(reply=self._keptReply(reply))
+            )
+            if written.rowcount:
+                return
+        self._insert(connection, reply)
+        self._transaction = transaction
+        self._engine = connection.engine
+        self._thread = get_ident()
+
+    def refuse(self, reply: bytes) -> None:
+        """Write it in a transaction of its own; one that is there stays as it is."""
+        engine = self._writtenTo
+        with turnOf(engine), engine.begin() as connection, suppress(AlreadyRecorded):
+            self._insert(connection, reply)
+
+    @property
+    def isMadeHere(self) -> bool:
+        """Whether this thread has written it."""
+        return self._thread == get_ident()
+
+    @property
+    def isTidyDue(self) -> bool:
+        """Whether it is time for `tidy`."""
+        return self._kept.isTidyDue
+
+    def tidy(self) -> None:
+        """Take out the marks that their clients are done with, and those that are too old."""
+        _tidy(self._writtenTo, self._kept)
+
+    def _insert(self, connection: Connection, reply: bytes) -> None:
+        action = self._action
+        row = {
+            "client": action.client,
+            "epoch": action.epoch,
+            "action": action.number,
+            "reply": self._keptReply(reply),
+            "made": datetime.now(UTC),
+        }
+        insert = _INSERTS[connection.dialect.name](_table).values(row).on_conflict_do_nothing()
+        if connection.execute(insert).rowcount == 0:
+            there = connection.execute(select(_table.c.reply).where(*self._isThis)).scalar_one_or_none()
+            raise AlreadyRecorded(action, there)
+        if action.settled:
+            kept = _keptIn(connection.dialect)
+            kept.settled[action.client, action.epoch] = action.settled
+
+    def _keptReply(self, reply: bytes) -> bytes | None:
+        return reply if len(reply) <= self._action.maxReply else None
+
+    @property
+    def _writtenTo(self) -> Engine:
+        assert self._engine is not None  # a delivery asks for it only after `record`
+        return self._engine
+
+    @property
+    def _kept(self) -> _Kept:
+        return _keptIn(self._writtenTo.dialect)
+
+    @property
+    def _isThis(self) -> tuple[Any, ...]:
+        columns, action = _table.c, self._action
+        return (
+            columns.client == action.client,
+            columns.epoch == action.epoch,
+            columns.action == action.number,
+        )
+
+
+def _keptIn(dialect: Dialect) -> _Kept:
+    kept = _kept.get(dialect)
+    if kept is None:  # the table was made by somebody else
+        kept = _kept[dialect] = _Kept(WEEK)
+    return kept
+
+
+def _tidy(engine: Engine, kept: _Kept) -> None:
+    settled, kept.settled = kept.settled, {}
+    kept.tidyAt = time.monotonic() + TIDY_EVERY
+    columns = _table.c
+    with turnOf(engine), engine.begin() as connection:
+        for (client, epoch), action in list(settled.items()):  # other threads may add to it still
+            connection.execute(
+                delete(_table).where(
+                    columns.client == client, columns.epoch == epoch, columns.action <= action
+                )
+            )
+        tooOld = datetime.now(UTC) - timedelta(seconds=kept.seconds)
+        connection.execute(delete(_table).where(columns.made < tooOld))
+
+
+def _checkDialect(dialect: Dialect) -> None:
+    if dialect.name not in _INSERTS:
+        raise ValueError(f"actions are recorded in SQLite or PostgreSQL, this database is {dialect.name}")
+
+
+useMarks(ActionMarks())

@@ -1,0 +1,176 @@
+"""
+IncomingActions: what becomes of the actions that come in on one session of a client.
+
+One that is new goes to the node's endpoints. One that was taken before is answered as it was, or, while it
+still runs, gets its answer on the session that it came by last. What was taken before is
+`vortex.protocol.once`'s to say.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from twisted.logger import Logger
+
+from vortex.errors import RemoteError, VortexError, errorText
+from vortex.protocol.codes import CloseCode
+from vortex.protocol.envelope import Envelope, Form, Message
+from vortex.protocol.once import (
+    ClientRecord,
+    Dropped,
+    Gap,
+    Run,
+    Running,
+    StaleEpoch,
+    Stored,
+    Unknown,
+    Verdict,
+)
+from vortex.protocol.payload import Payload
+from vortex.routing.action import Action
+from vortex.routing.ports import Peer
+
+if TYPE_CHECKING:
+    from vortex.transports.session_driver import SessionDriver
+    from vortex.transports.transport import LinkHost
+
+__all__ = ["IncomingActions"]
+
+log = Logger()
+
+
+class IncomingActions:
+    """
+    Args:
+        driver: Of the session.
+        host: The node.
+        record: Where the client's actions are taken; see `Once.attached`.
+    """
+
+    def __init__(self, driver: SessionDriver, host: LinkHost, record: ClientRecord[Action]) -> None:
+        self._driver = driver
+        self._host = host
+        self._record = record
+        self._running: dict[int, Action] = {}
+
+    # ---- what comes in
+
+    def received(self, envelope: Envelope, peer: Peer) -> None:
+        """An action came in from *peer*."""
+        number = envelope.action
+        assert number is not None  # who has none is not given to us
+        verdict = self._record.take(number, expectsAnswer=envelope.expectsAnswer)
+        if isinstance(verdict, Run):
+            self._run(number, envelope, peer)
+        elif isinstance(verdict, Running):
+            self._watch(verdict.under, envelope.deadline)
+        else:
+            self._answer(number, verdict, envelope.replyFiltOrFilt)
+
+    def malformed(self, number: int, error: VortexError) -> None:
+        """An action came in that cannot be read: it counts as well, and is refused for good."""
+        verdict = self._record.take(number, expectsAnswer=True)
+        if isinstance(verdict, Run):
+            message = Message(Payload(result=errorText(error)), isReply=True, action=number)
+            self._record.finished(number, message.encoded(Form.NATIVE))
+            self.sendAnswer(message, 100)
+        elif not isinstance(verdict, Running):
+            self._answer(number, verdict, {})
+
+    def cancelled(self, number: int) -> None:
+        """The client waits for the answer no more."""
+        action = self._record.running(number)
+        if action is not None:
+            self._cancel(action)
+
+    def settled(self, number: int) -> None:
+        """The client is done with all actions up to that one."""
+        self._record.settle(number)
+
+    def closed(self, now: float) -> None:
+        """The session is over. What runs goes on: the client may ask for its answer in another one."""
+        for action in self._running.values():
+            if action.way is self:
+                action.stopAlarm()
+        self._running.clear()
+        self._host.once.detached(self._record, now)
+
+    # ---- one action
+
+    def _run(self, number: int, envelope: Envelope, peer: Peer) -> None:
+        host, record = self._host, self._record
+        action = Action(
+            number,
+            record.client,
+            record.epoch,
+            expectsAnswer=envelope.expectsAnswer,
+            deadline=envelope.deadline,
+            clock=host.clock,
+            settled=record.settled,
+            maxReply=host.limits.maxStoredReplyBytes,
+            way=self,
+            runInThread=host.runInThread,
+        )
+        if action.expectsAnswer:
+            record.started(number, action)
+        taken = host.payloadIO.route(envelope, peer, action)
+        if action.expectsAnswer and not action.isAnswered:
+            if taken:
+                self._watch(action, envelope.deadline)
+            else:
+                record.finished(number, None)  # nothing was done, so it may be tried again
+
+    def _watch(self, action: Action, deadline: float | None) -> None:
+        """*action* runs: it is answered here, and cancelled when its deadline is over."""
+        action.stopAlarm()
+        action.way = self
+        action.deadline = deadline
+        if self._driver.closed:
+            return
+        self._running[action.number] = action
+        if deadline is not None:
+            wait = max(0.0, deadline - self._host.clock.seconds())
+            action.alarm = self._host.wheel.callLater(wait, self._tooLate, action)
+
+    def _tooLate(self, action: Action) -> None:
+        action.alarm = None
+        self._cancel(action)
+
+    def _cancel(self, action: Action) -> None:
+        self._running.pop(action.number, None)
+        self._record.dropped(action.number)
+        self._host.counters["cancelled"] += 1
+        action.cancel()
+
+    def _answer(self, number: int, verdict: Verdict[Action], filt: dict[object, object]) -> None:
+        """Say what became of an action that is not to be run."""
+        match verdict:
+            case Stored(reply):
+                message = Message.ofEncoded(Payload(filt), Form.NATIVE, reply)
+                message.action = number
+                self.sendAnswer(message, 100)
+            case Gap(expected):
+                text = f"expected action {expected}, got {number}: begin another epoch"
+                self._refuse(number, RemoteError("gap", text), filt)
+            case Unknown():
+                text = f"action {number} was taken, and what came of it is not known any more"
+                self._refuse(number, RemoteError("outcome-unknown", text), filt)
+            case StaleEpoch():
+                self._driver.close(CloseCode.STALE_EPOCH.value, "the client has begun another epoch")
+            case Dropped() | Run() | Running():
+                pass
+
+    def _refuse(self, number: int, error: VortexError, filt: dict[object, object]) -> None:
+        log.info("{peer}: {error}", peer=str(self._driver.peer), error=str(error))
+        message = Message(Payload(filt, result=errorText(error)), isReply=True, action=number)
+        self.sendAnswer(message, 100)
+
+    # ---- for Action
+
+    def finished(self, action: Action, reply: bytes | None) -> None:
+        self._running.pop(action.number, None)
+        self._record.finished(action.number, reply)
+
+    def sendAnswer(self, message: Message, priority: int) -> None:
+        if not self._driver.closed:
+            self._driver.send(message, priority=priority)
