@@ -1,25 +1,29 @@
 """
 Two programs with very many connections between them: a server, and its clients in one process.
 
-usage: python -m tests.integration.many_programs server FOLDER RAW TLS HTTP
-       python -m tests.integration.many_programs clients FOLDER RAW TLS HTTP COUNT
+usage: python -m tests.integration.many_programs server FOLDER RAW TLS HTTP HTTPS
+       python -m tests.integration.many_programs clients FOLDER RAW TLS HTTP HTTPS COUNT FEW
 
 FOLDER has jobs.pem and jobs.key, and gets the Unix socket; the rest are ports. The server prints ``READY
-port`` and, for each line that it is told, how many peers there are by each transport. The clients, COUNT
-nodes with a connection of each kind, print ``OPEN`` when all of these are open, and ``DOWN`` when none is.
-Told anything, they close all, and print what is left of them in this process.
+port``; for each line that it is told, who its peers are, and what it has of them; and ``EMPTY`` when the last
+of them is gone. The clients are COUNT nodes with a connection of each kind but wss and https, and FEW with
+these. When all are open, each asks, and ``ANSWERED number`` is printed when all were answered; ``DOWN`` when
+none is open. Told anything, they close each, and print what is left of them in this process.
 """
 
 from __future__ import annotations
 
+import gc
 import json
 import resource
 import signal
 import sys
 import threading
+import weakref
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
+from operator import eq
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +37,19 @@ from twisted.protocols.basic import LineOnlyReceiver
 from twisted.web.resource import Resource
 from zope.interface import implementer
 
-from vortex import TlsOptions, Vortex, VortexConnection, VortexResource, VortexSite
+from vortex import (
+    Delivery,
+    Limits,
+    Payload,
+    PayloadEndpoint,
+    TlsOptions,
+    Vortex,
+    VortexConnection,
+    VortexPeer,
+    VortexResource,
+    VortexSite,
+)
+from vortex.transports.tls import tlsFactory
 
 reactor: Any = installed
 
@@ -64,28 +80,48 @@ def complain(event: LogEvent) -> None:
 # ---- the server
 
 
-async def serve(folder: Path, raw: int, tls: int, http: int) -> None:
-    jobs = Vortex("jobs")
+async def serve(folder: Path, raw: int, tls: int, http: int, https: int) -> None:
+    jobs = Vortex("jobs", limits=Limits(postLinger=5))
     root = Resource()
     for name in (b"vortex", b"vortexws"):
         root.putChild(name, VortexResource(jobs))
     here = "interface=127.0.0.1:backlog=1000"
+    shown = TlsOptions(folder / "jobs.pem", folder / "jobs.key")
     await jobs.listen(f"tcp:{raw}:{here}")
-    await jobs.listen(f"tcp:{tls}:{here}", tls=TlsOptions(folder / "jobs.pem", folder / "jobs.key"))
+    await jobs.listen(f"tcp:{tls}:{here}", tls=shown)
     await jobs.listen(f"unix:{folder / 'jobs.sock'}:backlog=1000")
-    await serverFromString(reactor, f"tcp:{http}:{here}").listen(VortexSite(root, jobs.limits))
+    site = VortexSite(root, jobs.limits)
+    await serverFromString(reactor, f"tcp:{http}:{here}").listen(site)
+    await serverFromString(reactor, f"tcp:{https}:{here}").listen(tlsFactory(shown, site, reactor))
+
+    def answer(payload: Payload, delivery: Delivery) -> None:
+        delivery.reply([*payload.tuples, delivery.peer.uuid])
 
     def count() -> None:
         each = Counter((peer.uuid, peer.transport) for peer in jobs.peers)
         say(
             json.dumps(
-                {"peers": Counter(kind for _, kind in each), "twice": sum(n > 1 for n in each.values())}
+                {
+                    "peers": Counter(kind for _, kind in each),
+                    "twice": sum(n > 1 for n in each.values()),
+                    "left": leftSince(before),
+                    "memory": memory(),
+                }
             )
         )
 
+    def changed(peer: VortexPeer, isOnline: bool) -> None:
+        if not jobs.peers:
+            say("EMPTY")
+
+    kept = PayloadEndpoint({"key": "echo"}, answer, jobs)
+    jobs.onPeerChange(changed)
     StandardIO(_Told(count))
+    await deferLater(reactor, 0)  # until the reactor has what it needs itself
+    before = whatThereIs()
     say("READY", raw)
     await Deferred()
+    kept.shutdown()
 
 
 # ---- the clients
@@ -95,9 +131,10 @@ class Clients:
     """
     Attributes:
         connections: A connection of each kind for each node.
+        peers: Whoever was at the other end of one.
     """
 
-    def __init__(self, folder: Path, raw: int, tls: int, http: int, count: int) -> None:
+    def __init__(self, folder: Path, raw: int, tls: int, http: int, https: int, count: int, few: int) -> None:
         believes = TlsOptions(trust=folder / "jobs.pem")
         urls: dict[str, dict[str, Any]] = {
             f"tcp://127.0.0.1:{raw}": {},
@@ -106,29 +143,51 @@ class Clients:
             f"ws://127.0.0.1:{http}": {},
             f"http://127.0.0.1:{http}": {},
         }
-        self.nodes = [Vortex(f"pump {number}") for number in range(count)]
+        secure = {f"{scheme}://127.0.0.1:{https}": {"tls": believes} for scheme in ("wss", "https")}
+        self.nodes = [Vortex(f"pump {number}") for number in range(count + few)]
         self.connections: list[VortexConnection] = []
+        self.peers: list[weakref.ref[VortexPeer]] = []
+        self._uuids: list[str] = []
         self._isUp = False
-        for url, options in urls.items():
-            for node in self.nodes:
-                connection = node.connect(url, **options)
-                connection.onStateChange(self._changed)
-                self.connections.append(connection)
+        for nodes, these in ((self.nodes[:count], urls), (self.nodes[count:], secure)):
+            for url, options in these.items():
+                for node in nodes:
+                    connection = node.connect(url, **options)
+                    connection.onStateChange(self._changed)
+                    self.connections.append(connection)
+                    self._uuids.append(node.uuid)
 
     def _changed(self, *_: object) -> None:
         states = {connection.state.value for connection in self.connections}
         if states == {"open"} and not self._isUp:
             self._isUp = True
-            say("OPEN")
+            self.peers += [weakref.ref(each.peer) for each in self.connections if each.peer is not None]
+            Deferred.fromCoroutine(self._ask()).addErrback(lambda failure: say("FAILED", failure))
         elif "open" not in states and self._isUp:
             self._isUp = False
             say("DOWN")
+
+    async def _ask(self) -> None:
+        """A request on each, whose answer is nobody else's."""
+        asked = [
+            each.request(Payload({"key": "echo"}, [number])) for number, each in enumerate(self.connections)
+        ]
+        answers = [(await each).tuples for each in asked]
+        expected = [[number, uuid] for number, uuid in enumerate(self._uuids)]
+        say("ANSWERED", sum(map(eq, answers, expected)))
+
+    async def close(self) -> None:
+        """One after the other, and the second half of them all at once."""
+        half = len(self.connections) // 2
+        for connection in self.connections[:half]:
+            await connection.close()
+        await gatherResults([connection.close() for connection in self.connections[half:]])
 
 
 def whatThereIs() -> dict[str, list[str]]:
     """All that a connection could leave behind in a process."""
     return {
-        "calls": sorted(str(call) for call in reactor.getDelayedCalls()),
+        "calls": sorted(call.func.__qualname__ for call in reactor.getDelayedCalls()),
         "descriptors": sorted(_openFiles()),
         "readers": sorted(type(each).__name__ for each in (*reactor.getReaders(), *reactor.getWriters())),
         "threads": sorted(thread.name for thread in threading.enumerate()),
@@ -141,21 +200,36 @@ def _openFiles() -> Iterator[str]:
             yield str(each.readlink())
 
 
-async def connect(folder: Path, raw: int, tls: int, http: int, count: int) -> None:
+def leftSince(before: dict[str, list[str]]) -> dict[str, list[str]]:
+    """What there is, and was not."""
+    return {
+        kind: sorted((Counter(there) - Counter(before[kind])).elements())
+        for kind, there in whatThereIs().items()
+    }
+
+
+def memory() -> int:
+    """Bytes of this process that are in memory."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+
+async def connect(folder: Path, raw: int, tls: int, http: int, https: int, count: int, few: int) -> None:
     done: Deferred[None] = Deferred()
     StandardIO(_Told(lambda: done.callback(None)))
     await deferLater(reactor, 0)  # until the reactor has what it needs itself
     before = whatThereIs()
-    clients = Clients(folder, raw, tls, http, count)
+    clients = Clients(folder, raw, tls, http, https, count, few)
     await done
-    reconnects = Counter(connection.reconnects for connection in clients.connections)
+    report: dict[str, Any] = {"memory": memory()}
+    report["reconnects"] = Counter(connection.reconnects for connection in clients.connections)
+    await clients.close()
+    report["left"] = leftSince(before)
+    report["connections"] = sum(len(node.connections) for node in clients.nodes)
+    await deferLater(reactor, 0)  # until what the last of them was closed in has returned
+    gc.collect()
+    report["peers"] = [len(clients.peers), sum(peer() is not None for peer in clients.peers)]
     await gatherResults([node.shutdown() for node in clients.nodes])
-    await deferLater(reactor, 0)
-    after = whatThereIs()
-    left = {
-        kind: sorted((Counter(there) - Counter(before[kind])).elements()) for kind, there in after.items()
-    }
-    say(json.dumps({"left": left, "reconnects": reconnects}))
+    say(json.dumps(report))
 
 
 def main(role: str, folder: str, *numbers: str) -> None:

@@ -17,7 +17,11 @@ from tests.integration.children import Child
 from tests.integration.postgresql import freePort
 
 COUNT = 200
-KINDS = ("tcp", "tls", "unix", "websocket", "post")
+FEW = 20
+"""How many there are by wss, and by https."""
+KINDS = {"tcp": COUNT, "tls": COUNT, "unix": COUNT, "websocket": COUNT + FEW, "post": COUNT + FEW}
+ALL = sum(KINDS.values())
+NOTHING: dict[str, list[str]] = {"calls": [], "descriptors": [], "readers": [], "threads": []}
 
 
 @pytest.fixture
@@ -25,7 +29,7 @@ def start(tmp_path: Path) -> Callable[..., Child]:
     """Starts one of the programs of `tests.integration.many_programs`."""
     shown = Issued(tmp_path, "jobs", "127.0.0.1")
     assert shown.file == tmp_path / "jobs.pem"
-    ports = [freePort() for _ in range(3)]
+    ports = [freePort() for _ in range(4)]
 
     def program(role: str, *more: int) -> Child:
         return Child(
@@ -37,35 +41,51 @@ def start(tmp_path: Path) -> Callable[..., Child]:
     return program
 
 
+def said(line: str) -> bool:
+    return line.startswith(("ANSWERED", "FAILED"))
+
+
 def told(child: Child) -> Any:
     """What it says when it is told something."""
     child.tell("now")
     return json.loads(child.line(lambda line: line.startswith("{")))
 
 
+def peersOf(server: Child) -> tuple[dict[str, int], int]:
+    """Of each transport, how many uuids it has peers of; and how many of these it has more than one of."""
+    said = told(server)
+    return said["peers"], said["twice"]
+
+
 class TestAThousandConnections:
     def test_are_all_back_after_their_server_was_killed_and_leave_nothing(
         self, start: Callable[..., Child]
     ) -> None:
-        every = {"peers": dict.fromkeys(KINDS, COUNT), "twice": 0}
+        answered = f"ANSWERED {ALL}"
         with start("server") as first:
             first.readyPort()
-            clients = start("clients", COUNT)
+            clients = start("clients", COUNT, FEW)
             with clients:
-                clients.line(lambda line: line == "OPEN")
-                assert told(first) == every
+                assert clients.line(said) == answered
+                assert peersOf(first) == (KINDS, 0)
 
                 os.killpg(first.pid, signal.SIGKILL)
                 assert first.finish() == -signal.SIGKILL
                 clients.line(lambda line: line == "DOWN")
                 with start("server") as second:
                     second.readyPort()
-                    clients.line(lambda line: line == "OPEN")
-                    assert told(second) == every
+                    assert clients.line(said) == answered
+                    assert peersOf(second) == (KINDS, 0)
 
                     report = told(clients)
                     assert clients.finish() == 0
+                    second.line(lambda line: line == "EMPTY")
+                    last = told(second)
 
-        assert report["reconnects"] == {"1": COUNT * len(KINDS)}
-        assert report["left"] == {"calls": [], "descriptors": [], "readers": [], "threads": []}
+        assert report["reconnects"] == {"1": ALL}
+        assert report["left"] == NOTHING
+        assert report["connections"] == 0
+        assert report["peers"] == [2 * ALL, 0]
         assert clients.errors == ""
+        assert (last["peers"], last["left"]) == ({}, NOTHING)
+        assert second.errors == ""
