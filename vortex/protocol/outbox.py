@@ -43,7 +43,17 @@ class Outbox(Generic[T]):
         merged: How many items a newer one of their key has replaced so far.
     """
 
-    __slots__ = ("_byKey", "_lanes", "_maxBytes", "_maxItems", "_mergeBytes", "bytes", "items", "merged")
+    __slots__ = (
+        "_byKey",
+        "_entries",
+        "_lanes",
+        "_maxBytes",
+        "_maxItems",
+        "_mergeBytes",
+        "bytes",
+        "items",
+        "merged",
+    )
 
     def __init__(self, maxBytes: int, maxItems: int, mergeBytes: int = 0) -> None:
         self._maxBytes = maxBytes
@@ -51,6 +61,7 @@ class Outbox(Generic[T]):
         self._mergeBytes = mergeBytes
         self._lanes: dict[int, deque[_Entry[T]]] = {}
         self._byKey: dict[Hashable, _Entry[T]] = {}
+        self._entries = 0  # in the lanes, those that were replaced among them
         self.bytes = 0
         self.items = 0
         self.merged = 0
@@ -73,15 +84,18 @@ class Outbox(Generic[T]):
             mergeKey = (priority, mergeKey)
             if self.bytes >= self._mergeBytes:
                 older = self._byKey.get(mergeKey)
-                if older is not None:
-                    self._takeOut(older)
-                    self.merged += 1
-        if self.items and (self.bytes + size > self._maxBytes or self.items >= self._maxItems):
+        items, bytes_ = self.items, self.bytes
+        if older is not None:
+            items, bytes_ = items - 1, bytes_ - older.size
+        if items and (bytes_ + size > self._maxBytes or items >= self._maxItems):
             raise QueueOverflow(
                 f"{self.items} messages ({self.bytes} bytes) wait for a peer that does not read, "
                 f"the limits are {self._maxItems} (maxOutboxItems) and "
                 f"{self._maxBytes} bytes (maxOutboxBytes)"
             )
+        if older is not None:
+            self._takeOut(older)
+            self.merged += 1
         entry = _Entry(item, size, mergeKey)
         lane = self._lanes.get(priority)
         if lane is None:
@@ -91,6 +105,9 @@ class Outbox(Generic[T]):
             self._byKey[mergeKey] = entry
         self.items += 1
         self.bytes += size
+        self._entries += 1
+        if self._entries > 2 * self.items + 16:
+            self._tidy()
 
     def pop(self) -> T | None:
         """Take what leaves next, or None when nothing waits."""
@@ -98,6 +115,7 @@ class Outbox(Generic[T]):
             priority = next(iter(self._lanes)) if len(self._lanes) == 1 else min(self._lanes)
             lane = self._lanes[priority]
             entry = lane.popleft()
+            self._entries -= 1
             if not lane:
                 del self._lanes[priority]
             if entry.item is None:  # a newer one has replaced it
@@ -120,6 +138,7 @@ class Outbox(Generic[T]):
         """Forget everything that waits."""
         self._lanes.clear()
         self._byKey.clear()
+        self._entries = 0
         self.bytes = 0
         self.items = 0
 
@@ -129,3 +148,13 @@ class Outbox(Generic[T]):
         self.bytes -= entry.size
         if entry.key is not None and self._byKey.get(entry.key) is entry:
             del self._byKey[entry.key]
+
+    def _tidy(self) -> None:
+        """Give back what the replaced ones have left in the lanes."""
+        for priority, lane in list(self._lanes.items()):
+            left = deque(entry for entry in lane if entry.item is not None)
+            if left:
+                self._lanes[priority] = left
+            else:
+                del self._lanes[priority]
+        self._entries = self.items

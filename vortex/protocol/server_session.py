@@ -24,7 +24,10 @@ from vortex.protocol.session import Kept, Session, jsonFrame
 __all__ = ["ServerSession", "newSecret"]
 
 OLD_TOKEN = 30.0
-"""Seconds for which the token before the present one is good, where its WELCOME may have been lost."""
+"""Seconds for which a token is good that was replaced: the WELCOME with the next may have been lost."""
+
+MAX_OLD_TOKENS = 16
+"""How many tokens may be so: one for each WELCOME in a row of which nothing is heard."""
 
 _DATA = bytes((Kind.DATA,))
 _REPLY = bytes((Kind.REPLY,))
@@ -66,8 +69,8 @@ class ServerSession(Session):
         self.nextAction = nextAction
         self._peer = peer
         self._token = b""
-        self._oldToken = b""
-        self._oldTokenUntil = 0.0
+        self._oldTokens: dict[bytes, float] = {}  # until when each is good
+        self._backlog = 0
         self._welcome: dict[str, Any] = {}
         self._resumeFrom: int | None = None
         self._settledTo = 0
@@ -84,10 +87,13 @@ class ServerSession(Session):
 
     def acceptsSend(self, token: str, now: float) -> bool:
         """Whether a SEND that shows *token* is this session's client's."""
+        self.shown(token)
+        return self.accepts(token, now)
+
+    def shown(self, token: str) -> None:
+        """The client has shown *token*: if that is the present one, it needs no older one any more."""
         if self._isToken(token):
-            self._oldToken = b""
-            return True
-        return self._isOldToken(token, now)
+            self._oldTokens.clear()
 
     def canResumeFrom(self, number: int) -> bool:
         """Whether all that was written after *number* is here still."""
@@ -108,7 +114,10 @@ class ServerSession(Session):
         self._welcome = welcome
         self._resumeFrom = resumeFrom
         self.via = via
-        self._oldToken, self._oldTokenUntil = self._token, now + OLD_TOKEN
+        if self.gen:
+            self._oldTokens[self._token] = now + OLD_TOKEN
+            if len(self._oldTokens) > MAX_OLD_TOKENS:
+                del self._oldTokens[next(iter(self._oldTokens))]
         self._welcome["token"] = token = newSecret()
         self._token = _hash(token)
         self.gen += 1
@@ -117,7 +126,7 @@ class ServerSession(Session):
         return secrets.compare_digest(_hash(token), self._token)
 
     def _isOldToken(self, token: str, now: float) -> bool:
-        return now < self._oldTokenUntil and secrets.compare_digest(_hash(token), self._oldToken)
+        return now < self._oldTokens.get(_hash(token), now)
 
     # ---- the connection
 
@@ -129,6 +138,7 @@ class ServerSession(Session):
             "taken": self.taken,
         }
         self._welcome = {}
+        self._backlog = self._outbox.bytes
         self._control.append(jsonFrame(Kind.WELCOME, welcome))
         if self._resumeFrom is None:
             self._goOn(0, now)
@@ -143,7 +153,7 @@ class ServerSession(Session):
 
     def receive(self, data: bytes, now: float) -> None:
         if self.via is None:
-            self._oldToken = b""
+            self._oldTokens.clear()
         super().receive(data, now)
 
     def _take(self, kind: int, data: bytes, now: float) -> None:
@@ -164,6 +174,8 @@ class ServerSession(Session):
             at = self._numbered(data, now)
             if at is not None:
                 self._events.append(Cancelled(readVarint(data, at)[0]))
+        elif kind == Kind.PAD:
+            raise DecodeError("expected a frame that is a client's, got a PAD")
         else:
             super()._take(kind, data, now)
 
@@ -180,7 +192,7 @@ class ServerSession(Session):
         except QueueOverflow as error:
             self.close(CloseCode.OVERFLOW, str(error))
             return
-        if self._isAttached and self._outbox.bytes > self._limits.slowBytes:
+        if self._isAttached and self._outbox.bytes - self._backlog > self._limits.slowBytes:
             self.slow(f"{self._outbox.bytes} bytes wait for a peer that reads too slowly (slowBytes)")
 
     def _write(self, message: Message) -> bytes:

@@ -107,6 +107,7 @@ class Session:
         self._toRewrite: deque[Kept] = deque()
         self._control: list[bytes] = []
         self._events: list[Event] = []
+        self._ack = b""  # the last frame that says so
         self._acked = 0  # of what was taken, the last that the other end was told of
         self._bytesTaken = 0  # since then
         self._ackDue = math.inf
@@ -114,7 +115,7 @@ class Session:
         self._isAttached = False
         self._isBroken = False
         self._lastHeard = now
-        self._oldestKept = now
+        self._oldestKept = math.inf  # since when something waits to be acknowledged, where that is known
         self._nextBeat = math.inf
         self.lostAt = now
         self._malformed = 0
@@ -178,11 +179,11 @@ class Session:
             return
         self._isAttached = False
         self._isReady = False
-        self.lostAt = now
         self._control.clear()
         self._toRewrite.clear()
         self._ackDue = math.inf
-        if self.state is State.OPEN:
+        if self.state is State.OPEN:  # else it was lost before, and this connection has not got that far
+            self.lostAt = now
             self.state = State.PARKED
 
     def _goOn(self, number: int, now: float) -> int:
@@ -190,7 +191,7 @@ class Session:
         self._drop(number, now)
         self._toRewrite = deque(self._kept)
         self._isReady = True
-        self._oldestKept = now
+        self._oldestKept = now if self._kept else math.inf
         self.state = State.OPEN
         return len(self._toRewrite)
 
@@ -286,6 +287,8 @@ class Session:
         while kept and kept[0].number <= number:
             entry = kept.popleft()
             self._keptBytes -= entry.size
+        if not kept:
+            self._oldestKept = math.inf
         while self._toRewrite and self._toRewrite[0].number <= number:
             self._toRewrite.popleft()
 
@@ -363,11 +366,19 @@ class Session:
         self._keptBytes += entry.size
         return b"".join((varint(entry.size), entry.head, entry.encoded))
 
+    @property
+    def _writtenHere(self) -> int:
+        """The number of the last message that is on this connection, or was taken before it."""
+        return self._toRewrite[0].number - 1 if self._toRewrite else self.written
+
     def _ackNow(self) -> None:
         self._acked = self.taken
         self._bytesTaken = 0
         self._ackDue = math.inf
-        self._control.append(frame(Kind.ACK, varint(self.taken), varint(self._settledHere())))
+        if self._control and self._control[-1] is self._ack:  # not written yet, and needless now
+            self._control.pop()
+        self._ack = frame(Kind.ACK, varint(self.taken), varint(self._settledHere()))
+        self._control.append(self._ack)
 
     def _settledHere(self) -> int:
         return 0
@@ -378,6 +389,8 @@ class Session:
         """Do what is due at *now*; ask `nextDeadline` when to come again."""
         if not self._isAttached or self._isBroken or self.state is State.CLOSED:
             return
+        if self._kept and self._oldestKept == math.inf:
+            self._oldestKept = now
         idle = self._limits.linkIdle
         if self._hearsBeats and now - self._lastHeard >= idle:
             self._break(CloseCode.SILENT, f"nothing came for {idle:g} s")
@@ -386,7 +399,7 @@ class Session:
         if now >= self._nextBeat:
             self._nextBeat = now + BEAT
             if self._isReady:
-                self._control.append(frame(Kind.BEAT, varint(self.written)))
+                self._control.append(frame(Kind.BEAT, varint(self._writtenHere)))
         if now >= self._ackDue and self._isReady:
             self._ackNow()
 
@@ -394,7 +407,7 @@ class Session:
         """When to call `tick` next, on the clock that *now* comes from; None: never."""
         if not self._isAttached or self._isBroken or self.state is State.CLOSED:
             return None
-        deadline = min(self._nextBeat, self._ackDue)
+        deadline = min(self._nextBeat, self._ackDue) if self._isReady else self._nextBeat
         if self._hearsBeats:
             deadline = min(deadline, self._lastHeard + self._limits.linkIdle)
         elif self._kept:

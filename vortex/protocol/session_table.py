@@ -60,7 +60,7 @@ class Hello:
             DecodeError: If it is none.
         """
         if data[:1] != bytes((Kind.HELLO,)):
-            raise DecodeError(f"expected a HELLO first, got a frame of kind {data[0]:#x}")
+            raise DecodeError(f"expected a HELLO first, got a frame of kind {data[:1].hex()!r}")
         said = readJson(data, limits)
         if said.get("wire") != 1:
             raise DecodeError(f"expected the wire 1, got {said.get('wire')!r:.40}")
@@ -117,6 +117,10 @@ class SessionTable:
         """The session of that public id."""
         return self._sessions.get(id)
 
+    def resumes(self, hello: Hello, principal: str | None, now: float) -> bool:
+        """Whether *hello* goes on with a session that there is; nothing changes."""
+        return hello.resume is not None and self._resumable(hello.resume, principal, now)[0] is not None
+
     def attach(self, hello: Hello, principal: str | None, now: float) -> ServerSession:
         """
         The session that *hello* gets, ready for `attached`: the one that it resumes, or a new one.
@@ -153,6 +157,8 @@ class SessionTable:
                 now=now,
             )
             self._sessions[session.id] = session
+        elif hello.resume is not None:
+            session.shown(hello.resume[1])
         session.prepare(
             welcome,
             resumeFrom=None if isNew or hello.resume is None else hello.resume[3],
@@ -209,7 +215,7 @@ def readSend(data: bytes, limits: Limits) -> tuple[str, str]:
         DecodeError: If it is none.
     """
     if data[:1] != bytes((Kind.SEND,)):
-        raise DecodeError(f"expected a SEND, got a frame of kind {data[0]:#x}")
+        raise DecodeError(f"expected a SEND, got a frame of kind {data[:1].hex()!r}")
     said = readJson(data, limits)
     return textOf(said, "session", MAX_TEXT), textOf(said, "token", MAX_TEXT)
 
