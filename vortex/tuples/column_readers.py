@@ -9,12 +9,13 @@ of all its values at once, and at one by one only where they have to. What it is
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from operator import itemgetter, length_hint
 from typing import Any, NamedTuple
 
-from vortex.errors import DecodeError, LimitExceeded
-from vortex.tuples.compiled import Source, compileFunction, travellingFields, typeNameOf
+from vortex.errors import DecodeError
+from vortex.tuples.compiled import travellingFields, typeNameOf
+from vortex.tuples.compiled_rows import RowReader, compileReader
 from vortex.tuples.decode import (
     Reading,
     decodeBytes,
@@ -22,14 +23,18 @@ from vortex.tuples.decode import (
     decodeValue,
     decodingFailed,
     fieldChecker,
+    generalDecoder,
     tooDeep,
 )
 from vortex.tuples.field import TupleField
-from vortex.tuples.hints import checker, fieldTypes, plainType, short
+from vortex.tuples.hints import fieldTypes, plainType, short
 from vortex.tuples.registry import readerOf, tupleTypeNamed
 from vortex.tuples.tuple import Tuple
 
 __all__ = ["Group", "readGroups", "tableReaders"]
+
+MAX_ROW_READERS = 16
+"""How many functions are compiled for one class, one for each row of letters that a peer comes up with."""
 
 Column = list[Any]
 
@@ -86,7 +91,7 @@ def readGroups(groups: list[Group], reading: Reading) -> list[Any]:
 class _TableReader:
     """What reads the tuples of one class."""
 
-    __slots__ = ("_columns", "_make", "_makeAll", "_names", "_set", "_typeName")
+    __slots__ = ("_cls", "_columns", "_isMapped", "_make", "_names", "_rows", "_typeName")
 
     def __init__(self, cls: type[Tuple]) -> None:
         reader = readerOf(cls)
@@ -94,13 +99,36 @@ class _TableReader:
         self._typeName = typeNameOf(cls)
         self._names = [field.name for field in fields]
         self._columns = {field.name: _ColumnReader(field) for field in fields}
-        self._makeAll = _compileMaker(cls, self._names) if reader is None else None
+        self._cls = cls
+        self._rows: dict[str, RowReader] = {}
+        self._isMapped = reader is not None
         self._make = (lambda: object.__new__(cls)) if reader is None else reader.maker(cls)
 
     def read(
         self, fields: list[str], kinds: str, rows: list[Column], reading: Reading, start: int
     ) -> list[Any]:
         """The tuples in *rows*, of which the first is number *start* of all."""
+        if fields == self._names:
+            unknownFields = reading.unknownFields
+            try:
+                return self._rowReader(kinds)(rows, reading, reading.depthLeft - 2)
+            except Exception:
+                reading.unknownFields = unknownFields
+        return self._readColumns(fields, kinds, rows, reading, start)
+
+    def _rowReader(self, kinds: str) -> RowReader:
+        """What reads usual rows with all fields; any error: there is none, or it gave up."""
+        reader = self._rows.get(kinds)
+        if reader is None:
+            if len(self._rows) == MAX_ROW_READERS:
+                raise LookupError
+            reader = self._rows[kinds] = compileReader(self._cls, kinds, _valueReader)
+        return reader
+
+    def _readColumns(
+        self, fields: list[str], kinds: str, rows: list[Column], reading: Reading, start: int
+    ) -> list[Any]:
+        """The tuples in *rows*, whatever their values and fields are."""
         known = self._columns
         columns = []
         depth = reading.depthLeft - 2
@@ -116,19 +144,15 @@ class _TableReader:
             raise self._failed(bad.cause, name, start + bad.row)
         if not columns:
             return [self._make() for _ in rows]
-        if fields == self._names and self._makeAll is not None:
-            made: list[Any] = self._makeAll(zip(*columns, strict=True))
-            return made
-        return self._makeSome(fields, columns, start)
+        return self._makeTuples(fields, columns, start)
 
-    def _makeSome(self, fields: list[str], columns: list[Column], start: int) -> list[Any]:
-        """As many tuples as the columns are long, with *fields* set, and through the mapper if there is one."""
+    def _makeTuples(self, fields: list[str], columns: list[Column], start: int) -> list[Any]:
+        """Tuples with *fields* set, through the mapper if there is one."""
         made = []
-        isMapped = self._makeAll is None
         for row, values in enumerate(zip(*columns, strict=True)):
             instance = self._make()
             made.append(instance)
-            if not isMapped:
+            if not self._isMapped:
                 instance.__dict__.update(zip(fields, values, strict=True))
                 continue
             for name, value in zip(fields, values, strict=True):
@@ -155,20 +179,6 @@ class _TableReaders(dict[str, _TableReader]):
 
 
 tableReaders = _TableReaders()
-
-
-def _compileMaker(cls: type[Tuple], names: list[str]) -> Callable[[Any], list[Any]]:
-    """The function that makes tuples with all of *names* set, as fast as that can be done."""
-    source = Source()
-    values = ", ".join(f"v{index}" for index in range(len(names)))
-    source.add("def make(rows):", "    made = []", "    add = made.append", f"    for {values}, in rows:")
-    source.add("        o = new(cls)", "        s = o.__dict__")
-    for index, name in enumerate(names):
-        source.add(f"        s[{name!r}] = v{index}", field=name)
-    source.add("        add(o)", "    return made")
-    return compileFunction(
-        source, "make", {"cls": cls, "new": object.__new__, "typeName": f"many {typeNameOf(cls)}"}
-    )
 
 
 class _BadValue(Exception):
@@ -215,6 +225,21 @@ class _ColumnReader:
 
 _UNTOUCHED = frozenset((str, bool, int, float, datetime, date, bytes))
 """Types of fields whose checker returns a value of just that type as it came."""
+
+
+def _valueReader(field: TupleField, kind: str) -> Callable[[Any, Reading, int], Any]:
+    """What reads one value (never None) of a column with the letter *kind* for *field*."""
+    if kind == "j":
+        return generalDecoder(field)
+    convert, check, adapt = _ONE[kind], fieldChecker(field), field.adapter
+
+    def read(value: Any, _reading: Reading, _depth: int) -> Any:
+        decoded = convert(value)
+        if check is not None:
+            decoded = check(decoded)
+        return decoded if adapt is None else adapt(decoded)
+
+    return read
 
 
 def _each(convert: Callable[[Any], Any], column: Column) -> Column:
@@ -304,6 +329,16 @@ def _date(text: Any) -> Any:
 def _readBytes(column: Column) -> Column:
     return _each(decodeBytes, column)
 
+
+_ONE: dict[str, Callable[[Any], Any]] = {
+    "p": _plain,
+    "i": _int,
+    "f": _float,
+    "d": _datetime,
+    "D": _date,
+    "b": decodeBytes,
+}
+"""What each letter but j makes of a value that is not None."""
 
 _READERS: dict[str, Callable[[Column], Column]] = {
     "p": _readPlain,

@@ -20,6 +20,7 @@ from uuid import UUID
 
 from vortex.errors import EncodeError
 from vortex.tuples.compiled import travellingFields, typeNameOf
+from vortex.tuples.compiled_rows import compileWriter
 from vortex.tuples.encode import NATIVE, compositeEncoders, encodingFailed, fieldEncoder, nonFiniteWord
 from vortex.tuples.hints import fieldTypes
 from vortex.tuples.tuple import Tuple
@@ -63,12 +64,13 @@ def _writeGroup(writer: _TableWriter | None, group: list[Any], start: int) -> di
 class _TableWriter:
     """What writes the tuples of one class."""
 
-    __slots__ = ("_columns", "_names", "_typeName")
+    __slots__ = ("_columns", "_names", "_rows", "_typeName")
 
     def __init__(self, cls: type[Tuple]) -> None:
         fields = travellingFields(cls)
         self._typeName = typeNameOf(cls)
         self._names = [field.name for field in fields]
+        self._rows = compileWriter(cls)
         self._columns = [
             (
                 field.name,
@@ -80,6 +82,29 @@ class _TableWriter:
 
     def write(self, group: list[Any], start: int) -> dict[str, Any]:
         """The group of *group*, whose first tuple is number *start* of all."""
+        try:
+            kinds, rows = self._writeRows(group)
+        except Exception:
+            kinds, rows = self._writeColumns(group, start)
+        return {"t": self._typeName, "f": self._names, "k": kinds, "r": rows}
+
+    def _writeRows(self, group: list[Any]) -> tuple[str, list[Any]]:
+        """The letters and the rows of *group*; any error: one by one, then."""
+        kinds, write = self._rows
+        rows = write(group)
+        at = kinds.find(" ")
+        while at >= 0:
+            before = [row[at] for row in rows]
+            kind, column = _writeColumn(before)
+            kinds = f"{kinds[:at]}{kind}{kinds[at + 1 :]}"
+            if column is not before:
+                for row, value in zip(rows, column, strict=True):
+                    row[at] = value
+            at = kinds.find(" ", at)
+        return kinds, rows
+
+    def _writeColumns(self, group: list[Any], start: int) -> tuple[str, list[Any]]:
+        """The letters and the rows of *group*, in whatever way its values have to be written."""
         columns: list[Column] = []
         kinds = ""
         for name, read, encode in self._columns:
@@ -101,8 +126,8 @@ class _TableWriter:
                 continue
             error = encodingFailed(bad.cause, self._typeName, name)
             raise error.at(f"[{start + bad.row}]") if isinstance(error, EncodeError) else error
-        rows = list(zip(*columns, strict=True)) if columns else [()] * len(group)
-        return {"t": self._typeName, "f": self._names, "k": kinds, "r": rows}
+        rows: list[Any] = list(zip(*columns, strict=True)) if columns else [()] * len(group)
+        return kinds, rows
 
 
 class _TableWriters(dict[type[Any], _TableWriter | None]):

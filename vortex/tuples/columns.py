@@ -99,18 +99,23 @@ def _groupOf(item: Any) -> Group:
     typeName, fields, kinds = item["t"], item["f"], item["k"]
     if type(typeName) is not str:
         raise DecodeError(f"expected the name of a tuple type, got {short(typeName)}", ".t")
-    for index, name in enumerate(_listOf(fields, ".f")):
-        if type(name) is not str or name.startswith("_"):
-            raise DecodeError(f"expected the name of a field, got {short(name)}", f".f[{index}]")
+    _checkNames(_listOf(fields, ".f"))
     if len(set(fields)) != len(fields):
         raise DecodeError("a field comes twice", ".f")
     if type(kinds) is not str or len(kinds) != len(fields) or not KINDS.issuperset(kinds):
         raise DecodeError(f"expected {len(fields)} letters of pifdDbj, got {short(kinds)}", ".k")
     rows = _listOf(item["r"], ".r")
-    if rows and not (set(map(type, rows)) == {list} and set(map(len, rows)) == {len(fields)}):
+    if not ({list}.issuperset(map(type, rows)) and {len(fields)}.issuperset(map(len, rows))):
         bad = [type(row) is not list or len(row) != len(fields) for row in rows].index(True)
         raise DecodeError(f"expected a list of {len(fields)}, got {short(rows[bad])}", f".r[{bad}]")
     return Group(typeName, fields, kinds, rows)
+
+
+def _checkNames(names: list[Any]) -> None:
+    if not {str}.issuperset(map(type, names)) or "\n_" in "\n" + "\n".join(names):
+        for index, name in enumerate(names):
+            if type(name) is not str or name.startswith("_") or "\n_" in name:
+                raise DecodeError(f"expected the name of a field, got {short(name)}", f".f[{index}]")
 
 
 def _listOf(value: Any, path: str) -> list[Any]:

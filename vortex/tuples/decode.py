@@ -32,6 +32,7 @@ __all__ = [
     "decoderSource",
     "decodingFailed",
     "fieldChecker",
+    "generalDecoder",
     "tooDeep",
     "tupleDecoders",
 ]
@@ -338,7 +339,7 @@ def decoderSource(cls: type[Tuple]) -> tuple[Source, dict[str, Any]]:
         kind = plainType(field.hint)
         usual = field.decoder is None and field.adapter is None and kind not in fieldTypes
         general = f"g{index}"
-        names[general] = _generalDecoder(field)
+        names[general] = generalDecoder(field)
         key = repr(field.name)
         if usual and kind in _DECODE_PLAIN:
             value = _DECODE_PLAIN[kind]
@@ -391,7 +392,7 @@ def _compileDecoder(cls: type[Tuple]) -> Decoder:
     return compileFunction(source, "decode", names)
 
 
-def _generalDecoder(field: TupleField) -> Decoder:
+def generalDecoder(field: TupleField) -> Decoder:
     """The function that reads *field* in whatever form it comes. It raises nothing but VortexErrors."""
     check = fieldChecker(field)
     adapt = field.adapter
