@@ -2,7 +2,7 @@
 Native message: what a frame of our own wire carries, written and read.
 
 Where its parts begin and end is `vortex.protocol.native_layout`'s, what is in the body
-`vortex.protocol.native_body`'s, and how the frames around it are numbered and kept `vortex.protocol.session`'s.
+`vortex.protocol.native_body`'s, and how frames are numbered and kept `vortex.protocol.session`'s.
 """
 
 from __future__ import annotations
