@@ -96,10 +96,13 @@ class TestHello:
             {"__vortexUuid__": "uuid-server", "__vortexName__": "server"}
         ]
 
-    def test_of_ours_comes_unasked_and_is_read_by_every_era(
+    def test_of_ours_comes_once_its_wire_is_known_and_is_read_by_every_era(
         self, harness: VortexHarness, server: Vortex
     ) -> None:
         other = connect(harness, server)
+        assert other.received == b""
+        other.write(b"..")
+        harness.settle()
 
         (hello,) = other.messages
         assert {"data", "encodedPayload"} <= set(hello)

@@ -41,6 +41,7 @@ from vortex.routing.payload_io import PayloadIO
 from vortex.routing.payload_response import PayloadResponse
 from vortex.routing.ports import liveNodes
 from vortex.transports.listening import listenAt
+from vortex.transports.native_door import NativeDoor
 from vortex.transports.stream_server import StreamFactory
 from vortex.transports.timer_wheel import TimerWheel
 from vortex.transports.tls import TlsOptions, tlsFactory
@@ -102,7 +103,8 @@ class Vortex:
         self.once: Once[Action] = Once(self.limits, self.counters)
         self._reactor = reactor
         self._wheel: TimerWheel | None = None
-        self._peers: dict[VortexPeer, None] = {}
+        self._door: NativeDoor | None = None
+        self._peers: dict[VortexPeer, str] = {}  # the address at which each is counted
         self._byUuid: dict[str, dict[VortexPeer, None]] = {}
         self._byName: dict[str, dict[VortexPeer, None]] = {}
         self._perAddress: Counter[str] = Counter()
@@ -138,6 +140,13 @@ class Vortex:
         if self._wheel is None:
             self._wheel = TimerWheel(self.clock)
         return self._wheel
+
+    @property
+    def door(self) -> NativeDoor:
+        """Where who comes in on the native wire gets a session."""
+        if self._door is None:
+            self._door = NativeDoor(self)
+        return self._door
 
     def runInThread(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> Deferred[T]:
         """
@@ -281,7 +290,7 @@ class Vortex:
     def peerOpened(self, link: SessionDriver, uuid: str, name: str) -> VortexPeer:
         """For links: someone has said who they are."""
         peer = VortexPeer(self, link, uuid, name)
-        self._peers[peer] = None
+        self._peers[peer] = peer.address
         self._byUuid.setdefault(uuid, {})[peer] = None
         self._byName.setdefault(name, {})[peer] = None
         if not link.isOutgoing:
@@ -292,21 +301,32 @@ class Vortex:
     def peerClosed(self, peer: VortexPeer, code: str, reason: str) -> None:
         """For links: that peer will not be heard of again."""
         peer.isOnline = False
-        self._peers.pop(peer, None)
+        address = self._peers.pop(peer)
         for index, key in ((self._byUuid, peer.uuid), (self._byName, peer.name)):
             group = index.get(key, {})
             group.pop(peer, None)
             if not group:
                 index.pop(key, None)
         if not peer._link.isOutgoing:
-            self._perAddress[peer.address] -= 1
-            if self._perAddress[peer.address] <= 0:
-                del self._perAddress[peer.address]
+            self._uncount(address)
         log.debug("{peer} is gone: {code}, {reason}", peer=repr(peer), code=code, reason=reason)
         if code == CloseCode.SESSION_EXPIRED.value:
             self.counters["expired"] += 1
             self._tellSession(SessionExpired(), peer)
         self._tellPeerChange(peer, False)
+
+    def peerMoved(self, peer: VortexPeer) -> None:
+        """For links: *peer* may come from another address than before."""
+        address = self._peers.get(peer)
+        if address is not None and address != peer.address:
+            self._uncount(address)
+            self._peers[peer] = peer.address
+            self._perAddress[peer.address] += 1
+
+    def _uncount(self, address: str) -> None:
+        self._perAddress[address] -= 1
+        if self._perAddress[address] <= 0:
+            del self._perAddress[address]
 
     def peerRenamed(self, peer: VortexPeer, uuid: str, name: str) -> None:
         """For links: at the other end is another life of what was there, which calls itself so."""
@@ -553,6 +573,8 @@ class Vortex:
         assert done is not None
         ending: list[Deferred[Any]] = [connection.close() for connection in tuple(self.connections)]
         ending += self._stopListening()
+        if self._door is not None:
+            self._door.close("this vortex is shutting down")
         peers = self.peers
         for peer in peers:
             peer._link.close(CloseCode.SHUTDOWN.value, "this vortex is shutting down")

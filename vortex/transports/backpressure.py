@@ -18,7 +18,7 @@ __all__ = ["DrivenProducer"]
 @implementer(IPushProducer)
 class DrivenProducer:
     """
-    A transport that is its own producer, and passes on what it is told.
+    A `FrameTransport` that is its own producer, and passes on what it is told.
 
     Attributes:
         paused: True while the other end does not take what is written.
@@ -27,17 +27,33 @@ class DrivenProducer:
     paused = False
     _driver: SessionDriver | None = None
 
+    def drivenBy(self, driver: SessionDriver) -> None:
+        """*driver* is told from now on."""
+        self._driver = driver
+
     def pauseProducing(self) -> None:
         """For Twisted: the buffer is full."""
         self.paused = True
         if self._driver is not None:
-            self._driver.pauseProducing()
+            self._driver.pauseProducing(self)
 
     def resumeProducing(self) -> None:
         """For Twisted: the buffer is empty."""
         self.paused = False
         if self._driver is not None:
-            self._driver.resumeProducing()
+            self._driver.resumeProducing(self)
+
+    def writeFrame(self, frame: bytes) -> None:
+        """As `FrameTransport` has it."""
+        raise NotImplementedError
+
+    def close(self, code: str, reason: str) -> None:
+        """As `FrameTransport` has it."""
+        raise NotImplementedError
+
+    def abort(self) -> None:
+        """As `FrameTransport` has it."""
+        raise NotImplementedError
 
     def stopProducing(self) -> None:
         """For Twisted: the connection is gone. Each transport learns that in its own way."""

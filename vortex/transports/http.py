@@ -24,6 +24,7 @@ from vortex.access.principal import Principal
 from vortex.errors import LimitExceeded, RequestTimeout, Unauthenticated, VortexError, errorText
 from vortex.limits import Limits
 from vortex.protocol.framing import DotDecoder
+from vortex.protocol.native import SUBPROTOCOL
 from vortex.routing.ports import Node, theNode
 from vortex.transports.arrivals import Arrivals, Outcome
 from vortex.transports.credentials import credentialsOf, ipOf
@@ -117,8 +118,12 @@ class VortexResource(Resource):
     def _upgrade(self, request: Request, outcome: Outcome) -> bytes | int:
         try:
             principal = _admitted(outcome)
-            identity = _identity(request)
-            self._checkRoom(_address(request))
+            identity = None
+            if _offers(request, SUBPROTOCOL):
+                self._checkWaiting(_address(request))
+            else:
+                identity = _identity(request)
+                self._checkRoom(_address(request))
         except _Refused as refusal:
             return refusal.answer(request)
         upgraded: bytes | int = self._upgrader.upgrade(request, identity, _address(request), principal)
@@ -155,6 +160,12 @@ class VortexResource(Resource):
 
     def _checkRoom(self, address: str) -> None:
         full = self._host.refusal(address)
+        if full is not None:
+            raise _Refused(503, full)
+
+    def _checkWaiting(self, address: str) -> None:
+        """As `_checkRoom`, for who has still to say whether it needs any."""
+        full = self._host.door.refusal(address)
         if full is not None:
             raise _Refused(503, full)
 
@@ -235,6 +246,11 @@ def _senderOf(request: Request) -> tuple[str | None, ...]:
 
 def _isUpgrade(request: Request) -> bool:
     return request.method == b"GET" and "websocket" in (_header(request, "Upgrade") or "").lower()
+
+
+def _offers(request: Request, subprotocol: str) -> bool:
+    lines = request.requestHeaders.getRawHeaders("Sec-WebSocket-Protocol") or ()
+    return subprotocol in (each.strip() for line in lines for each in line.split(","))
 
 
 def _admitted(outcome: Outcome) -> Principal | None:

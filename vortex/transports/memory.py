@@ -87,7 +87,7 @@ class MemoryLink:
         """Let the second node stop reading, or read again."""
         end = self._ends[0]
         end.paused = paused
-        (end.driver.pauseProducing if paused else end.driver.resumeProducing)()
+        (end.driver.pauseProducing if paused else end.driver.resumeProducing)(end)
 
 
 def connectInMemory(a: LinkHost, b: LinkHost, *, form: Form | None = Form.RAW) -> MemoryLink:

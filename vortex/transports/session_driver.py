@@ -179,8 +179,24 @@ class SessionDriver:
         Args:
             transport: What it came by, where that may have been superseded: then it is dropped.
         """
+        self.framesReceived((frame,), transport)
+
+    def framesReceived(self, frames: Iterable[bytes], transport: FrameTransport | None = None) -> None:
+        """As `frameReceived`; what is answered to all of them is written at once."""
         if transport is None or transport is self._transport:
-            self._session.receive(frame, self._now())
+            now = self._now()
+            for frame in frames:
+                self._session.receive(frame, now)
+            self._settle()
+
+    def carries(self, transport: FrameTransport) -> bool:
+        """Whether it is *transport* that carries the session."""
+        return transport is self._transport
+
+    def cut(self, transport: FrameTransport, code: str, reason: str) -> None:
+        """What came by *transport* is of no use: leave that. The session lives on."""
+        if transport is self._transport:
+            self._giveUp(code, reason)
             self._settle()
 
     @property
@@ -188,15 +204,16 @@ class SessionDriver:
         """Whether something carries the session now."""
         return self._transport is not None
 
-    def pauseProducing(self) -> None:
-        """The transport's buffer is full: hold everything back, and wait only so long."""
-        if self._stall is None:
+    def pauseProducing(self, transport: FrameTransport | None = None) -> None:
+        """*transport*'s buffer is full: hold everything back, and wait only so long."""
+        if self._stall is None and transport in (None, self._transport):
             self._stall = self._host.wheel.callLater(self._host.limits.writeStall, self._stalled)
 
-    def resumeProducing(self) -> None:
-        """The transport takes bytes again."""
-        self._clearStall()
-        self._settle()
+    def resumeProducing(self, transport: FrameTransport | None = None) -> None:
+        """*transport* takes bytes again."""
+        if transport in (None, self._transport):
+            self._clearStall()
+            self._settle()
 
     def _stalled(self) -> None:
         self._stall = None

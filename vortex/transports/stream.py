@@ -59,8 +59,13 @@ class Stream(DrivenProducer, Protocol):
         self.transport.registerProducer(self, True)
         driver.attach(self)
 
-    def session(self) -> VortexPySession:
-        """What *carry* gets a driver of: neither end is silent for long, and each says who it is."""
+    def session(self, waited: float = 0.0) -> VortexPySession:
+        """
+        What *carry* gets a driver of: neither end is silent for long, and each says who it is.
+
+        Args:
+            waited: Seconds of those that the other end has for that which are over.
+        """
         host, limits = self._host, self._host.limits
         return VortexPySession(
             uuid=host.uuid,
@@ -69,7 +74,7 @@ class Stream(DrivenProducer, Protocol):
             framing=Framing.STREAM,
             now=host.clock.seconds(),
             idle=limits.linkIdle,
-            hello=limits.helloTimeout,
+            hello=limits.helloTimeout - waited,
         )
 
     @property

@@ -1,5 +1,7 @@
 """
 Streams that others make to us: whom it is, and whether to let it in, comes before anything else.
+
+Which wire it speaks is told by its first bytes; nothing is written to it before they are there.
 """
 
 from __future__ import annotations
@@ -19,8 +21,10 @@ from vortex.errors import AccessDenied, NotConnected, VortexError, errorText
 from vortex.protocol.codes import CloseCode
 from vortex.protocol.envelope import Form, Message
 from vortex.protocol.framing import Framing
+from vortex.protocol.native import PREAMBLE
 from vortex.protocol.payload import Payload
 from vortex.transports.credentials import unixCredentials
+from vortex.transports.native_line import NativeLine, refusalFrame
 from vortex.transports.session_driver import SessionDriver
 from vortex.transports.stream import Stream
 from vortex.transports.tls import peerCertificateOf
@@ -33,14 +37,21 @@ log = Logger()
 
 
 class StreamFactory(Factory):
-    """Takes connections for *host*."""
+    """
+    Takes connections for *host*.
+
+    Attributes:
+        streams: All that are there.
+        waiting: Those that have not said yet who they are; *waitingFrom* counts them by their addresses.
+    """
 
     noisy = False
 
     def __init__(self, host: LinkHost) -> None:
         self.host = host
         self.streams: set[_Accepted] = set()
-        self.perAddress: Counter[str] = Counter()
+        self.waiting: set[_Accepted] = set()
+        self.waitingFrom: Counter[str] = Counter()
         self._empty: Deferred[None] | None = None
 
     def buildProtocol(self, addr: IAddress | None) -> Protocol:
@@ -54,12 +65,24 @@ class StreamFactory(Factory):
                 stream.end(CloseCode.SHUTDOWN, reason)
         return succeed(None) if self._empty is None else self._empty
 
+    def isThere(self, stream: _Accepted) -> None:
+        """*stream* is connected, and nobody's yet."""
+        self.streams.add(stream)
+        self.waiting.add(stream)
+        self.waitingFrom[stream.comesFrom] += 1
+
+    def isKnown(self, stream: _Accepted) -> None:
+        """*stream* has said who it is, or is gone."""
+        if stream in self.waiting:
+            self.waiting.discard(stream)
+            self.waitingFrom[stream.comesFrom] -= 1
+            if self.waitingFrom[stream.comesFrom] <= 0:
+                del self.waitingFrom[stream.comesFrom]
+
     def gone(self, stream: _Accepted) -> None:
         """Nothing is left of *stream*."""
+        self.isKnown(stream)
         self.streams.discard(stream)
-        self.perAddress[stream.comesFrom] -= 1
-        if self.perAddress[stream.comesFrom] <= 0:
-            del self.perAddress[stream.comesFrom]
         if self._empty is not None and not self.streams and not self._empty.called:
             self._empty.callback(None)
 
@@ -72,29 +95,42 @@ class _Accepted(Stream):
         self._factory = factory
         self.comesFrom = ""
         self._early = b""
+        self._line: NativeLine | None = None
         self._admission: Deferred[Any] | None = None
+        self._verdict: Principal | VortexError | None = None
+        self._isDecided = False
+        self._since = 0.0
         self._deadline: DelayedCall | None = None
 
     # ---- Twisted's side
 
     def connectionMade(self) -> None:
         self.comesFrom = self.address or "local"
-        self._factory.streams.add(self)
-        self._factory.perAddress[self.comesFrom] += 1
+        self._factory.isThere(self)
         # TLS has so long to be there, then who it is, and then it has to say its name.
         self._deadline = self._host.wheel.callLater(self._host.limits.helloTimeout, self.abort)
         super().connectionMade()
 
     def dataReceived(self, data: bytes) -> None:
-        if self._driver is None and not self.isEnding:
-            self._early += data  # no more than was read at once: see begin
+        if self.isEnding:
             return
-        if self._driver is not None and self._driver.peer is None:
+        if self._line is not None:
+            self._line.received(data)
+            if self._line.driver is not None:
+                self._factory.isKnown(self)
+            return
+        if self._driver is None:
+            self._early += data  # no more than was read at once: see begin
+            self._meet()
+            return
+        if self._driver.peer is None:
             # As many as are let in may have come, and not said yet who they are.
             full = self._host.refusal(self.comesFrom)
             if full is not None:
                 self._refuse(NotConnected(full))
         super().dataReceived(data)
+        if self._driver.peer is not None:
+            self._factory.isKnown(self)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         super().connectionLost(reason)
@@ -103,6 +139,8 @@ class _Accepted(Stream):
         admission, self._admission = self._admission, None
         if admission is not None:
             admission.cancel()
+        if self._line is not None:
+            self._line.lost(reason.getErrorMessage())
         if self._driver is None and isTlsError(reason.value):
             assert reason.value is not None
             log.info("{error}", error=tlsError(reason.value, self.comesFrom, ofServer=False))
@@ -112,13 +150,7 @@ class _Accepted(Stream):
 
     def begin(self) -> None:
         self._cancelDeadline()
-        full = self._host.refusal(self.comesFrom)
-        limits = self._host.limits
-        if full is None and len(self._factory.streams) > limits.maxPeers:
-            full = f"this vortex has {limits.maxPeers} connections (maxPeers)"
-        perAddress = limits.maxPeersPerAddress
-        if full is None and perAddress is not None and self._factory.perAddress[self.comesFrom] > perAddress:
-            full = f"this vortex has {perAddress} connections from this address (maxPeersPerAddress)"
+        full = self._tooMany()
         if full is not None:
             self._refuse(NotConnected(full))
             return
@@ -129,32 +161,87 @@ class _Accepted(Stream):
         )
         self.transport.pauseProducing()
         self._admission = self._host.admit(credentials)
-        self._admission.addCallbacks(self._admitted, self._notAdmitted)
+        self._admission.addCallbacks(self._decided, self._notAdmitted)
 
-    def _admitted(self, principal: Principal | None) -> None:
+    def _tooMany(self) -> str | None:
+        """Why nobody who has not said who it is may come in now."""
+        factory, limits = self._factory, self._host.limits
+        if self._host.isShutDown:
+            return self._host.refusal(self.comesFrom)
+        if len(factory.waiting) > limits.maxPeers:
+            return f"this vortex has {limits.maxPeers} connections (maxPeers)"
+        perAddress = limits.maxPeersPerAddress
+        if perAddress is not None and factory.waitingFrom[self.comesFrom] > perAddress:
+            return f"this vortex has {perAddress} connections from this address (maxPeersPerAddress)"
+        return None
+
+    def _notAdmitted(self, failure: Failure) -> None:
+        error = failure.value
+        self._decided(error if isinstance(error, VortexError) else AccessDenied("this is not for you"))
+
+    def _decided(self, verdict: Principal | VortexError | None) -> None:
         self._admission = None
         if self.isLost or self.isEnding:
             return
-        driver = SessionDriver(
-            self.session(), self._host, kind=self.kind, address=self.comesFrom, principal=principal
-        )
-        self.carry(driver)
-        early, self._early = self._early, b""
-        if early:
-            self.dataReceived(early)
+        self._isDecided = True
+        self._since = self._host.clock.seconds()
+        self._verdict = verdict
+        self._deadline = self._host.wheel.callLater(self._host.limits.helloTimeout, self._silent)
+        self._meet()
         self._readOn()
 
-    def _notAdmitted(self, failure: Failure) -> None:
-        self._admission = None
-        error = failure.value
-        self._refuse(error if isinstance(error, VortexError) else AccessDenied("this is not for you"))
+    def _meet(self) -> None:
+        """Let it in, or say why not, once both is known: who it is, and which wire it speaks."""
+        early = self._early
+        if not self._isDecided or PREAMBLE.startswith(early):
+            return
+        self._cancelDeadline()
+        self._early = b""
+        isNative = early.startswith(PREAMBLE)
+        verdict = self._verdict
+        if isinstance(verdict, VortexError):
+            self._refuse(verdict, isNative=isNative)
+            return
+        if isNative:
+            self.transport.registerProducer(self, True)
+            self._line = NativeLine(
+                self._host, self, kind=self.kind, address=self.comesFrom, principal=verdict
+            )
+            self.dataReceived(early[len(PREAMBLE) :])
+            return
+        full = self._host.refusal(self.comesFrom)
+        if full is not None:
+            self._refuse(NotConnected(full))
+            return
+        waited = self._host.clock.seconds() - self._since
+        driver = SessionDriver(
+            self.session(waited), self._host, kind=self.kind, address=self.comesFrom, principal=verdict
+        )
+        self.carry(driver)
+        self.dataReceived(early)
 
-    def _refuse(self, error: VortexError) -> None:
+    def end(self, code: CloseCode, reason: str) -> None:
+        if self._line is None:
+            super().end(code, reason)
+        else:
+            self._line.end(code, reason)
+
+    def _silent(self) -> None:
+        self._deadline = None
+        if isinstance(self._verdict, VortexError):
+            self._refuse(self._verdict)
+        else:
+            self.end(CloseCode.SILENT, "it did not say who it is")
+
+    def _refuse(self, error: VortexError, *, isNative: bool = False) -> None:
         """Say why, and hang up."""
         if self.isLost or self.isEnding:
             return
-        message = Message(Payload(result=errorText(error)), isReply=True)
-        self.transport.write(Framing.STREAM.frame(message, Form.UNIVERSAL))
+        if isNative:
+            self.transport.write(refusalFrame(error))
+        else:
+            message = Message(Payload(result=errorText(error)), isReply=True)
+            self.transport.write(Framing.STREAM.frame(message, Form.UNIVERSAL))
         self.end(CloseCode.REFUSED, str(error))
         self._readOn()
 

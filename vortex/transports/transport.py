@@ -19,6 +19,7 @@ from vortex.routing.ports import Node, Peer
 from vortex.transports.timer_wheel import TimerWheel
 
 if TYPE_CHECKING:
+    from vortex.transports.native_door import NativeDoor
     from vortex.transports.session_driver import SessionDriver
 
 __all__ = ["FrameTransport", "LinkHost"]
@@ -53,6 +54,14 @@ class LinkHost(Node, Protocol):
         """Which actions of its clients were taken."""
 
     @property
+    def door(self) -> NativeDoor:
+        """Where who comes in on the native wire gets a session."""
+
+    @property
+    def isShutDown(self) -> bool:
+        """Whether it takes no more peers."""
+
+    @property
     def anonymous(self) -> bool:
         """Whether peers from other machines are let in unasked."""
 
@@ -77,6 +86,9 @@ class LinkHost(Node, Protocol):
 
     def peerOpened(self, link: SessionDriver, uuid: str, name: str) -> Peer:
         """A link has learnt who is at its other end."""
+
+    def peerMoved(self, peer: Any) -> None:
+        """What carries *peer*, which `peerOpened` made, may come from another address than before."""
 
     def sessionEvent(self, peer: Any, event: Resumed | Reset) -> None:
         """The session of *peer*, which `peerOpened` made, was resumed, or begun anew."""

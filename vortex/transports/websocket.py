@@ -3,9 +3,10 @@ WebSocket: autobahn's server protocol as a `FrameTransport`.
 
 With `vortex.transports.websocket_client`, the other end, the only file that imports autobahn.
 autobahn does the handshake, reads frames and answers pings and closes. What we
-send are whole text frames that were built once for all who get them, so they go
-past its send path, straight to the connection; control frames go the same way
-and keep their place.
+send are whole frames, on VortexPY's wire built once for all who get them, so they
+go past its send path, straight to the connection; control frames go the same way
+and keep their place. What comes in on the native wire goes on as it arrives, and
+is never gathered into messages.
 """
 
 from __future__ import annotations
@@ -20,15 +21,21 @@ from twisted.web.http import HTTPChannel
 from twisted.web.server import NOT_DONE_YET, Request
 
 from vortex.access.principal import Principal
+from vortex.errors import DecodeError
 from vortex.protocol.codes import CloseCode, closeText
-from vortex.protocol.framing import Framing
+from vortex.protocol.framing import Framing, webSocketHeader
+from vortex.protocol.native import SUBPROTOCOL
 from vortex.protocol.vortexpy_session import VortexPySession
 from vortex.transports.backpressure import DrivenProducer
 from vortex.transports.direct_write import writeNow
+from vortex.transports.native_line import NativeLine
 from vortex.transports.session_driver import SessionDriver
 from vortex.transports.transport import LinkHost
 
 __all__ = ["WebSocketUpgrader"]
+
+BINARY = 2
+"""The opcode of such a frame."""
 
 
 class _Protocol(DrivenProducer, WebSocketServerProtocol):  # type: ignore[misc]  # autobahn disagrees with itself
@@ -37,13 +44,15 @@ class _Protocol(DrivenProducer, WebSocketServerProtocol):  # type: ignore[misc] 
     transport: Any
 
     def __init__(
-        self, host: LinkHost, identity: tuple[str, str], address: str, principal: Principal | None
+        self, host: LinkHost, identity: tuple[str, str] | None, address: str, principal: Principal | None
     ) -> None:
         super().__init__()
         self._host = host
         self._identity = identity
         self._address = address
         self._principal = principal
+        self._isNative = False
+        self._line: NativeLine | None = None
 
     def dataReceived(self, data: bytes) -> None:
         self._dataReceived(data)  # without what autobahn would make up for its log, on or off
@@ -51,12 +60,22 @@ class _Protocol(DrivenProducer, WebSocketServerProtocol):  # type: ignore[misc] 
     # ---- autobahn's callbacks
 
     def onConnect(self, request: Any) -> str | None:
+        if SUBPROTOCOL in request.protocols:
+            self._isNative = True
+            return SUBPROTOCOL
         if request.protocols and "base64" not in request.protocols:
-            raise ConnectionDeny(400, "expected no subprotocol, or base64")
+            raise ConnectionDeny(400, f"expected no subprotocol, or base64, or {SUBPROTOCOL}")
         return "base64" if request.protocols else None
 
     def onOpen(self) -> None:
         host = self._host
+        self.transport.unregisterProducer()  # twisted.web's channel, which this connection has left
+        self.transport.registerProducer(self, True)
+        if self._isNative:
+            self._line = NativeLine(
+                host, self, kind="websocket", address=self._address, principal=self._principal
+            )
+            return
         session = VortexPySession(
             uuid=host.uuid,
             name=host.name,
@@ -69,9 +88,33 @@ class _Protocol(DrivenProducer, WebSocketServerProtocol):  # type: ignore[misc] 
         self._driver = SessionDriver(
             session, host, kind="websocket", address=self._address, principal=self._principal
         )
-        self.transport.unregisterProducer()  # twisted.web's channel, which this connection has left
-        self.transport.registerProducer(self, True)
         self._driver.attach(self)
+
+    def onMessageBegin(self, isBinary: bool) -> None:
+        if self._line is None:
+            super().onMessageBegin(isBinary)
+        elif not isBinary:
+            self._line.broken(DecodeError("expected a binary message, got a text"))
+
+    def onMessageFrameBegin(self, length: int) -> None:
+        if self._line is None:
+            super().onMessageFrameBegin(length)
+
+    def onMessageFrameData(self, payload: bytes) -> None:
+        if self._line is None:
+            super().onMessageFrameData(payload)
+        else:
+            self._line.received(payload)
+
+    def onMessageFrameEnd(self) -> None:
+        if self._line is None:
+            super().onMessageFrameEnd()
+
+    def onMessageEnd(self) -> None:
+        if self._line is None:
+            super().onMessageEnd()
+        else:
+            self._line.messageEnded()
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
         if self._driver is None:
@@ -82,14 +125,17 @@ class _Protocol(DrivenProducer, WebSocketServerProtocol):  # type: ignore[misc] 
             self._driver.frameReceived(payload)
 
     def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
-        if self._driver is not None:
-            self._driver.transportLost(self, reason or f"the WebSocket was closed ({code})")
+        why = reason or f"the WebSocket was closed ({code})"
+        if self._line is not None:
+            self._line.lost(why)
+        elif self._driver is not None:
+            self._driver.transportLost(self, why)
 
     # ---- FrameTransport
 
     def writeFrame(self, frame: bytes) -> None:
         if self.state == self.STATE_OPEN:
-            writeNow(self.transport, frame)
+            writeNow(self.transport, webSocketHeader(len(frame), BINARY) + frame if self._isNative else frame)
 
     def close(self, code: str, reason: str) -> None:
         if self.state == self.STATE_OPEN:
@@ -148,9 +194,14 @@ class WebSocketUpgrader:
         self._protocol = type(_Protocol.__name__, (_Protocol,), {**options, "CONFIG_ATTRS": ()})
 
     def upgrade(
-        self, request: Request, identity: tuple[str, str], address: str, principal: Principal | None
+        self, request: Request, identity: tuple[str, str] | None, address: str, principal: Principal | None
     ) -> Any:
-        """Take over *request*'s connection; returns what a resource's `render` has to return."""
+        """
+        Take over *request*'s connection; returns what a resource's `render` has to return.
+
+        Args:
+            identity: What the other end calls itself; None on the native wire, where its HELLO says it.
+        """
         protocol = self._protocol(self._host, identity, address, principal)
         upgraded = WebSocketResource(_OneProtocol(self._factory, protocol)).render(request)
         if upgraded == NOT_DONE_YET and isinstance(request.channel, HTTPChannel):

@@ -7,14 +7,17 @@ no classes and no functions, only names, texts and values that can travel.
 
 from __future__ import annotations
 
+import hashlib
 import inspect
+import json
 from dataclasses import dataclass
 from typing import Any
 
 from vortex.tuples.hints import hintText, isOptional
+from vortex.tuples.registry import tupleTypes
 from vortex.tuples.tuple import Tuple, fieldsOf
 
-__all__ = ["FieldSchema", "TupleSchema", "describe"]
+__all__ = ["FieldSchema", "TupleSchema", "describe", "schemaHash"]
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,18 @@ def describe(cls: type[Tuple]) -> TupleSchema:
         for field in fieldsOf(cls).values()
     )
     return TupleSchema(tupleType=cls.tupleType(), fields=fields, comment=_comment(cls))
+
+
+def schemaHash() -> str:
+    """
+    What tells the tuple types that are registered from others: 16 hexadecimal digits, the same wherever their
+    names and the names of their fields that travel are.
+    """
+    types = sorted(
+        [name, [field.name for field in fieldsOf(cls).values() if field.transport]]
+        for name, cls in tupleTypes()
+    )
+    return hashlib.sha256(json.dumps(types).encode()).hexdigest()[:16]
 
 
 def _comment(cls: type[Tuple]) -> str:
