@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from twisted.internet.defer import Deferred
 
 from vortex.errors import NotConnected
+from vortex.node.reactor_thread import checkThread
 from vortex.protocol.envelope import Message
 from vortex.routing.payload_response import PayloadResponse
 
@@ -91,6 +92,7 @@ class VortexPeer:
             A Deferred with 1 once it is queued; it fails with `NotConnected` if the
             peer is gone, and with `EncodeError` if the payload cannot be encoded.
         """
+        checkThread(self._vortex, "VortexPeer.send")
         return self._vortex.sendTo((self,), payload, priority, mergeKey=mergeKey)
 
     def request(self, payload: Payload, *, timeout: float | None = 30) -> Deferred[Payload]:
@@ -104,6 +106,7 @@ class VortexPeer:
         Returns:
             A Deferred with the answer. It fails as `Vortex.request` does.
         """
+        checkThread(self._vortex, "VortexPeer.request")
         return PayloadResponse(payload, self._vortex, peer=self, timeout=timeout)
 
     def sendMessage(self, message: Message, priority: int = 100, mergeKey: Hashable = None) -> None:

@@ -26,6 +26,7 @@ from vortex.access.principal import Authenticator, Credentials, Principal
 from vortex.errors import NotConnected, RequestTimeout, VortexError
 from vortex.limits import Limits
 from vortex.node.peer import VortexPeer
+from vortex.node.reactor_thread import checkThread
 from vortex.node.refresh import Refresh
 from vortex.node.session_events import SessionEvent, SessionExpired, SessionReset, SessionResumed
 from vortex.node.vortex_connection import VortexConnection
@@ -82,7 +83,9 @@ class Vortex:
         once: Which actions of its clients were taken, on the native wire.
 
     A node is live from its making until `shutdown`; while it is the only one in
-    its process, endpoints and handlers find it by themselves.
+    its process, endpoints and handlers find it by themselves. It belongs to the
+    reactor's thread: in another what listens, connects, sends and asks raises
+    RuntimeError, and `reactor.callFromThread` is the way in.
     """
 
     def __init__(
@@ -384,6 +387,7 @@ class Vortex:
             ValueError: If *endpoint* or *tls* makes no sense.
             OSError: If a file of *tls* cannot be read.
         """
+        checkThread(self, "Vortex.listen")
         if self._shutdown is not None:
             return fail(NotConnected(f"{self} was shut down, and listens no more"))
         streams = StreamFactory(self)
@@ -424,6 +428,7 @@ class Vortex:
             ValueError: If they make no sense, or do not go together.
             NotConnected: If this node was shut down.
         """
+        checkThread(self, "Vortex.connect")
         connection = VortexConnection(
             self, url, tls=tls, token=token, headers=headers, endpoint=endpoint, wire=wire, random=random
         )
@@ -466,6 +471,7 @@ class Vortex:
             A Deferred that fires when it is queued, with the number of peers; it fails
             with `EncodeError` if the payload cannot be encoded.
         """
+        checkThread(self, "Vortex.send")
         peers = self._addressed(toName, toUuid)
         return self.sendTo(peers, payload, priority, mergeKey=mergeKey, mayVanish=True)
 
@@ -527,6 +533,7 @@ class Vortex:
             there is none or more than one to ask, and with `RemoteError` if the answer
             is an error.
         """
+        checkThread(self, "Vortex.request")
         return PayloadResponse(payload, self, toName=toName, toUuid=toUuid, timeout=timeout)
 
     # ---- the end

@@ -29,6 +29,7 @@ from vortex.errors import NotConnected, RemoteError, VortexError
 from vortex.node.attempt import Attempt
 from vortex.node.dialler import Dialler
 from vortex.node.peer import VortexPeer
+from vortex.node.reactor_thread import checkThread
 from vortex.node.refresh import REFRESH
 from vortex.protocol.backoff import Backoff
 from vortex.protocol.payload import Payload
@@ -147,11 +148,13 @@ class VortexConnection(Service):
 
     def send(self, payload: Payload, priority: int = 100) -> Deferred[int]:
         """As `VortexPeer.send`, to who is at the other end; fails with `NotConnected` unless it is open."""
+        checkThread(self._vortex, "VortexConnection.send")
         peer = self.peer
         return fail(self._notOpen()) if peer is None else peer.send(payload, priority)
 
     def request(self, payload: Payload, *, timeout: float | None = 30) -> Deferred[Payload]:
         """As `VortexPeer.request`, to who is at the other end; fails with `NotConnected` unless open."""
+        checkThread(self._vortex, "VortexConnection.request")
         peer = self.peer
         return fail(self._notOpen()) if peer is None else peer.request(payload, timeout=timeout)
 
@@ -210,6 +213,7 @@ class VortexConnection(Service):
             A Deferred that fires when nothing of it is left: an other end that takes nothing more, or does
             not hang up, has two seconds.
         """
+        checkThread(self._vortex, "VortexConnection.close")
         if self._closed is None:
             self._closed = Deferred()
             self.running = 0
