@@ -8,6 +8,7 @@ Which HELLO gets which session is `vortex.protocol.session_table`'s.
 from __future__ import annotations
 
 import hashlib
+import math
 import secrets
 from collections.abc import Hashable
 from typing import Any
@@ -28,6 +29,9 @@ OLD_TOKEN = 30.0
 
 MAX_OLD_TOKENS = 16
 """How many tokens may be so: one for each WELCOME in a row of which nothing is heard."""
+
+SLOW_PATIENCE = 5.0
+"""Seconds without an acknowledgement after which a peer for whom more than `Limits.slowBytes` wait is slow."""
 
 _DATA = bytes((Kind.DATA,))
 _REPLY = bytes((Kind.REPLY,))
@@ -71,6 +75,8 @@ class ServerSession(Session):
         self._token = b""
         self._oldTokens: dict[bytes, float] = {}  # until when each is good
         self._backlog = 0
+        self._behindSince = math.inf
+        self._progressAt = now
         self._welcome: dict[str, Any] = {}
         self._resumeFrom: int | None = None
         self._settledTo = 0
@@ -139,6 +145,7 @@ class ServerSession(Session):
         }
         self._welcome = {}
         self._backlog = self._outbox.bytes
+        self._behindSince = math.inf
         self._control.append(jsonFrame(Kind.WELCOME, welcome))
         if self._resumeFrom is None:
             self._goOn(0, now)
@@ -191,9 +198,16 @@ class ServerSession(Session):
             super().send(message, priority=priority, mergeKey=mergeKey)
         except QueueOverflow as error:
             self.close(CloseCode.OVERFLOW, str(error))
-            return
-        if self._isAttached and self._outbox.bytes - self._backlog > self._limits.slowBytes:
-            self.slow(f"{self._outbox.bytes} bytes wait for a peer that reads too slowly (slowBytes)")
+
+    def _drop(self, number: int, now: float) -> None:
+        if self._kept and self._kept[0].number <= number:
+            self._progressAt = now
+        super()._drop(number, now)
+
+    @property
+    def _isBehind(self) -> bool:
+        """Whether much waits that did not when the connection began."""
+        return self._isReady and self._outbox.bytes - self._backlog > self._limits.slowBytes
 
     def _write(self, message: Message) -> bytes:
         number = self.written + 1
@@ -211,11 +225,25 @@ class ServerSession(Session):
                 CloseCode.SESSION_EXPIRED.value, f"no connection came for {self._limits.sessionLinger:g} s"
             )
         super().tick(now)
+        # An answer of megabytes, or a burst, is not slow as long as it is being taken.
+        if not self._isBehind:
+            self._behindSince = math.inf
+        elif self._behindSince == math.inf:
+            self._behindSince = now
+        elif now >= self._slowAt:
+            self.slow(f"{self._outbox.bytes} bytes wait for a peer that reads too slowly (slowBytes)")
+
+    @property
+    def _slowAt(self) -> float:
+        return max(self._behindSince, self._progressAt) + SLOW_PATIENCE
 
     def nextDeadline(self) -> float | None:
         if self.state is State.PARKED:
             return self.lostAt + self._limits.sessionLinger
-        return super().nextDeadline()
+        deadline = super().nextDeadline()
+        if deadline is None or not self._isBehind:
+            return deadline
+        return 0.0 if self._behindSince == math.inf else min(deadline, self._slowAt)
 
 
 def newSecret() -> str:
