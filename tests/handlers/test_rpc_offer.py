@@ -13,7 +13,9 @@ from twisted.internet.task import Clock
 from twisted.logger import capturedLogs
 from twisted.python.failure import Failure
 
+from tests.handlers.nodes import resultOf, settle
 from tests.handlers.rpc_functions import NAME, Counter, Nodes, add, gate, later, laterInACoroutine, repeat
+from tests.native_link import NativeLink
 from tests.routing.peers import FakePeer, came
 from tests.vector_files import loadVectors, wireFrames
 from tests.wire_messages import decode
@@ -499,3 +501,73 @@ class TestPriority:
 
         assert endpoint.isLive
         assert arrived == ["10 fails", "10 answers", "push", "30 fails", "30 answers", "100 answers"]
+
+
+class TestACallOnTheNativeWire:
+    """What the caller does not want any more is not done any more."""
+
+    @pytest.fixture
+    def clock(self) -> Clock:
+        return Clock()
+
+    @pytest.fixture
+    def caller(self, clock: Clock, node: Vortex) -> Vortex:
+        return Vortex("caller", reactor=clock)
+
+    @pytest.fixture
+    def node(self, clock: Clock) -> Vortex:
+        return Vortex(NAME, reactor=clock)
+
+    @pytest.fixture(autouse=True)
+    def link(self, clock: Clock, caller: Vortex, node: Vortex) -> NativeLink:
+        link = NativeLink(caller, node, clock)
+        settle(clock)
+        return link
+
+    @pytest.mark.parametrize("function", [later, laterInACoroutine], ids=["a Deferred", "a coroutine"])
+    def test_that_is_cancelled_is_cancelled_where_it_runs(
+        self, function: Any, node: Vortex, caller: Vortex, clock: Clock
+    ) -> None:
+        function.start(vortex=node)
+        call = function.on(caller)()
+        settle(clock)
+        (waits,) = gate
+        call.addErrback(lambda failure: None)
+        with capturedLogs() as logs:
+            call.cancel()
+            settle(clock)
+
+        assert waits.called
+        assert [event for event in logs if "log_failure" in event] == []
+
+    def test_that_takes_too_long_is_cancelled_where_it_runs(
+        self, node: Vortex, caller: Vortex, clock: Clock
+    ) -> None:
+        later.start(vortex=node)
+        call = later.on(caller, timeout=4)()
+        call.addErrback(lambda failure: None)
+        settle(clock)
+        (waits,) = gate
+        waits.addErrback(lambda failure: None)
+        clock.advance(3.9)
+        assert not waits.called
+        clock.advance(0.1)
+        settle(clock)
+
+        assert call.called
+        assert waits.called
+
+    def test_that_is_cancelled_leaves_room_for_others(
+        self, node: Vortex, caller: Vortex, clock: Clock
+    ) -> None:
+        later.start(vortex=node)
+        add.start(vortex=node)
+        call = later.on(caller)()
+        call.addErrback(lambda failure: None)
+        settle(clock)
+        call.cancel()
+        settle(clock)
+        sum_ = add.on(caller)(2, 40)
+        settle(clock)
+
+        assert resultOf(sum_) == 42

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import CancelledError, Deferred, gatherResults
 
 from tests.integration.on_reactor import onReactor
 from tests.orm.rows import Job, fill, inFile, inMemory, offTheWire, sessionsOf, stored
@@ -160,3 +160,22 @@ class TestShutdown:
         assert stored(engine, "select note from job where id = 1") == [("last",)]
         assert peer.notes[-1] == "last"
         assert server.peers == ()
+
+    @onReactor
+    async def test_waits_for_a_thread_whose_result_nobody_wants_any_more(self) -> None:
+        mayGoOn, isOver = threading.Event(), threading.Event()
+        server = Vortex("server")
+
+        def work() -> None:
+            mayGoOn.wait(10)
+            isOver.set()
+
+        unwanted = server.runInThread(work)
+        unwanted.addErrback(lambda failure: failure.trap(CancelledError))
+        unwanted.cancel()
+        ended = server.shutdown()
+        assert not ended.called
+        mayGoOn.set()
+        await ended
+
+        assert isOver.is_set()

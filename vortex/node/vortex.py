@@ -153,7 +153,8 @@ class Vortex:
 
     def runInThread(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> Deferred[T]:
         """
-        Call *function* in the reactor's thread pool; fires in the reactor's thread.
+        Call *function* in the reactor's thread pool; fires in the reactor's thread. To cancel that does not
+        stop the thread: it is waited for as ever, and what it comes to is dropped.
 
         On a test's clock, which has no threads, it is called at once.
         """
@@ -161,6 +162,7 @@ class Vortex:
         if not hasattr(reactor, "getThreadPool"):
             return maybeDeferred(function, *args, **kwargs)
         running = deferToThreadPool(reactor, reactor.getThreadPool(), function, *args, **kwargs)
+        result: Deferred[T] = Deferred()
         done: Deferred[None] = Deferred()
         self._inThreads[done] = None
 
@@ -168,12 +170,13 @@ class Vortex:
             del self._inThreads[done]
             done.callback(None)
 
-        def finished(result: Any) -> Any:
+        def finished(outcome: Any) -> None:
             # A turn later: what comes of the result, an answer or the next call, is under way by then.
             reactor.callLater(0, over)
-            return result
+            result.callback(outcome)
 
-        return running.addBoth(finished)
+        running.addBoth(finished)
+        return result
 
     # ---- peers
 
