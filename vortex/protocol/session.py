@@ -116,6 +116,7 @@ class Session:
         self._isBroken = False
         self._lastHeard = now
         self._oldestKept = math.inf  # since when something waits to be acknowledged, where that is known
+        self._beat = BEAT  # what both ends hold to; a server says it in its WELCOME
         self._nextBeat = math.inf
         self.lostAt = now
         self._malformed = 0
@@ -134,6 +135,11 @@ class Session:
     def _hearsBeats(self) -> bool:
         """Whether the other end does."""
         return self.via is None
+
+    @property
+    def _idle(self) -> float:
+        """Seconds of silence after which the other end is taken for dead: linkIdle is for a beat of 10."""
+        return self._limits.linkIdle * self._beat / BEAT
 
     @property
     def queued(self) -> int:
@@ -165,7 +171,7 @@ class Session:
         self._isReady = False
         self._isBroken = False
         self._lastHeard = now
-        self._nextBeat = now + BEAT if self._sendsBeats else math.inf
+        self._nextBeat = now + self._beat if self._sendsBeats else math.inf
         self._control.clear()
         self._begin(now)
 
@@ -367,7 +373,7 @@ class Session:
         return b"".join((varint(entry.size), entry.head, entry.encoded))
 
     @property
-    def _writtenHere(self) -> int:
+    def writtenHere(self) -> int:
         """The number of the last message that is on this connection, or was taken before it."""
         return self._toRewrite[0].number - 1 if self._toRewrite else self.written
 
@@ -391,15 +397,15 @@ class Session:
             return
         if self._kept and self._oldestKept == math.inf:
             self._oldestKept = now
-        idle = self._limits.linkIdle
+        idle = self._idle
         if self._hearsBeats and now - self._lastHeard >= idle:
             self._break(CloseCode.SILENT, f"nothing came for {idle:g} s")
         elif not self._hearsBeats and self._kept and now - self._oldestKept >= ACK_PATIENCE:
             self._break(CloseCode.SILENT, f"nothing was acknowledged for {ACK_PATIENCE:g} s")
         if now >= self._nextBeat:
-            self._nextBeat = now + BEAT
+            self._nextBeat = now + self._beat
             if self._isReady:
-                self._control.append(frame(Kind.BEAT, varint(self._writtenHere)))
+                self._control.append(frame(Kind.BEAT, varint(self.writtenHere)))
         if now >= self._ackDue and self._isReady:
             self._ackNow()
 
@@ -409,7 +415,7 @@ class Session:
             return None
         deadline = min(self._nextBeat, self._ackDue) if self._isReady else self._nextBeat
         if self._hearsBeats:
-            deadline = min(deadline, self._lastHeard + self._limits.linkIdle)
+            deadline = min(deadline, self._lastHeard + self._idle)
         elif self._kept:
             deadline = min(deadline, self._oldestKept + ACK_PATIENCE)
         return None if deadline == math.inf else deadline
