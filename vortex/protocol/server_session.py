@@ -31,7 +31,7 @@ MAX_OLD_TOKENS = 16
 """How many tokens may be so: one for each WELCOME in a row of which nothing is heard."""
 
 SLOW_PATIENCE = 5.0
-"""Seconds without an acknowledgement after which a peer for whom more than `Limits.slowBytes` wait is slow."""
+"""Seconds without an acknowledgement that make a peer slow for whom more than `Limits.slowBytes` wait."""
 
 _DATA = bytes((Kind.DATA,))
 _REPLY = bytes((Kind.REPLY,))

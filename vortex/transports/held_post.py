@@ -10,17 +10,13 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Iterable
-from typing import Any
 
-from twisted.python.failure import Failure
-from twisted.web.http import HTTPChannel
 from twisted.web.server import Request
 
 from vortex.access.principal import Principal
 from vortex.protocol.framing import Framing
 from vortex.protocol.vortexpy_session import VortexPySession
-from vortex.transports.backpressure import DrivenProducer
-from vortex.transports.direct_write import writeNow
+from vortex.transports.held_response import HeldResponse
 from vortex.transports.session_driver import SessionDriver
 from vortex.transports.transport import LinkHost
 
@@ -30,64 +26,24 @@ COOKIE = b"vortexPeer"
 SECRET = re.compile("[0-9a-f]{32}")
 
 
-class HeldPost(DrivenProducer):
+class HeldPost(HeldResponse):
     """
-    One held response.
+    One held response on VortexPY's wire.
 
     Args:
         request: A POST whose headers have not been written yet.
     """
 
     def __init__(self, request: Request) -> None:
-        self._request = request
-        self._done = False
-        request.setHeader(b"Content-Type", b"text/text")
-        request.setHeader(b"Cache-Control", b"no-store, no-transform")
-        request.setHeader(b"X-Accel-Buffering", b"no")
-        self._tcp: Any = None
-        channel: object = request.channel
-        if isinstance(channel, HTTPChannel):
-            # A request pipelined behind a held one would wait for ever.
-            request.setHeader(b"Connection", b"close")
-            channel.persistent = 0
-            self._tcp = channel.transport
+        super().__init__(request, b"text/text")
 
     def hold(self, driver: SessionDriver, frames: Iterable[bytes]) -> None:
         """Carry *driver*'s session; *frames* came in with this request."""
-        self._driver = driver
-        self._request.notifyFinish().addErrback(self._lost)
-        self._request.registerProducer(self, True)
+        self.drivenBy(driver)
         driver.attach(self, frames)
 
-    def _lost(self, failure: Failure) -> None:
-        self._done = True
-        if self._driver is not None:
-            self._driver.transportLost(self, failure.getErrorMessage())
-
-    # ---- FrameTransport
-
     def writeFrame(self, frame: bytes) -> None:
-        if self._done:
-            return
-        if self._tcp is not None and self._request.startedWriting and self._request.chunked:
-            writeNow(self._tcp, b"%x\r\n%b\r\n" % (len(frame), frame))
-        else:
-            self._request.write(frame)
-
-    def close(self, code: str, reason: str) -> None:
-        if not self._done:
-            self._done = True
-            self._request.unregisterProducer()
-            self._request.finish()
-
-    def abort(self) -> None:
-        if not self._done:
-            self._done = True
-            self._request.unregisterProducer()
-            if self._tcp is not None:
-                self._tcp.abortConnection()
-            else:
-                self._request.loseConnection()
+        self.write(frame)
 
 
 class _PostPeer:

@@ -15,7 +15,6 @@ from typing import cast
 
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web.http import HTTPChannel
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
 
@@ -24,11 +23,13 @@ from vortex.access.principal import Principal
 from vortex.errors import LimitExceeded, RequestTimeout, Unauthenticated, VortexError, errorText
 from vortex.limits import Limits
 from vortex.protocol.framing import DotDecoder
-from vortex.protocol.native import SUBPROTOCOL
+from vortex.protocol.native import PREAMBLE, SUBPROTOCOL
 from vortex.routing.ports import Node, theNode
 from vortex.transports.arrivals import Arrivals, Outcome
 from vortex.transports.credentials import credentialsOf, ipOf
 from vortex.transports.held_post import HeldPost, PostPeers
+from vortex.transports.http_refusal import HttpRefused, plainAnswer
+from vortex.transports.native_post import NativePosts
 from vortex.transports.transport import LinkHost
 from vortex.transports.websocket import WebSocketUpgrader
 from vortex.tuples.hints import short
@@ -36,27 +37,6 @@ from vortex.tuples.hints import short
 __all__ = ["VortexResource", "plainAnswer", "whyNotServed"]
 
 log = Logger()
-
-RETRY_SECONDS = b"10"
-
-
-class _Refused(Exception):
-    """This request is answered with an HTTP error, and nothing of it is kept."""
-
-    def __init__(self, status: int, text: str) -> None:
-        super().__init__(text)
-        self.status = status
-
-    def answer(self, request: Request) -> bytes:
-        if self.status == 503:
-            request.setHeader(b"Retry-After", RETRY_SECONDS)
-        elif self.status == 401:
-            request.setHeader(b"WWW-Authenticate", b"Bearer")
-        channel: object = request.channel
-        if isinstance(channel, HTTPChannel):
-            request.setHeader(b"Connection", b"close")
-            channel.persistent = 0
-        return plainAnswer(request, self.status, str(self))
 
 
 class VortexResource(Resource):
@@ -90,6 +70,7 @@ class VortexResource(Resource):
         self._allowedOrigins = frozenset(allowedOrigins)
         self._arrivals = Arrivals(self._host)
         self._posts = PostPeers(self._host)
+        self._natives = NativePosts(self._host)
         self._upgrader = WebSocketUpgrader(self._host)
 
     def render(self, request: Request) -> bytes | int:
@@ -102,13 +83,13 @@ class VortexResource(Resource):
         try:
             self._checkOrigin(request)
             if len(request.requestHeaders.getRawHeaders("authorization", ())) > 1:
-                raise _Refused(400, "expected one Authorization header, got more")
+                raise HttpRefused(400, "expected one Authorization header, got more")
             most = self._host.limits.maxPeers
             if len(self._arrivals) >= most:
-                raise _Refused(
+                raise HttpRefused(
                     503, f"{most} requests wait already for it to be known who they are (maxPeers)"
                 )
-        except _Refused as refusal:
+        except HttpRefused as refusal:
             return refusal.answer(request)
         admission = self._host.admit(credentialsOf(request))
         if isPost:
@@ -124,7 +105,7 @@ class VortexResource(Resource):
             else:
                 identity = _identity(request)
                 self._checkRoom(_address(request))
-        except _Refused as refusal:
+        except HttpRefused as refusal:
             return refusal.answer(request)
         upgraded: bytes | int = self._upgrader.upgrade(request, identity, _address(request), principal)
         return upgraded
@@ -132,48 +113,54 @@ class VortexResource(Resource):
     def _post(self, request: Request, outcome: Outcome) -> bytes | int:
         try:
             principal = _admitted(outcome)
-            uuid, name = _identity(request)
-            frames = self._takeFrames(request)
+            body = self._bodyOf(request)
             address = _address(request)
+            if body.startswith(PREAMBLE):
+                return self._natives.receive(request, body, address, principal)
+            uuid, name = _identity(request)
+            frames = self._framesIn(body)
             driver = self._posts.find(request, uuid, address, principal)
             if driver is None:
                 self._checkRoom(address)
                 driver = self._posts.add(request, uuid, name, address, principal)
-        except _Refused as refusal:
+        except HttpRefused as refusal:
             return refusal.answer(request)
         HeldPost(request).hold(driver, frames)
         return NOT_DONE_YET
 
-    def _takeFrames(self, request: Request) -> list[bytes]:
+    def _bodyOf(self, request: Request) -> bytes:
         limits = self._host.limits
         content = request.content
         assert content is not None, "twisted.web renders a request when its body is there"
-        body = content.read(limits.maxBody + 1)
+        body: bytes = content.read(limits.maxBody + 1)
         content.close()  # a large body is in a temporary file, and this request may be held for hours
         if len(body) > limits.maxBody:
-            raise _Refused(413, f"a body may have {limits.maxBody} bytes (maxBody)")
+            raise HttpRefused(413, f"a body may have {limits.maxBody} bytes (maxBody)")
+        return body
+
+    def _framesIn(self, body: bytes) -> list[bytes]:
         try:
-            return _frames(body, limits)
+            return _frames(body, self._host.limits)
         except VortexError as error:
             self._host.counters["malformed"] += 1
-            raise _Refused(413, errorText(error)) from error
+            raise HttpRefused(413, errorText(error)) from error
 
     def _checkRoom(self, address: str) -> None:
         full = self._host.refusal(address)
         if full is not None:
-            raise _Refused(503, full)
+            raise HttpRefused(503, full)
 
     def _checkWaiting(self, address: str) -> None:
         """As `_checkRoom`, for who has still to say whether it needs any."""
         full = self._host.door.refusal(address)
         if full is not None:
-            raise _Refused(503, full)
+            raise HttpRefused(503, full)
 
     def _checkOrigin(self, request: Request) -> None:
         origin = _header(request, "Origin")
         host = _header(request, "Host")
         if not originAllowed(origin, host, self._allowedOrigins):
-            raise _Refused(
+            raise HttpRefused(
                 403,
                 f"pages of {short(origin)} may not connect to {short(host)}: a proxy in between has to "
                 "pass on the Host, and other sites are named in allowedOrigins of VortexResource",
@@ -198,17 +185,6 @@ def whyNotServed(node: LinkHost, request: Request) -> str | None:
     For resources beside a `VortexResource` that are for the same people.
     """
     return node.whyNotServed(credentialsOf(request))
-
-
-def plainAnswer(request: Request, status: int, text: str) -> bytes:
-    """What to return from `render` for an answer that is a line of text: an error, and not to be kept."""
-    body = f"{text}\n".encode("utf-8", "replace")
-    request.setResponseCode(status)
-    request.setHeader(b"Content-Type", b"text/plain; charset=utf-8")
-    request.setHeader(b"X-Content-Type-Options", b"nosniff")
-    request.setHeader(b"Cache-Control", b"no-store")
-    request.setHeader(b"Content-Length", b"%d" % len(body))
-    return b"" if request.method == b"HEAD" else body
 
 
 def _frames(body: bytes, limits: Limits) -> list[bytes]:
@@ -258,19 +234,19 @@ def _admitted(outcome: Outcome) -> Principal | None:
     Who it is that was let in.
 
     Raises:
-        _Refused: If nobody was.
+        HttpRefused: If nobody was.
     """
     if not isinstance(outcome, Failure):
         return outcome
     error = outcome.value
     if isinstance(error, Unauthenticated):
-        raise _Refused(401, str(error))
+        raise HttpRefused(401, str(error))
     if isinstance(error, RequestTimeout):
-        raise _Refused(503, str(error))
+        raise HttpRefused(503, str(error))
     if isinstance(error, VortexError):
-        raise _Refused(403, str(error))
+        raise HttpRefused(403, str(error))
     log.failure("whether somebody may come in could not be found out, so nobody does", outcome)
-    raise _Refused(403, "this is not for you")
+    raise HttpRefused(403, "this is not for you")
 
 
 def _identity(request: Request) -> tuple[str, str]:
@@ -278,11 +254,11 @@ def _identity(request: Request) -> tuple[str, str]:
     The uuid and name that the peer gives itself.
 
     Raises:
-        _Refused: If it does not.
+        HttpRefused: If it does not.
     """
     uuid, name = (_argument(request, key) for key in ("vortexUuid", "vortexName"))
     if not uuid or name is None:
-        raise _Refused(400, "expected ?vortexUuid=...&vortexName=... in the URL")
+        raise HttpRefused(400, "expected ?vortexUuid=...&vortexName=... in the URL")
     if len(uuid) + len(name) > MAX_IDENTITY:
-        raise _Refused(400, f"vortexUuid and vortexName may have {MAX_IDENTITY} characters together")
+        raise HttpRefused(400, f"vortexUuid and vortexName may have {MAX_IDENTITY} characters together")
     return uuid, name

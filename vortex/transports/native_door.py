@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 from vortex.access.principal import Principal
 from vortex.errors import AccessDenied, NotConnected
 from vortex.protocol.codes import CloseCode
+from vortex.protocol.native import Kind, frame, readVarint, varint
 from vortex.protocol.server_session import ServerSession
 from vortex.protocol.session_table import Hello, SessionTable
 from vortex.transports.session_driver import SessionDriver
@@ -57,6 +58,29 @@ class NativeDriver(SessionDriver):
         if self.peer is not None:
             self._host.peerMoved(self.peer)
         self.framesReceived(frames, transport)
+
+    def framesSent(self, frames: Iterable[bytes]) -> bytes:
+        """
+        Take *frames*, which came in beside what carries the session, up to one before which another is
+        missing: that is on its way still, or the client says all of it again.
+
+        Returns:
+            How far the session has got, as a frame.
+
+        Raises:
+            DecodeError: If one is none; nothing was taken.
+        """
+        good: list[bytes] = []
+        expected = self.session.taken + 1
+        for data in frames:
+            if data[0] in (Kind.ACTION, Kind.CANCEL):
+                number, _ = readVarint(data, 1)
+                if number > expected:
+                    break
+                expected = max(expected, number + 1)
+            good.append(data)
+        self.framesReceived(good)
+        return frame(Kind.ACK, varint(self.session.taken), varint(0))
 
     def _settle(self) -> None:
         super()._settle()

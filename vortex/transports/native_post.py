@@ -1,0 +1,105 @@
+"""
+Native POSTs: requests whose body is frames of the native wire.
+
+One with a HELLO is answered by a response that carries the session. One with a SEND brings what a client has
+to say, while another request's response stays open; it is answered at once, by how far the server has got.
+"""
+
+from __future__ import annotations
+
+from twisted.web.server import NOT_DONE_YET, Request
+
+from vortex.access.principal import Principal
+from vortex.errors import AccessDenied, DecodeError, LimitExceeded, NotConnected, errorText
+from vortex.limits import Limits
+from vortex.protocol.native import PREAMBLE, Kind, NativeDecoder
+from vortex.protocol.session_table import Hello, readSend
+from vortex.transports.http_refusal import HttpRefused
+from vortex.transports.native_response import NATIVE_TYPE, nativeResponse
+from vortex.transports.transport import LinkHost
+
+__all__ = ["NativePosts"]
+
+PIECE = 64 << 10
+"""Bytes of a body that are taken apart at once."""
+
+
+class NativePosts:
+    """
+    Args:
+        host: The node.
+    """
+
+    def __init__(self, host: LinkHost) -> None:
+        self._host = host
+
+    def receive(
+        self, request: Request, body: bytes, address: str, principal: Principal | None
+    ) -> bytes | int:
+        """
+        Answer *request*; returns what a resource's `render` has to return.
+
+        Args:
+            body: All of it, the preamble included.
+            address: Where it comes from.
+            principal: Who it was found to be; None if it was not asked.
+
+        Raises:
+            HttpRefused: If it is no good, or no longer.
+        """
+        limits = self._host.limits
+        try:
+            first, *frames = _frames(body, limits)
+            if first[0] == Kind.SEND:
+                session, token = readSend(first, limits)
+                return self._send(request, session, token, frames, principal)
+            hello = Hello.read(first, limits)
+            if hello.via is None:
+                raise DecodeError("expected via, how the answer is to carry the session")
+        except (DecodeError, LimitExceeded) as error:
+            self._host.counters["malformed"] += 1
+            tooLarge = isinstance(error, LimitExceeded)
+            raise HttpRefused(413 if tooLarge else 400, errorText(error)) from error
+        response = nativeResponse(request, self._host, hello)
+        try:
+            self._host.door.enter(
+                hello, response, kind=response.kind, address=address, principal=principal, frames=frames
+            )
+        except AccessDenied as error:
+            raise HttpRefused(403, str(error)) from error
+        except NotConnected as error:
+            raise HttpRefused(503, str(error)) from error
+        return NOT_DONE_YET
+
+    def _send(
+        self, request: Request, session: str, token: str, frames: list[bytes], principal: Principal | None
+    ) -> bytes:
+        driver = self._host.door.sender(session, token, principal)
+        if driver is None:
+            raise HttpRefused(410, "there is no such session, or this token is not good for it")
+        answer = driver.framesSent(frames)
+        request.setHeader(b"Content-Type", NATIVE_TYPE)
+        request.setHeader(b"Cache-Control", b"no-store, no-transform")
+        request.setHeader(b"Content-Length", b"%d" % len(answer))
+        return answer
+
+
+def _frames(body: bytes, limits: Limits) -> list[bytes]:
+    """
+    The frames in *body*, of which there is one at least.
+
+    Raises:
+        DecodeError: If it is anything else.
+        LimitExceeded: If one is too large, or they are too many.
+    """
+    decoder = NativeDecoder(limits.maxFrame)
+    frames: list[bytes] = []
+    for start in range(len(PREAMBLE), len(body), PIECE):
+        frames += decoder.feed(body[start : start + PIECE])
+        if len(frames) > limits.maxBodyFrames:
+            raise LimitExceeded(
+                "maxBodyFrames", f"a body holds more than the {limits.maxBodyFrames} frames accepted"
+            )
+    if not frames or not decoder.isEmpty:
+        raise DecodeError("expected whole frames in a body, the first a HELLO or a SEND")
+    return frames
