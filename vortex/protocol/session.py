@@ -239,6 +239,7 @@ class Session:
         elif kind == Kind.CLOSE:
             said = readJson(data, self._limits)
             code, reason = f"{said.get('code')}", f"{said.get('reason')}"[:MAX_REASON]
+            reason = reason.encode("utf-8", "replace").decode()  # half a surrogate pair goes nowhere
             if said.get("again") is True:
                 self._break(CloseCode.LOST, f"{code!r:.40}: {reason}")
             else:
