@@ -56,7 +56,7 @@ class Limits:
     mergeBytes: int = 256 * KIB
     """Bytes waiting for one peer from which on a message replaces a waiting one of the same merge key."""
     slowBytes: int = 2 * MIB
-    """Bytes waiting for a connected peer, past which the connection is cut if it acknowledges nothing for 5 s;
+    """Bytes waiting for a connected peer, past which it is cut if it acknowledges nothing for five seconds;
     its session may be resumed."""
     sessionPool: int = 256 * MIB
     """Bytes that all sessions without a connection may hold together; past it the oldest are reset."""
