@@ -193,7 +193,8 @@ class ActionMark:
             "made": datetime.now(UTC),
         }
         insert = _INSERTS[connection.dialect.name](_table).values(row).on_conflict_do_nothing()
-        if connection.execute(insert).rowcount == 0:
+        written = connection.execute(insert, execution_options={"preserve_rowcount": True})
+        if written.rowcount == 0:
             there = connection.execute(select(_table.c.reply).where(*self._isThis)).scalar_one_or_none()
             raise AlreadyRecorded(action, there)
         if action.settled:
