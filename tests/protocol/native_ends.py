@@ -127,4 +127,4 @@ class ServerEnd(AnyEnd):
         """Have the client come again; returns the WELCOME that it gets."""
         shown = wire.resume(self.session.id, token or self.token, self.table.epoch, n)
         self._attach(now, wire.hello(resume=shown, via=self.via, client="secret"))
-        return self.welcome
+        return dict(self.welcome)

@@ -8,23 +8,39 @@ next one under the same action numbers, by which the server knows it.
 
 from __future__ import annotations
 
+import math
 from collections import deque
-from itertools import islice
+from collections.abc import Hashable
 from typing import Any
 
-from vortex.errors import DecodeError
+from vortex.errors import DecodeError, LimitExceeded
 from vortex.limits import Limits
 from vortex.protocol.codes import CloseCode
 from vortex.protocol.envelope import Form, Message
 from vortex.protocol.events import Opened, Reset, Resumed
 from vortex.protocol.link_session import State
 from vortex.protocol.native import MAX_VARINT, Kind, readVarint, varint
-from vortex.protocol.session import MAX_TEXT, Kept, Session, jsonFrame, numberOf, readJson, textOf
+from vortex.protocol.session import (
+    ACK_PATIENCE,
+    MAX_TEXT,
+    Kept,
+    Session,
+    jsonFrame,
+    numberOf,
+    readJson,
+    textOf,
+)
 
 __all__ = ["ClientSession"]
 
 MAX_IDENTITY = 4096
 """Characters that a server's uuid, or name, may have."""
+
+MIN_BEAT, MAX_BEAT = 0.1, 3600
+"""Seconds between two signs of life that a server may ask for."""
+
+MAX_HEAD = 64
+"""More bytes than stand before a message in its frame."""
 
 _ACTION = bytes((Kind.ACTION,))
 _CANCEL = bytes((Kind.CANCEL,))
@@ -58,6 +74,10 @@ class ClientSession(Session):
         self._cancelled: deque[int] = deque()
         self._wasOpen = False
         self._helloUntil = 0.0
+        self._promised: int | None = None  # what a HELLO that is under way says was taken
+        self._hasSaidHello = False
+        self._wasVia: str | None = None  # at the last WELCOME
+        self._maxFrame: int | None = None  # of the server
 
     @property
     def _hearsBeats(self) -> bool:
@@ -66,6 +86,38 @@ class ClientSession(Session):
     # ---- the beginning
 
     def _begin(self, now: float) -> None:
+        if self._hasSaidHello:
+            self._hasSaidHello = False
+        else:
+            self._control.append(self._hello(self.via, None))
+        self._helloUntil = now + self._limits.helloTimeout
+
+    def helloFrame(self, via: str | None = None, wait: float | None = None) -> bytes:
+        """
+        The HELLO for a further connection: what carries the session now does so until the server has answered
+        it. Until `takeOver` or `giveUp` nothing above what it says was taken is acknowledged.
+
+        Args:
+            via: How an HTTP request is to carry it; None: a connection that goes both ways.
+            wait: Seconds that the answer to a poll may take.
+        """
+        if self._promised is None:
+            self._promised = self.taken
+        return self._hello(via, wait)
+
+    def takeOver(self, via: str | None) -> None:
+        """The next `attached` is for the connection on which the last `helloFrame` is being answered."""
+        self._promised = None
+        self._hasSaidHello = True
+        self.via = via
+
+    def giveUp(self) -> None:
+        """That connection came to nothing."""
+        self._promised = None
+        if self.taken > self._acked:
+            self._ackDue = 0.0
+
+    def _hello(self, via: str | None, wait: float | None) -> bytes:
         hello: dict[str, Any] = {
             "wire": 1,
             "uuid": self._uuid,
@@ -82,10 +134,11 @@ class ClientSession(Session):
                 "epoch": self._serverEpoch,
                 "n": self.taken,
             }
-        if self.via is not None:
-            hello["via"] = self.via
-        self._control.append(jsonFrame(Kind.HELLO, hello))
-        self._helloUntil = now + self._limits.helloTimeout
+        if via is not None:
+            hello["via"] = via
+        if wait is not None:
+            hello["wait"] = wait
+        return jsonFrame(Kind.HELLO, hello)
 
     def sendFrame(self) -> bytes:
         """What the body of a POST that only sends begins with."""
@@ -100,19 +153,26 @@ class ClientSession(Session):
         session, token = textOf(said, "session", MAX_TEXT), textOf(said, "token", MAX_TEXT)
         gen, written, taken = (numberOf(said, key, 0) for key in ("gen", "n", "taken"))
         serverEpoch = textOf(said, "epoch", MAX_TEXT)
-        after = 0.0 if self.state is not State.PARKED else max(0.0, now - self.lostAt)
+        wasParked = self.state is State.PARKED
+        after = max(0.0, now - self.lostAt) if wasParked else 0.0
         isResumed = outcome == "resumed"
         if isResumed and (session != self.id or taken > self.written or written < self.taken):
+            self.id = ""  # it would be as wrong the next time
             raise DecodeError(
                 f"expected the session {self.id!r} with at most {self.written} messages taken and at "
                 f"least {self.taken} written, got {session!r} with {taken} and {written}"
             )
         if said.get("client") is not None:
             self._secret = textOf(said, "client", MAX_TEXT)
+        if said.get("maxFrame") is not None:
+            self._maxFrame = numberOf(said, "maxFrame", 1)
+        if said.get("beat") is not None:
+            self._holdTo(said["beat"], now)
         self.id, self.token, self.gen, self._serverEpoch = session, token, gen, serverEpoch
         if isResumed:
             replayed = self._goOn(taken, now)
-            self._events.append(Resumed(replayed, after))
+            if wasParked or self._wasVia != self.via or self.via is None:  # else it is one of many requests
+                self._events.append(Resumed(replayed, after))
         else:
             self._startAnew()
             self._goOn(0, now)
@@ -121,8 +181,17 @@ class ClientSession(Session):
             else:
                 self._wasOpen = True
                 self._events.append(Opened(uuid, name))
+        self._wasVia = self.via
         if self.via != "poll":
             self._ackNow()  # at once: the token that this connection has shown is worth nothing from then on
+
+    def _holdTo(self, beat: Any, now: float) -> None:
+        """The server gives a sign of life every *beat* seconds, and wants one as often."""
+        if type(beat) not in (int, float) or not MIN_BEAT <= beat <= MAX_BEAT:
+            raise DecodeError(f"expected {MIN_BEAT:g} to {MAX_BEAT:g} seconds, got {beat!r:.40}", ".beat")
+        self._beat = beat
+        if self._sendsBeats:
+            self._nextBeat = now + beat
 
     def _startAnew(self) -> None:
         """Have all that was not acknowledged or not answered sent again, in its order."""
@@ -130,7 +199,8 @@ class ClientSession(Session):
         again.update({entry.action: entry.message for entry in self._kept if entry.message is not None})
         again.update(dict(self._again))
         self._again = deque(sorted(again.items()))
-        self._cancelled.clear()  # who asked for those is not asked again
+        cancelled = [entry.action for entry in self._kept if entry.message is None] + list(self._cancelled)
+        self._cancelled = deque(action for action in cancelled if action in again)
         self._kept.clear()
         self._keptBytes = 0
         self.written = self.taken = self._acked = 0
@@ -143,7 +213,7 @@ class ClientSession(Session):
             if self._isReady:
                 raise DecodeError("expected one WELCOME, got another")
             self._welcomed(data, now)
-        elif kind in (Kind.CLOSE, Kind.PAD):
+        elif kind in (Kind.CLOSE, Kind.PAD) or kind >= 0x80:
             super()._take(kind, data, now)
         elif not self._isReady:
             raise DecodeError(f"expected a WELCOME, got a frame of kind {kind:#x}")
@@ -158,6 +228,7 @@ class ClientSession(Session):
                 return
             action, at = readVarint(data, at)
             asked = self._unanswered.pop(action, None)
+            self._drop(self._numberOf(action), now)  # what is answered was taken
             envelope = self._message(data, at)
             if envelope is not None:
                 if asked is not None and not envelope.filt:  # it could not read who asked
@@ -166,7 +237,33 @@ class ClientSession(Session):
         else:
             super()._take(kind, data, now)
 
+    def _numberOf(self, action: int) -> int:
+        """The number of the last message that was kept of those with *action* or one before it; 0: none."""
+        number = 0
+        for entry in self._kept:
+            if entry.message is None:  # it cancels one
+                continue
+            if entry.action > action:
+                break
+            number = entry.number
+        return number
+
     # ---- out
+
+    def send(self, message: Message, *, priority: int = 100, mergeKey: Hashable = None) -> None:
+        self._checkSize(message)
+        super().send(message, priority=priority, mergeKey=mergeKey)
+
+    def _checkSize(self, message: Message) -> None:
+        """
+        Raises:
+            LimitExceeded: If the server takes no frame of that length: it would cut us at each attempt.
+        """
+        size = len(message.encoded(Form.NATIVE))
+        if self._maxFrame is not None and size + MAX_HEAD > self._maxFrame:
+            raise LimitExceeded(
+                "maxFrame", f"a message is {size} bytes long, the other end accepts {self._maxFrame}"
+            )
 
     def cancel(self, message: Message) -> None:
         """Nobody waits for the answer to *message* any more, which was sent before."""
@@ -175,10 +272,7 @@ class ClientSession(Session):
         for action, asked in self._unanswered.items():
             if asked is message:
                 del self._unanswered[action]
-                if any(again[0] == action for again in self._again):
-                    self._again = deque(again for again in self._again if again[0] != action)
-                else:
-                    self._cancelled.append(action)
+                self._cancelled.append(action)  # and is sent again, if it was to be: its number may be missed
                 return
 
     @property
@@ -189,6 +283,7 @@ class ClientSession(Session):
     def frameToSendNow(self, message: Message) -> bytes | None:
         if self._again or self._cancelled:
             return None
+        self._checkSize(message)
         return super().frameToSendNow(message)
 
     def _writeNext(self) -> bytes | None:
@@ -197,18 +292,19 @@ class ClientSession(Session):
             return self._writeAction(action, message)
         if self._cancelled:
             number = self.written + 1
-            head = _CANCEL + varint(number) + varint(self._cancelled.popleft())
-            return self._keep(Kept(number, head, b""))
+            action = self._cancelled.popleft()
+            head = _CANCEL + varint(number) + varint(action)
+            return self._keep(Kept(number, head, b"", None, action))
         return super()._writeNext()
 
     def _write(self, message: Message) -> bytes:
         self._lastAction += 1
+        if message.expectsAnswer:
+            self._unanswered[self._lastAction] = message
         return self._writeAction(self._lastAction, message)
 
     def _writeAction(self, action: int, message: Message) -> bytes:
         number = self.written + 1
-        if message.expectsAnswer:
-            self._unanswered[action] = message
         milliseconds = 0 if message.timeout is None else max(1, min(int(message.timeout * 1000), MAX_VARINT))
         head = b"".join((_ACTION, varint(number), varint(action), varint(milliseconds)))
         return self._keep(Kept(number, head, message.encoded(Form.NATIVE), message, action))
@@ -220,8 +316,17 @@ class ClientSession(Session):
             pending.append(next(iter(self._unanswered)))
         if self._again:
             pending.append(self._again[0][0])
-        pending += [entry.action for entry in islice((e for e in self._kept if e.action), 1)]
+        unacknowledged = next((entry.action for entry in self._kept if entry.message is not None), None)
+        if unacknowledged is not None:
+            pending.append(unacknowledged)
         return min(pending) - 1
+
+    def _ackNow(self) -> None:
+        if self._promised is None:
+            super()._ackNow()
+        else:  # the server goes on from that number, and may not have dropped what follows it
+            self._bytesTaken = 0
+            self._ackDue = math.inf
 
     # ---- time
 
@@ -229,13 +334,26 @@ class ClientSession(Session):
         if self._isWaiting and now >= self._helloUntil:
             seconds = self._limits.helloTimeout
             self._break(CloseCode.SILENT, f"the other end did not say who it is within {seconds:g} s")
+        if self._isUnheard and now - self._oldestKept >= ACK_PATIENCE:
+            self._break(CloseCode.SILENT, f"nothing was acknowledged for {ACK_PATIENCE:g} s")
         super().tick(now)
 
     def nextDeadline(self) -> float | None:
         deadline = super().nextDeadline()
-        return min(deadline or self._helloUntil, self._helloUntil) if self._isWaiting else deadline
+        if self._isWaiting:
+            return min(deadline or self._helloUntil, self._helloUntil)
+        if self._isUnheard:
+            patience = self._oldestKept + ACK_PATIENCE
+            return min(deadline or patience, patience)
+        return deadline
+
+    @property
+    def _isUnheard(self) -> bool:
+        """Whether something is not acknowledged that went another way than the signs of life come."""
+        return self.via in ("stream", "sse") and self._isReady and bool(self._kept)
 
     @property
     def _isWaiting(self) -> bool:
         """Whether the WELCOME has still to come."""
-        return self._isAttached and not self._isReady and not self._isBroken
+        isOver = self._isBroken or self.state is State.CLOSED
+        return self._isAttached and not self._isReady and not isOver
