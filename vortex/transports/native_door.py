@@ -9,7 +9,7 @@ it the transports'.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from vortex.access.principal import Principal
@@ -49,7 +49,7 @@ class NativeDriver(SessionDriver):
         self._door = door
 
     def carryOn(
-        self, transport: NativeTransport, frames: Iterable[bytes], *, kind: str, address: str
+        self, transport: NativeTransport, frames: Sequence[bytes], *, kind: str, address: str
     ) -> None:
         """Carry the session on *transport* from now on; *frames* came in by it."""
         self._door.carried(self)
@@ -57,7 +57,8 @@ class NativeDriver(SessionDriver):
         self.attach(transport, kind=kind, address=address)
         if self.peer is not None:
             self._host.peerMoved(self.peer)
-        self.framesReceived(frames, transport)
+        if frames:
+            self.framesReceived(frames, transport)
 
     def framesSent(self, frames: Iterable[bytes]) -> bytes:
         """
@@ -128,7 +129,7 @@ class NativeDoor:
         kind: str,
         address: str,
         principal: Principal | None,
-        frames: Iterable[bytes] = (),
+        frames: Sequence[bytes] = (),
     ) -> NativeDriver:
         """
         Give *hello* its session, and have *transport* carry it.

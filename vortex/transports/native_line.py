@@ -76,13 +76,11 @@ class NativeLine:
         except (DecodeError, LimitExceeded) as error:
             self.broken(error)
             return
-        if self.driver is None:
-            if not frames:
-                return
-            self._hello(frames.pop(0))
         if self.driver is not None:
             # A part of a long frame is a sign of life too.
             self.driver.framesReceived(frames or (b"",), self._transport)
+        elif frames:
+            self._hello(*frames)
 
     def messageEnded(self) -> None:
         """What frames are carried in, whole ones, has come to its end."""
@@ -117,7 +115,7 @@ class NativeLine:
 
     # ---- the HELLO
 
-    def _hello(self, data: bytes) -> None:
+    def _hello(self, data: bytes, *frames: bytes) -> None:
         try:
             hello = Hello.read(data, self._host.limits)
             if hello.via is not None:
@@ -128,7 +126,12 @@ class NativeLine:
         self._settled()
         try:
             self.driver = self._host.door.enter(
-                hello, self._transport, kind=self._kind, address=self.address, principal=self._principal
+                hello,
+                self._transport,
+                kind=self._kind,
+                address=self.address,
+                principal=self._principal,
+                frames=frames,
             )
         except (AccessDenied, NotConnected) as error:
             self.isOver = True

@@ -193,7 +193,8 @@ class _Accepted(Stream):
     def _meet(self) -> None:
         """Let it in, or say why not, once both is known: who it is, and which wire it speaks."""
         early = self._early
-        if not self._isDecided or PREAMBLE.startswith(early):
+        isBeginning = len(early) < len(PREAMBLE) and PREAMBLE.startswith(early)
+        if not self._isDecided or isBeginning:
             return
         self._cancelDeadline()
         self._early = b""
