@@ -91,7 +91,7 @@ def readGroups(groups: list[Group], reading: Reading) -> list[Any]:
 class _TableReader:
     """What reads the tuples of one class."""
 
-    __slots__ = ("_cls", "_columns", "_isMapped", "_make", "_names", "_rows", "_typeName")
+    __slots__ = ("_cls", "_columns", "_isMapped", "_make", "_names", "_typeName", "rowReaders")
 
     def __init__(self, cls: type[Tuple]) -> None:
         reader = readerOf(cls)
@@ -100,7 +100,7 @@ class _TableReader:
         self._names = [field.name for field in fields]
         self._columns = {field.name: _ColumnReader(field) for field in fields}
         self._cls = cls
-        self._rows: dict[str, RowReader] = {}
+        self.rowReaders: dict[str, RowReader] = {}
         self._isMapped = reader is not None
         self._make = (lambda: object.__new__(cls)) if reader is None else reader.maker(cls)
 
@@ -118,11 +118,11 @@ class _TableReader:
 
     def _rowReader(self, kinds: str) -> RowReader:
         """What reads usual rows with all fields; any error: there is none, or it gave up."""
-        reader = self._rows.get(kinds)
+        reader = self.rowReaders.get(kinds)
         if reader is None:
-            if len(self._rows) == MAX_ROW_READERS:
+            if len(self.rowReaders) == MAX_ROW_READERS:
                 raise LookupError
-            reader = self._rows[kinds] = compileReader(self._cls, kinds, _valueReader)
+            reader = self.rowReaders[kinds] = compileReader(self._cls, kinds, _valueReader)
         return reader
 
     def _readColumns(

@@ -187,4 +187,6 @@ def _usualType(field: TupleField) -> Any:
     kind = plainType(field.hint)
     if field.decoder is not None or field.adapter is not None or kind in fieldTypes:
         return field
-    return kind if checker(field.hint) is not None else None
+    if checker(field.hint) is None:
+        return None
+    return field if kind is None else kind

@@ -133,7 +133,7 @@ def registerComposite(
     compositeDecoders[code] = decoder
     if pyType is not None and encoder is not None:
         compositeEncoders[pyType] = encoder
-        _forgetCompiled()
+        forgetCompiled()
 
 
 def registerFieldType(
@@ -151,7 +151,7 @@ def registerFieldType(
             error.
     """
     fieldTypes[pyType] = FieldType(encoder, decoder)
-    _forgetCompiled()
+    forgetCompiled()
 
 
 def compiledSource(cls: type[Tuple], dialect: Dialect = TAGGED) -> str:
@@ -162,7 +162,7 @@ def compiledSource(cls: type[Tuple], dialect: Dialect = TAGGED) -> str:
 _DIALECTS = (TAGGED, TAGGED_ERA0, NATIVE)
 
 
-def _forgetCompiled() -> None:
+def forgetCompiled() -> None:
     for dialect in _DIALECTS:
         dialect.encoders.forget()
     tupleDecoders.clear()
