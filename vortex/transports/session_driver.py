@@ -54,6 +54,7 @@ class SessionDriver:
         onOpened: Called once with the peer, when it has said who it is. For outgoing links only.
         onClosed: Called once when the session is over, with one of `CloseCode`'s words and a sentence.
         onSession: Called each time that it was resumed, or reset. For outgoing links only.
+        onBroken: Called each time that the transport is given up and the session is not, as *onClosed* is.
 
     Attributes:
         peer: Who is at the other end; None until it has said so.
@@ -71,6 +72,7 @@ class SessionDriver:
         onOpened: Callable[[Peer], object] | None = None,
         onClosed: Callable[[str, str], object] | None = None,
         onSession: Callable[[Resumed | Reset], object] | None = None,
+        onBroken: Callable[[str, str], object] | None = None,
     ) -> None:
         self.kind = kind
         self.address = address
@@ -81,6 +83,7 @@ class SessionDriver:
         self._onOpened = onOpened
         self._onClosed = onClosed
         self._onSession = onSession
+        self._onBroken = onBroken
         self._expiry: DelayedCall | None = None
         self._actions: IncomingActions | None = None
         self._transport: FrameTransport | None = None
@@ -368,10 +371,12 @@ class SessionDriver:
         """Leave the connection; the session lives on."""
         self._clearStall()
         transport, self._transport = self._transport, None
-        if code in (CloseCode.SLOW.value, CloseCode.PROTOCOL.value):
+        if code in (CloseCode.SLOW.value, CloseCode.PROTOCOL.value, CloseCode.LIMIT.value):
             self._host.counters["slow" if code == CloseCode.SLOW.value else "malformed"] += 1
             log.warn("{peer} is cut: {reason}", peer=str(self.peer or self.address), reason=reason)
         self._session.transportLost(self._now(), reason)
+        if self._onBroken is not None:
+            self._onBroken(code, reason)
         if transport is not None:
             if code in (CloseCode.SLOW.value, CloseCode.SILENT.value):
                 transport.abort()
