@@ -145,9 +145,13 @@ class Frames:
         self._names = {content: name for name, content in self.messages.items()}
         self._defaults: dict[str, dict[str, Any]] = common["defaults"]
 
-    def nameOf(self, message: bytes) -> str:
-        """What *message* is called, or its bytes."""
-        return self._names.get(message) or message.hex(" ")
+    def nameOf(self, message: bytes) -> Any:
+        """What *message* is called; of one without a name its head."""
+        name = self._names.get(message)
+        if name is not None:
+            return name
+        length, rest = _readVarint(message[1:])
+        return json.loads(rest[:length])
 
     def encoded(self, frame: Any, bound: dict[str, str] | None = None) -> bytes:
         """*frame* as it stands on the wire."""

@@ -1,4 +1,4 @@
-"""The scripts of client_*.json, carried out by our client's end of a session, with neither socket nor reactor."""
+"""The scripts of client_*.json, carried out by our client's end of a session, without socket or reactor."""
 
 from __future__ import annotations
 
