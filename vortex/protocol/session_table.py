@@ -17,6 +17,7 @@ from typing import Any, Literal, Self
 from vortex.errors import DecodeError
 from vortex.limits import Limits
 from vortex.protocol.codes import CloseCode
+from vortex.protocol.link_session import State
 from vortex.protocol.native import Kind
 from vortex.protocol.server_session import ServerSession, newSecret
 from vortex.protocol.session import BEAT, MAX_TEXT, numberOf, readJson, textOf
@@ -173,7 +174,7 @@ class SessionTable:
         """The session that *resume* gets; None, and why it gets none."""
         sessionId, token, epoch, number = resume
         session = self._sessions.get(sessionId)
-        if session is None:
+        if session is None or session.state is State.CLOSED:
             return None, self._ended.get(sessionId) or ("epoch" if epoch != self.epoch else "unknown")
         if not session.accepts(token, now):
             return None, "unknown"
