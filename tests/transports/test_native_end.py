@@ -98,7 +98,7 @@ class TestTheEnd:
 
         assert clock.getDelayedCalls() == []
         assert len(server.vortex.door.table) == 0
-        assert server.vortex.door.parkedBytes == 0
+        assert server.vortex.door.kept.bytes == 0
 
 
 @pytest.mark.parametrize("kind", TWO_WAYS)

@@ -14,16 +14,14 @@ it travels; that is read too.
 
 from __future__ import annotations
 
-import math
-from base64 import b64encode
 from collections.abc import Mapping
-from datetime import date
 from typing import Any
 
-from vortex.errors import DecodeError, EncodeError
+from vortex.errors import EncodeError
 from vortex.limits import Limits
 from vortex.tuples.convert import Dialect, Reading, fromJsonable, toJsonable
 from vortex.tuples.encode import compositeEncoders
+from vortex.tuples.plain import plainJson
 
 __all__ = ["TYPE", "AnyTuple", "fromPlain", "plain"]
 
@@ -64,37 +62,8 @@ compositeEncoders[AnyTuple] = _encoded
 
 
 def plain(value: Any) -> Any:
-    """
-    The plain JSON of *value*, which is JSON as it travels. What is of no known kind stays as it is.
-
-    Bytes become base64, and numbers that JSON lacks (NaN, infinities) texts.
-    """
-    match value:
-        case {"_ft": "list", "_fd": list(items)}:
-            return [plain(item) for item in items]
-        case {"_ft": "dict", "_fd": dict(items)}:  # whose keys may be any, these too
-            return {key: plain(item) for key, item in items.items()}
-        case {"_ft": _}:
-            return _plainScalar(value)
-        case {"_ct": "rt", "_c": str(tupleType), **fields}:
-            return {TYPE: tupleType, **{name: plain(field) for name, field in fields.items()}}
-        case dict():
-            return {key: plain(item) for key, item in value.items()}
-        case list():
-            return [plain(item) for item in value]
-        case float() if not math.isfinite(value):
-            return str(float(value))
-    return value
-
-
-def _plainScalar(tagged: dict[str, Any]) -> Any:
-    try:
-        value = fromJsonable(tagged, Reading(_LIMITS))
-    except DecodeError:
-        return tagged
-    if isinstance(value, date):
-        return value.isoformat()
-    return b64encode(value).decode("ascii") if isinstance(value, bytes) else value
+    """The plain JSON of *value*, which is JSON as it travels; see `vortex.tuples.plain.plainJson`."""
+    return plainJson(value, TYPE)
 
 
 def fromPlain(value: Any) -> Any:

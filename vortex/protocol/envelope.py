@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from vortex.errors import EncodeError
 from vortex.protocol.body import ClosedBody, encodeBody, payloadObject
 from vortex.protocol.compression import deflate
+from vortex.protocol.event_text import eventText
 from vortex.protocol.framing import webSocketHeader
 from vortex.protocol.json_codec import dumps, dumpsAscii
 from vortex.protocol.native_body import NativeBody, encodeNativeBody, nativeBodyOfJson
@@ -58,6 +59,8 @@ class Form(enum.Enum):
     """As ERA2, in plain JSON; only where a frame is whole by itself."""
     NATIVE = "native"
     """Not VortexPY's: a message of the native wire, bytes that go into one of its frames."""
+    EVENT = "event"
+    """Nobody's who writes any: plain JSON, in one line, for an `EventSource`."""
 
     @property
     def beat(self) -> bytes:
@@ -230,6 +233,8 @@ class Message:
             match form:
                 case Form.NATIVE:
                     encoded = self._encodeNative()
+                case Form.EVENT:
+                    encoded = eventText(self.payload, MESSAGE_ID)
                 case Form.ERA0:
                     encoded = self._encodeEra0()
                 case _:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from vortex.access.principal import Principal
 from vortex.errors import AccessDenied, NotConnected
@@ -18,47 +18,38 @@ from vortex.protocol.codes import CloseCode
 from vortex.protocol.native import Kind, frame, readVarint, varint
 from vortex.protocol.server_session import ServerSession
 from vortex.protocol.session_table import Hello, SessionTable
-from vortex.transports.session_driver import SessionDriver
-from vortex.transports.transport import FrameTransport, LinkHost
+from vortex.transports.kept_sessions import KeptDriver, KeptSessions, KeptTransport
+from vortex.transports.transport import LinkHost
 from vortex.tuples.schema import schemaHash
 
 if TYPE_CHECKING:
     from vortex.transports.native_line import NativeLine
 
-__all__ = ["MAX_HELLO", "NativeDoor", "NativeDriver", "NativeTransport"]
+__all__ = ["MAX_HELLO", "NativeDoor", "NativeDriver"]
 
 MAX_HELLO = 64 << 10
 """Bytes of a frame that are taken of somebody who has not said yet who it is."""
 
 
-class NativeTransport(FrameTransport, Protocol):
-    """What may carry a session."""
+class NativeDriver(KeptDriver):
+    """
+    The driver of a session that the door has made.
 
-    def drivenBy(self, driver: SessionDriver) -> None:
-        """*driver* is to be told when the other end does not take what is written."""
-
-
-class NativeDriver(SessionDriver):
-    """The driver of a session that the door has made."""
+    Attributes:
+        session: What is driven.
+    """
 
     def __init__(
-        self, door: NativeDoor, session: ServerSession, host: LinkHost, *, kind: str, address: str
+        self,
+        session: ServerSession,
+        host: LinkHost,
+        *,
+        kind: str,
+        address: str,
+        onClosed: Callable[[str, str], object],
     ) -> None:
-        super().__init__(session, host, kind=kind, address=address, onClosed=self._closed)
+        super().__init__(host.door.kept, session, host, kind=kind, address=address, onClosed=onClosed)
         self.session = session
-        self._door = door
-
-    def carryOn(
-        self, transport: NativeTransport, frames: Sequence[bytes], *, kind: str, address: str
-    ) -> None:
-        """Carry the session on *transport* from now on; *frames* came in by it."""
-        self._door.carried(self)
-        transport.drivenBy(self)
-        self.attach(transport, kind=kind, address=address)
-        if self.peer is not None:
-            self._host.peerMoved(self.peer)
-        if frames:
-            self.framesReceived(frames, transport)
 
     def framesSent(self, frames: Iterable[bytes]) -> bytes:
         """
@@ -83,14 +74,6 @@ class NativeDriver(SessionDriver):
         self.framesReceived(good)
         return frame(Kind.ACK, varint(self.session.taken), varint(0))
 
-    def _settle(self) -> None:
-        super()._settle()
-        if not self.isConnected:
-            self._door.parked(self)
-
-    def _closed(self, code: str, _reason: str) -> None:
-        self._door.ended(self, code)
-
 
 class NativeDoor:
     """
@@ -99,32 +82,27 @@ class NativeDoor:
 
     Attributes:
         table: Its sessions.
+        kept: Those that no connection carries, and the like of other wires.
         waiting: Connections that have not said HELLO yet.
     """
 
     def __init__(self, host: LinkHost) -> None:
         self.table = SessionTable(host.uuid, host.name, host.limits, schema=schemaHash())
+        self.kept = KeptSessions(host)
         self.waiting: dict[NativeLine, None] = {}
         self._host = host
         self._waitingFrom: Counter[str] = Counter()
         self._drivers: dict[str, NativeDriver] = {}
-        self._parked: dict[NativeDriver, int] = {}  # bytes that each holds; the longest parked first
-        self._parkedBytes = 0
 
     def __repr__(self) -> str:
-        return f"<the door of {self._host!r}: {len(self._drivers)} sessions, {len(self._parked)} parked>"
-
-    @property
-    def parkedBytes(self) -> int:
-        """Bytes that the sessions without a connection hold."""
-        return self._parkedBytes
+        return f"<the door of {self._host!r}: {len(self._drivers)} sessions, {len(self.kept)} kept>"
 
     # ---- who comes in
 
     def enter(
         self,
         hello: Hello,
-        transport: NativeTransport,
+        transport: KeptTransport,
         *,
         kind: str,
         address: str,
@@ -149,12 +127,18 @@ class NativeDoor:
         whose = None if principal is None else principal.id
         now = host.clock.seconds()
         if not self.table.resumes(hello, whose, now):
-            self._makeRoom(address)
+            self.makeRoom(address)
         session = self.table.attach(hello, whose, now)
         driver = self._drivers.get(session.id)
         isNew = driver is None
         if driver is None:
-            driver = NativeDriver(self, session, host, kind=kind, address=address)
+            driver = NativeDriver(
+                session,
+                host,
+                kind=kind,
+                address=address,
+                onClosed=lambda code, _reason: self._ended(session, code),
+            )
             self._drivers[session.id] = driver
         if principal is not None:
             driver.renew(principal)
@@ -171,17 +155,19 @@ class NativeDoor:
             return None
         return driver if driver.session.acceptsSend(token, self._host.clock.seconds()) else None
 
-    def _makeRoom(self, address: str) -> None:
+    def makeRoom(self, address: str) -> None:
         """
+        See that there is room for one more peer from *address*.
+
         Raises:
             NotConnected: If there is none, and nobody parked to make it.
         """
         host = self._host
         if not host.isShutDown:
             if host.refusal("") is not None:
-                self._evict("another peer needed the room (maxPeers)", lambda _: True)
+                self.kept.evict("another peer needed the room (maxPeers)")
             if host.refusal(address) is not None:
-                self._evict(
+                self.kept.evict(
                     "another peer of its address needed the room (maxPeersPerAddress)",
                     lambda driver: driver.address == address,
                 )
@@ -222,34 +208,6 @@ class NativeDoor:
         for line in tuple(self.waiting):
             line.end(CloseCode.SHUTDOWN, reason)
 
-    # ---- for its drivers
-
-    def carried(self, driver: NativeDriver) -> None:
-        """A connection is about to carry *driver*'s session."""
-        self._parkedBytes -= self._parked.pop(driver, 0)
-
-    def parked(self, driver: NativeDriver) -> None:
-        """Nothing carries *driver*'s session, which may have grown since it was told last."""
-        if driver.closed:
-            self.carried(driver)
-            return
-        held = driver.session.heldBytes
-        self._parkedBytes += held - self._parked.get(driver, 0)
-        self._parked[driver] = held
-        while self._parkedBytes > self._host.limits.sessionPool:
-            self._evict("the sessions without a connection hold too much (sessionPool)", lambda _: True)
-
-    def ended(self, driver: NativeDriver, code: str) -> None:
-        """*driver*'s session is over."""
-        self.carried(driver)
-        self._drivers.pop(driver.session.id, None)
-        self.table.ended(driver.session, code)
-
-    def _evict(self, reason: str, mayGo: Callable[[NativeDriver], bool]) -> None:
-        """End the session that was without a connection for longest, of those that may go."""
-        for driver in self._parked:
-            if mayGo(driver):
-                self.carried(driver)
-                self._host.counters["evicted"] += 1
-                driver.close(CloseCode.OVERFLOW.value, reason)
-                return
+    def _ended(self, session: ServerSession, code: str) -> None:
+        del self._drivers[session.id]
+        self.table.ended(session, code)

@@ -22,7 +22,8 @@ from vortex.protocol.codes import CloseCode
 from vortex.protocol.native import Kind, NativeDecoder
 from vortex.protocol.session import jsonFrame
 from vortex.protocol.session_table import Hello
-from vortex.transports.native_door import MAX_HELLO, NativeDriver, NativeTransport
+from vortex.transports.kept_sessions import KeptTransport
+from vortex.transports.native_door import MAX_HELLO, NativeDriver
 from vortex.transports.transport import LinkHost
 
 __all__ = ["NativeLine", "refusalFrame"]
@@ -50,7 +51,7 @@ class NativeLine:
     def __init__(
         self,
         host: LinkHost,
-        transport: NativeTransport,
+        transport: KeptTransport,
         *,
         kind: str,
         address: str,

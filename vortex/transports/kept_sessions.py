@@ -1,0 +1,117 @@
+"""
+Kept sessions: those that live on while no connection carries them, and what they may hold together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from vortex.protocol.codes import CloseCode
+from vortex.protocol.link_session import LinkSession
+from vortex.transports.session_driver import SessionDriver
+from vortex.transports.transport import FrameTransport, LinkHost
+
+__all__ = ["KeptDriver", "KeptSession", "KeptSessions", "KeptTransport"]
+
+
+class KeptSession(LinkSession, Protocol):
+    """A session that may be gone on with."""
+
+    @property
+    def heldBytes(self) -> int:
+        """Bytes that it keeps or queues."""
+
+
+class KeptTransport(FrameTransport, Protocol):
+    """What may carry such a session."""
+
+    def drivenBy(self, driver: SessionDriver) -> None:
+        """*driver* is to be told when the other end does not take what is written."""
+
+
+class KeptSessions:
+    """
+    The sessions of one node that no connection carries.
+
+    Attributes:
+        bytes: What they hold together.
+    """
+
+    def __init__(self, host: LinkHost) -> None:
+        self.bytes = 0
+        self._host = host
+        self._parked: dict[KeptDriver, int] = {}  # bytes that each holds; the longest parked first
+
+    def __len__(self) -> int:
+        return len(self._parked)
+
+    def carried(self, driver: KeptDriver) -> None:
+        """A connection is about to carry *driver*'s session, or it is over."""
+        self.bytes -= self._parked.pop(driver, 0)
+
+    def parked(self, driver: KeptDriver) -> None:
+        """Nothing carries *driver*'s session, which may have grown since it was told last."""
+        if driver.closed:
+            self.carried(driver)
+            return
+        held = driver.heldBytes
+        self.bytes += held - self._parked.get(driver, 0)
+        self._parked[driver] = held
+        while self.bytes > self._host.limits.sessionPool:
+            self.evict("the sessions without a connection hold too much (sessionPool)")
+
+    def evict(self, reason: str, mayGo: Callable[[KeptDriver], bool] = lambda _: True) -> None:
+        """End the session that was without a connection for longest, of those that may go."""
+        for driver in self._parked:
+            if mayGo(driver):
+                self.carried(driver)
+                self._host.counters["evicted"] += 1
+                driver.close(CloseCode.OVERFLOW.value, reason)
+                return
+
+
+class KeptDriver(SessionDriver):
+    """
+    The driver of a session that is kept.
+
+    Args:
+        kept: Those of the node.
+        onClosed: Called once when the session is over, with one of `CloseCode`'s words and a sentence.
+    """
+
+    def __init__(
+        self,
+        kept: KeptSessions,
+        session: KeptSession,
+        host: LinkHost,
+        *,
+        kind: str,
+        address: str,
+        onClosed: Callable[[str, str], object],
+    ) -> None:
+        super().__init__(session, host, kind=kind, address=address, onClosed=onClosed)
+        self._keptSession = session
+        self._kept = kept
+
+    @property
+    def heldBytes(self) -> int:
+        """Bytes that the session keeps or queues."""
+        return self._keptSession.heldBytes
+
+    def carryOn(
+        self, transport: KeptTransport, frames: Sequence[bytes] = (), *, kind: str, address: str
+    ) -> None:
+        """Carry the session on *transport* from now on; *frames* came in by it."""
+        self._kept.carried(self)
+        transport.drivenBy(self)
+        self.attach(transport, kind=kind, address=address)
+        if self.peer is not None:
+            self._host.peerMoved(self.peer)
+        if frames:
+            self.framesReceived(frames, transport)
+
+    def _settle(self) -> None:
+        super()._settle()
+        if not self.isConnected:
+            self._kept.parked(self)
