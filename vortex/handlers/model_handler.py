@@ -83,7 +83,7 @@ class ModelHandler(ABC):
         self._turns = Turns()
         self._waiting: Counter[Peer] = Counter()
         self._pushes = Pushes(self._turns, _line)
-        self._endpoint = PayloadEndpoint(self._filt, self._onPayload, node)
+        self._endpoint = _ModelEndpoint(self._filt, self._onPayload, node)
         self._endpoint.handlesReplies = False
 
     @abstractmethod
@@ -176,6 +176,11 @@ class ModelHandler(ABC):
             name = f"{type(self).__qualname__}.buildModel"
             raise TypeError(f"{name} should return a list of tuples or a Payload, got {model!r}")
         return list(model)
+
+
+class _ModelEndpoint(PayloadEndpoint):
+    def isRead(self, filt: Mapping[Any, Any]) -> bool:
+        return True
 
 
 def handlerFilt(payloadFilter: Mapping[str, Any] | str) -> dict[str, Any]:

@@ -306,6 +306,9 @@ class _CrudEndpoint(PayloadEndpoint):
 
     handler: Callable[[], OrmCrudHandler | None]
 
+    def isRead(self, filt: Mapping[Any, Any]) -> bool:
+        return not filt.get("delete")
+
 
 def _line(peer: Peer, _watchKey: Hashable = None) -> Hashable:
     """One line per peer: what it asks for is carried out in order."""

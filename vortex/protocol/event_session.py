@@ -198,8 +198,9 @@ class EventSession:
         return [b"".join(frames)] if frames else []
 
     def _write(self, message: Message) -> bytes:
+        text = message.encoded(Form.EVENT)
         self.written += 1
-        event = b"id: %b.%d\ndata: %b\n\n" % (self.id.encode(), self.written, message.encoded(Form.EVENT))
+        event = b"id: %b.%d\ndata: %b\n\n" % (self.id.encode(), self.written, text)
         self._kept.append((self.written, event))
         self._keptBytes += len(event)
         limits = self._limits

@@ -164,6 +164,13 @@ class PayloadEndpoint:
         isWanted = self._only is None or who in self._only
         return isWanted and (self._ignored is None or who not in self._ignored)
 
+    def isRead(self, filt: Mapping[Any, Any]) -> bool:
+        """
+        Whether a message of *filt*, without tuples, asks for something and changes nothing. Who may only
+        listen reaches endpoints that say so. By itself none does.
+        """
+        return False
+
     def shutdown(self) -> None:
         """Take no more messages. Calling it twice does nothing."""
         if self._callable is None:

@@ -170,6 +170,23 @@ class PayloadIO:
         delivery = Delivery(peer, envelope, isReply=isReply, action=action)
         return taken + self._deliver(node, delivery, envelope, message, action)
 
+    def read(self, filt: Mapping[Any, Any], peer: Peer) -> int:
+        """
+        Ask for *filt* for *peer*, who may only listen: endpoints get it of which it changes nothing, see
+        `PayloadEndpoint.isRead`. Where there are others only, it is answered that it may not.
+
+        Returns:
+            How many endpoints were called.
+        """
+        node = self._node()
+        if node is None:
+            return 0
+        payload = Payload(dict(filt))
+        envelope = Envelope(payload.filt)
+        return self._deliver(
+            node, Delivery(peer, envelope, isReply=False), envelope, payload, None, isRead=True
+        )
+
     def _deliver(
         self,
         node: Node,
@@ -177,6 +194,8 @@ class PayloadIO:
         envelope: Envelope,
         message: Envelope | Payload,
         action: Action | None,
+        *,
+        isRead: bool = False,
     ) -> int:
         """Call each endpoint that matches; returns how many were called."""
         if self._dead:
@@ -193,7 +212,11 @@ class PayloadIO:
                 continue
             if not endpoint.takesFrom(delivery.peer):
                 continue
-            refused = None if endpoint.access is None else _refusal(endpoint, delivery)
+            refused: VortexError | None
+            if isRead and not endpoint.isRead(envelope.filt):
+                refused = AccessDenied("who only listens may not ask for this")
+            else:
+                refused = None if endpoint.access is None else _refusal(endpoint, delivery)
             if refused is not None:
                 refusal = refusal or refused
                 continue

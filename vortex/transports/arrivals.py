@@ -18,7 +18,7 @@ from twisted.web.server import NOT_DONE_YET, Request
 from vortex.access.principal import Principal
 from vortex.routing.ports import Node
 
-__all__ = ["Arrivals"]
+__all__ = ["Arrivals", "CarryOn", "Outcome"]
 
 Outcome = Principal | None | Failure
 CarryOn = Callable[[Request, Outcome], bytes | int]

@@ -3,6 +3,7 @@ VortexResource: every HTTP transport of a node, at one URL.
 
     POST            held open; the body's frames come in, the response's go out
     GET, upgrade    a WebSocket
+    GET             for an event stream: somebody listens
 
 Here it is decided whether a request may come in at all. What is carried, and in
 which order, is the session's business.
@@ -25,8 +26,9 @@ from vortex.limits import Limits
 from vortex.protocol.framing import DotDecoder
 from vortex.protocol.native import PREAMBLE, SUBPROTOCOL
 from vortex.routing.ports import Node, theNode
-from vortex.transports.arrivals import Arrivals, Outcome
+from vortex.transports.arrivals import Arrivals, CarryOn, Outcome
 from vortex.transports.credentials import credentialsOf, ipOf
+from vortex.transports.event_source import EVENT_STREAM, EventSources
 from vortex.transports.held_post import HeldPost, PostPeers
 from vortex.transports.http_refusal import HttpRefused, plainAnswer
 from vortex.transports.native_post import NativePosts
@@ -71,14 +73,17 @@ class VortexResource(Resource):
         self._arrivals = Arrivals(self._host)
         self._posts = PostPeers(self._host)
         self._natives = NativePosts(self._host)
+        self._events = EventSources(self._host)
         self._upgrader = WebSocketUpgrader(self._host)
 
     def render(self, request: Request) -> bytes | int:
-        isPost = request.method == b"POST"
-        if not isPost and not _isUpgrade(request):
+        carryOn = self._wayOf(request)
+        if carryOn is None:
             request.setHeader(b"Allow", b"POST, GET")
             return plainAnswer(
-                request, 405, "a vortex is reached by a POST that is held open, or a WebSocket upgrade"
+                request,
+                405,
+                "a vortex is reached by a POST that is held open, a WebSocket upgrade, or an EventSource",
             )
         try:
             self._checkOrigin(request)
@@ -92,9 +97,23 @@ class VortexResource(Resource):
         except HttpRefused as refusal:
             return refusal.answer(request)
         admission = self._host.admit(credentialsOf(request))
-        if isPost:
-            return self._arrivals.receive(request, admission, self._post, _senderOf)
-        return self._arrivals.receive(request, admission, self._upgrade)
+        return self._arrivals.receive(
+            request, admission, carryOn, _senderOf if request.method == b"POST" else None
+        )
+
+    def _wayOf(self, request: Request) -> CarryOn | None:
+        """What to do with *request* when it is known who has sent it; None: it is none for a vortex."""
+        if request.method == b"POST":
+            return self._post
+        if _isUpgrade(request):
+            return self._upgrade
+        return self._listen if _wantsEvents(request) else None
+
+    def _listen(self, request: Request, outcome: Outcome) -> bytes | int:
+        try:
+            return self._events.receive(request, _address(request), _admitted(outcome))
+        except HttpRefused as refusal:
+            return refusal.answer(request)
 
     def _upgrade(self, request: Request, outcome: Outcome) -> bytes | int:
         try:
@@ -165,6 +184,10 @@ class VortexResource(Resource):
                 f"pages of {short(origin)} may not connect to {short(host)}: a proxy in between has to "
                 "pass on the Host, and other sites are named in allowedOrigins of VortexResource",
             )
+        if origin is None and _header(request, "Sec-Fetch-Site") in ("cross-site", "same-site"):
+            raise HttpRefused(
+                403, "pages of other sites may not connect, and this one does not say which it is"
+            )
         if origin is not None and origin in self._allowedOrigins:
             request.setHeader(b"Access-Control-Allow-Origin", origin.encode("latin-1"))
             request.setHeader(b"Access-Control-Allow-Credentials", b"true")
@@ -227,6 +250,10 @@ def _isUpgrade(request: Request) -> bool:
 def _offers(request: Request, subprotocol: str) -> bool:
     lines = request.requestHeaders.getRawHeaders("Sec-WebSocket-Protocol") or ()
     return subprotocol in (each.strip() for line in lines for each in line.split(","))
+
+
+def _wantsEvents(request: Request) -> bool:
+    return request.method in (b"GET", b"HEAD") and EVENT_STREAM.decode() in (_header(request, "Accept") or "")
 
 
 def _admitted(outcome: Outcome) -> Principal | None:
