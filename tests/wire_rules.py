@@ -20,7 +20,7 @@ from vortex.protocol.envelope import Form
 
 __all__ = ["VORTEXPY_FORMS", "bodyText", "inflatedJson", "meaningOf", "messageJson"]
 
-VORTEXPY_FORMS = [form for form in Form if form is not Form.NATIVE]
+VORTEXPY_FORMS = [Form.UNIVERSAL, Form.ERA0, Form.ERA1, Form.ERA2, Form.RAW]
 
 ENUMS = {
     ("acme.Enums", "colour"): {"red": "Colour.RED", "blue": "Colour.BLUE"},

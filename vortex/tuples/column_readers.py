@@ -114,7 +114,7 @@ class _TableReader:
                 return self._rowReader(kinds)(rows, reading, reading.depthLeft - 2)
             except Exception:
                 reading.unknownFields = unknownFields
-        return self._readColumns(fields, kinds, rows, reading, start)
+        return self.readColumns(fields, kinds, rows, reading, start)
 
     def _rowReader(self, kinds: str) -> RowReader:
         """What reads usual rows with all fields; any error: there is none, or it gave up."""
@@ -125,7 +125,7 @@ class _TableReader:
             reader = self.rowReaders[kinds] = compileReader(self._cls, kinds, _valueReader)
         return reader
 
-    def _readColumns(
+    def readColumns(
         self, fields: list[str], kinds: str, rows: list[Column], reading: Reading, start: int
     ) -> list[Any]:
         """The tuples in *rows*, whatever their values and fields are."""

@@ -85,7 +85,7 @@ class _TableWriter:
         try:
             kinds, rows = self._writeRows(group)
         except Exception:
-            kinds, rows = self._writeColumns(group, start)
+            kinds, rows = self.writeColumns(group, start)
         return {"t": self._typeName, "f": self._names, "k": kinds, "r": rows}
 
     def _writeRows(self, group: list[Any]) -> tuple[str, list[Any]]:
@@ -103,7 +103,7 @@ class _TableWriter:
             at = kinds.find(" ", at)
         return kinds, rows
 
-    def _writeColumns(self, group: list[Any], start: int) -> tuple[str, list[Any]]:
+    def writeColumns(self, group: list[Any], start: int) -> tuple[str, list[Any]]:
         """The letters and the rows of *group*, in whatever way its values have to be written."""
         columns: list[Column] = []
         kinds = ""
