@@ -324,17 +324,24 @@ class TestSignals:
 EARLY = """
 import os, signal, sys
 
+class Garbage:
+    def __del__(self):
+        os.kill(os.getpid(), int(sys.argv[2]))
+
 class Interrupting:
     def find_spec(self, name, path=None, target=None):
         if name == sys.argv[1]:
             print("reached", flush=True)
-            os.kill(os.getpid(), int(sys.argv[2]))
+            Garbage()
 
 import vortex.cli.main
 sys.meta_path.insert(0, Interrupting())
 sys.exit(vortex.cli.main.main(sys.argv[3:]))
 """
-"""Runs a command, and signals itself when a module is about to be imported."""
+"""
+Runs a command, and signals itself when a module is about to be imported. It does so in a place that there are
+many of in an import: a KeyboardInterrupt does not come out of it. Python tells of that, and goes on.
+"""
 
 
 class TestAnEarlySignal:
