@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 
 from vortex.errors import QueueOverflow
@@ -60,3 +62,86 @@ class TestOutbox:
         box.clear()
 
         assert (len(box), box.bytes, box.pop()) == (0, 0, None)
+
+
+class TestMerging:
+    """What bears a merge key, once *mergeBytes* wait."""
+
+    def test_keeps_the_newest_of_a_key_in_the_newests_place(self) -> None:
+        box: Outbox[str] = Outbox(1000, 100, mergeBytes=0)
+        for item in ("a1", "b1", "x", "a2"):
+            box.push(item, 100, 1, mergeKey=None if item == "x" else item[0])
+
+        assert (len(box), box.bytes, box.merged) == (3, 3, 1)
+        assert [box.pop() for _ in range(4)] == ["b1", "x", "a2", None]
+
+    def test_does_nothing_while_little_waits(self) -> None:
+        box: Outbox[str] = Outbox(1000, 100, mergeBytes=30)
+        box.push("a1", 100, 20, mergeKey="a")
+        box.push("a2", 100, 20, mergeKey="a")
+        assert box.merged == 0
+
+        box.push("a3", 100, 20, mergeKey="a")
+
+        assert [box.pop(), box.pop()] == ["a1", "a3"]
+
+    def test_is_within_one_priority(self) -> None:
+        box: Outbox[str] = Outbox(1000, 100)
+        box.push("a1", 100, 1, mergeKey="a")
+        box.push("a2", 50, 1, mergeKey="a")
+
+        assert [box.pop(), box.pop()] == ["a2", "a1"]
+
+    def test_makes_room_for_what_is_no_larger(self) -> None:
+        box: Outbox[str] = Outbox(100, 2)
+        box.push("a1", 100, 90, mergeKey="a")
+        box.push("b1", 100, 10, mergeKey="b")
+
+        box.push("a2", 100, 90, mergeKey="a")
+
+        assert [box.pop(), box.pop()] == ["b1", "a2"]
+
+    def test_leaves_the_older_where_the_newer_finds_no_room(self) -> None:
+        box: Outbox[str] = Outbox(100, 100)
+        box.push("a1", 100, 50, mergeKey="a")
+        box.push("b1", 100, 50, mergeKey="b")
+
+        with pytest.raises(QueueOverflow):
+            box.push("a2", 100, 51, mergeKey="a")
+
+        assert (len(box), box.bytes, box.merged) == (2, 100, 0)
+        assert [box.pop(), box.pop()] == ["a1", "b1"]
+
+    def test_leaves_nothing_behind_of_a_hundred_thousand(self) -> None:
+        box: Outbox[bytes] = Outbox(1 << 20, 100)
+        box.push(b"first", 100, 5)
+
+        def fill(rounds: int) -> None:
+            for number in range(rounds):
+                box.push(b"%d" % number, 100 + number % 3, 10, mergeKey="a")
+
+        fill(1000)
+        tracemalloc.start()
+        try:
+            before, _ = tracemalloc.get_traced_memory()
+            fill(100_000)
+            after, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+
+        assert after - before < 20_000
+        assert box.pop() == b"first"
+        assert len(box) == 3
+
+    def test_does_not_reach_what_was_taken_out(self) -> None:
+        box: Outbox[str] = Outbox(1000, 100)
+        box.push("a1", 100, 1, mergeKey="a")
+        assert box.remove("a1")
+        assert not box.remove("a1")
+        box.push("a2", 100, 1, mergeKey="a")
+        assert box.pop() == "a2"
+
+        box.push("a3", 100, 1, mergeKey="a")
+
+        assert (len(box), box.bytes, box.merged) == (1, 1, 0)
+        assert box.pop() == "a3"
