@@ -1,0 +1,59 @@
+/** The conformance cases, see README.md in tests/conformance, with our TypeScript core. */
+
+import assert from "node:assert/strict"
+import { suite, test } from "node:test"
+import { VortexError } from "../../src/errors.ts"
+import { NativeDecoder, readVarint, varint } from "../../src/protocol/native.ts"
+import { ClientScript } from "./client_script.ts"
+import { bytesOf, casesOf } from "./notation.ts"
+
+const VARINTS = casesOf(/^varints\./)
+const FRAMES = casesOf(/^frames\./)
+const CLIENT = casesOf(/^client_/)
+
+suite("numbers", () => {
+  for (const one of VARINTS)
+    test(one.name, () => {
+      const bytes = bytesOf(String(one["bytes"]))
+      if (one["error"]) {
+        assert.throws(() => readVarint(bytes, 0), VortexError)
+        return
+      }
+      const found = readVarint(Uint8Array.of(0xff, ...bytes, 0xff), 1)
+      assert.deepEqual(found, [one["number"], 1 + bytes.length])
+      assert.deepEqual(varint(Number(one["number"])), [...bytes])
+    })
+})
+
+suite("frames", () => {
+  for (const one of FRAMES)
+    test(one.name, () => {
+      const chunks = (one["chunks"] as string[]).map(bytesOf)
+      const whole = Uint8Array.from(Buffer.concat(chunks))
+      const expected = one["error"] ?? (one["frames"] as string[]).map((frame) => [...bytesOf(frame)])
+      const found = (parts: Uint8Array[]): unknown => {
+        const decoder = new NativeDecoder(Number(one["maxFrame"]))
+        try {
+          return parts.flatMap((part) => Array.from(decoder.feed(part), (frame) => [...frame]))
+        } catch (error) {
+          return error instanceof VortexError ? error.code : error
+        }
+      }
+      assert.deepEqual(found(chunks), expected)
+      assert.deepEqual(found(Array.from(whole, (byte) => Uint8Array.of(byte))), expected)
+      if (one["error"]) return
+      for (let cut = 0; cut < Math.min(whole.length, 300); cut++)
+        assert.deepEqual(found([whole.slice(0, cut), whole.slice(cut)]), expected, `cut at ${cut}`)
+    })
+})
+
+suite("a client's end of a session", () => {
+  for (const one of CLIENT)
+    test(one.name, () => {
+      new ClientScript(one).run()
+    })
+})
+
+test("there are as many cases as there should be", () => {
+  assert.deepEqual([VARINTS.length, FRAMES.length, CLIENT.length], [19, 23, 126])
+})
