@@ -1,0 +1,120 @@
+"""
+A server that is killed while it carries out an action, at each point of its way: once it is started anew and
+asked again, the action has taken effect once, and the client has its answer.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from tests import native_frames
+from tests.integration.children import PATIENCE, Child
+from tests.integration.dying_server import POINTS
+from tests.native_frames import Frame, framesIn
+
+SALE = ("dying.Sale", {"item": "shears"})
+FILT = {"key": "sales", "PayloadResponse.messageId": "m1"}
+
+
+class Shop:
+    """The server's programs, and what they have in common."""
+
+    def __init__(self, folder: Path) -> None:
+        self.socket = folder / "s"
+        self.url = f"sqlite:///{folder / 'shop.sqlite'}"
+
+    def server(self, dieAt: str | None = None) -> Child:
+        child = Child(
+            sys.executable,
+            *("-m", "tests.integration.dying_server", self.socket, self.url),
+            environment={"DIE_AT": dieAt or ""},
+        )
+        child.readyPort()
+        return child
+
+    @property
+    def sales(self) -> list[tuple[Any, ...]]:
+        engine = create_engine(self.url)
+        with engine.connect() as connection:
+            rows = [tuple(row) for row in connection.execute(text("select id, item from sale"))]
+        engine.dispose()
+        return rows
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Shop:
+    return Shop(tmp_path)
+
+
+class Asker:
+    """A client by hand: one session, one action, and the whole of what it is told."""
+
+    def __init__(self, path: Path, secret: str | None) -> None:
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.settimeout(PATIENCE)
+        self._socket.connect(str(path))
+        self._came = b""
+        self._socket.sendall(b"\0VX1" + native_frames.hello(secret, next=1 if secret is None else 2))
+        welcome = self._wait(native_frames.WELCOME)
+        assert welcome is not None
+        self.secret = secret or welcome.json["client"]
+
+    def ask(self) -> Frame | None:
+        """The answer; None if the server goes before it is there."""
+        message = native_frames.message(FILT, [SALE])
+        self._socket.sendall(native_frames.action(1, 1, message))
+        reply = self._wait(native_frames.REPLY)
+        if reply is not None:
+            self._socket.sendall(native_frames.ack(reply.number, 1))
+        return reply
+
+    def hangUp(self) -> None:
+        self._socket.close()
+
+    def _wait(self, kind: int) -> Frame | None:
+        while True:
+            for frame in framesIn(self._came):
+                if frame.kind == kind:
+                    return frame
+            try:
+                data = self._socket.recv(1 << 16)
+            except ConnectionResetError:
+                data = b""
+            if not data:
+                return None
+            self._came += data
+
+
+class TestAnActionOfAServerThatIsKilled:
+    @pytest.mark.parametrize("point", POINTS)
+    def test_takes_effect_once_and_is_answered(self, shop: Shop, point: str) -> None:
+        with shop.server(point) as server:
+            asker = Asker(shop.socket, None)
+            reply = asker.ask()
+            assert server.finish() == -signal.SIGKILL
+            asker.hangUp()
+        isCommitted = POINTS.index(point) >= POINTS.index("after the commit")
+        assert shop.sales == [(1, "shears")] * isCommitted
+        hadReply = point in ("after the reply was written", "after the reply was acknowledged")
+        assert (reply is not None) is hadReply
+        if reply is None:
+            with shop.server() as server:
+                again = Asker(shop.socket, asker.secret)
+                reply = again.ask()
+                again.hangUp()
+                os.kill(server.pid, signal.SIGKILL)  # it has nothing to end in order
+
+        assert reply is not None
+        assert reply.json["r"] is True
+        assert reply.body[0]["t"] == "dying.Sale"
+        (row,) = reply.body[0]["r"]
+        assert dict(zip(reply.body[0]["f"], row, strict=True)) == {"id": 1, "item": "shears"}
+        assert shop.sales == [(1, "shears")]
