@@ -165,7 +165,7 @@ export function matches(found: unknown, expected: unknown): boolean {
       found !== null &&
       Object.entries(expected).every(([key, value]) => matches((found as Json)[key] ?? null, value))
     )
-  const [, pattern] = (typeof expected === "string" && /^\/(.*)\/$/.exec(expected)) || []
+  const pattern = typeof expected === "string" ? /^\/(.*)\/$/.exec(expected)?.[1] : undefined
   return pattern === undefined
     ? found === expected
     : typeof found === "string" && new RegExp(`^(?:${pattern})$`).test(found)
