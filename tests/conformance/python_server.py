@@ -21,7 +21,6 @@ from vortex.node.vortex import Vortex
 from vortex.protocol.envelope import Envelope
 from vortex.routing.action import Action
 from vortex.routing.payload_io import PayloadIO
-from vortex.transports.native_door import NativeTransport
 from vortex.transports.native_line import NativeLine
 from vortex.transports.session_driver import SessionDriver
 
@@ -153,8 +152,7 @@ class _Connection:
         self.beat: list[Any] | None = None
         self._frames = frames
         self._rest: list[list[Any]] = []
-        transport: NativeTransport = self
-        self.line = NativeLine(vortex, transport, kind="memory", address="a test", principal=principal)
+        self.line = NativeLine(vortex, self, kind="memory", address="a test", principal=principal)
 
     def written(self) -> list[list[Any]]:
         """Take what was written, but for ACKs and BEATs."""
