@@ -67,7 +67,9 @@ class ServerScript:
         assert action is not None
         self._told.append([nameOfFilt(envelope.filt), action.number])
         self._running[action.number] = action
-        action.runs(Deferred(lambda _: self._told.append(["cancelled", action.number])))
+        work: Deferred[None] = Deferred(lambda _: self._told.append(["cancelled", action.number]))
+        work.addErrback(lambda _: None)
+        action.runs(work)
         return 1
 
     def _sessionEvent(self, event: SessionEvent, peer: VortexPeer) -> None:
