@@ -101,7 +101,7 @@ class TestOptions:
             ("ws://a", {"token": ""}, "the token to be printable ASCII"),
             ("ws://a", {"headers": {"X-A": "é"}}, "the header X-A to be printable ASCII"),
             ("ws://a", {"token": "t", "headers": {"authorization": "b"}}, "that, or the token"),
-            ("ws://a", {"wire": "carrier pigeon"}, "'auto' or 'vortexpy', got 'carrier pigeon'"),
+            ("ws://a", {"wire": "carrier pigeon"}, "'native' or 'vortexpy', got 'carrier pigeon'"),
         ],
     )
     def test_that_make_no_sense_are_named_at_once(

@@ -95,6 +95,8 @@ def cutAll(harness: VortexHarness) -> None:
 
 @pytest.mark.parametrize("over", OVERS)
 class TestAConnection:
+    """On whatever wire that transport takes of itself, unless a test says which."""
+
     def test_knows_who_is_at_the_other_end(
         self, harness: VortexHarness, server: Vortex, client: Vortex, over: Over
     ) -> None:
@@ -120,10 +122,10 @@ class TestAConnection:
         assert (there.tuples, back.tuples) == ([1], [2])
         assert kept
 
-    def test_comes_back_when_it_was_cut(
+    def test_comes_back_with_another_peer_when_it_was_cut(
         self, harness: VortexHarness, server: Vortex, client: Vortex, over: Over
     ) -> None:
-        connection = harness.connect(client, server, over=over, random=AlwaysLongest())
+        connection = harness.connect(client, server, over=over, wire="vortexpy", random=AlwaysLongest())
         states = statesOf(connection)
         first = connection.peer
 
@@ -142,7 +144,7 @@ class TestAConnection:
     def test_fails_a_request_at_once_when_it_is_cut(
         self, harness: VortexHarness, server: Vortex, client: Vortex, over: Over
     ) -> None:
-        connection = harness.connect(client, server, over=over)
+        connection = harness.connect(client, server, over=over, wire="vortexpy")
         answer = connection.request(Payload({"key": "nobody answers"}))
         harness.settle()
 
@@ -280,8 +282,9 @@ class TellsTwice:
     """In place of a `Dialler`: the link is over before there is one, and is so twice."""
 
     certificateProblem = None
+    isHttp = False
 
-    def dial(self, watcher: LinkWatcher) -> Any:
+    def dial(self, watcher: LinkWatcher, line: object, *, mayReset: bool) -> Any:
         for _ in range(2):
             watcher.linkEnded(ConnectionLost("it broke"))
         return self
@@ -433,7 +436,10 @@ class TestUrl:
         ("url", "options", "problem"),
         [
             ("tcp://host:1", {"token": "t"}, "a token would go with HTTP"),
-            ("tcp://host:1", {"wire": "native"}, "expected the wire"),
+            ("tcp://host:1", {"wire": "any"}, "expected the wire"),
+            ("tcp://host:1", {"via": "poll"}, "via= is for http"),
+            ("http://host:1", {"via": "post"}, "expected via"),
+            ("http://host:1", {"via": "poll", "wire": "vortexpy"}, "via= is for the native wire"),
         ],
     )
     def test_says_what_does_not_go_with_it(

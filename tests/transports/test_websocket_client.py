@@ -31,7 +31,7 @@ from vortex import (
 )
 from vortex.testing import RecordingEndpoint, VortexHarness
 from vortex.transports.dial import Dialled, LinkWatcher
-from vortex.transports.websocket_client import dialWebSocket
+from vortex.transports.websocket_wires import dialWebSocket
 
 __all__ = ["nothingLogged"]
 

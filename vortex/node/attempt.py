@@ -7,35 +7,52 @@ the connection, which may close it before anything was dialled.
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from vortex.errors import CertificateRefused, ConnectionLost, NotConnected, VortexError
 from vortex.node.dialler import Dialler
 from vortex.routing.ports import Peer
-from vortex.transports.dial import Dialled, LinkWatcher
+from vortex.transports.client_line import ClientLine
+from vortex.transports.dial import Dialled
 
-__all__ = ["Attempt"]
+__all__ = ["Attempt", "AttemptWatcher"]
 
 CLOSED = "the connection was closed"
+
+
+class AttemptWatcher(Protocol):
+    """Who makes attempts."""
+
+    def attemptOpened(self, attempt: Attempt, peer: Peer) -> None:
+        """The other end has said who it is. Called at most once."""
+
+    def attemptEnded(self, attempt: Attempt, error: VortexError) -> None:
+        """It is over, or came to nothing, and nothing of it is left. Called exactly once."""
 
 
 class Attempt:
     """
     Args:
-        watcher: Is told what comes of it; of its end exactly once.
+        watcher: Is told what comes of it.
         where: The URL, for people to read.
     """
 
-    def __init__(self, watcher: LinkWatcher, where: str) -> None:
-        self._watcher: LinkWatcher | None = watcher
+    def __init__(self, watcher: AttemptWatcher, where: str) -> None:
+        self._watcher: AttemptWatcher | None = watcher
         self._where = where
         self._dialler: Dialler | None = None
         self._dialled: Dialled | None = None
         self._wasOpen = False
         self._isClosed = False
 
-    def begin(self, dialler: Dialler) -> None:
+    def begin(self, dialler: Dialler, line: ClientLine | None, *, mayReset: bool = True) -> None:
+        """
+        Args:
+            line, mayReset: As `Dialler.dial` has them.
+        """
         self._dialler = dialler
         try:
-            dialled = dialler.dial(self)
+            dialled = dialler.dial(self, line, mayReset=mayReset)
         except VortexError as error:
             self._end(error)
             return
@@ -59,7 +76,7 @@ class Attempt:
     def linkOpened(self, peer: Peer) -> None:
         self._wasOpen = True
         if self._watcher is not None:
-            self._watcher.linkOpened(peer)
+            self._watcher.attemptOpened(self, peer)
 
     def linkEnded(self, error: VortexError) -> None:
         problem = None if self._dialler is None else self._dialler.certificateProblem
@@ -72,4 +89,4 @@ class Attempt:
     def _end(self, error: VortexError) -> None:
         watcher, self._watcher, self._dialled = self._watcher, None, None
         if watcher is not None:
-            watcher.linkEnded(error)
+            watcher.attemptEnded(self, error)

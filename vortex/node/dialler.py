@@ -5,7 +5,8 @@ Dialler: how an outgoing connection's URL and options become a link, anew for ea
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from random import Random
+from typing import TYPE_CHECKING, Any, Literal
 
 from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.endpoints import (
@@ -17,13 +18,17 @@ from twisted.internet.endpoints import (
 from twisted.internet.interfaces import IStreamClientEndpoint
 
 from vortex.node.link_url import LinkUrl
+from vortex.transports.client_line import ClientLine
 from vortex.transports.dial import Dialled, LinkWatcher
 from vortex.transports.tls import TlsClient, TlsOptions
 
 if TYPE_CHECKING:
     from vortex.node.vortex import Vortex
 
-__all__ = ["Dialler"]
+__all__ = ["Dialler", "Via"]
+
+Via = Literal["stream", "sse", "poll"]
+"""How POSTs carry a session of the native wire."""
 
 
 class Dialler:
@@ -45,8 +50,14 @@ class Dialler:
         token: str | Callable[[], str] | None,
         headers: Mapping[str, str] | None,
         endpoint: IStreamClientEndpoint | None,
+        via: Via | None = None,
+        random: Random | None = None,
     ) -> None:
         where = self._where = LinkUrl.parse(url)
+        if via not in (None, "stream", "sse", "poll"):
+            raise ValueError(f"expected via 'stream', 'sse' or 'poll', got {via!r}")
+        if via is not None and where.scheme not in ("http", "https"):
+            raise ValueError(f"via= is for http:// and https://, got {where.scheme}://")
         if tls is not None and not where.isTls:
             raise ValueError(f"tls= is for tls://, https:// and wss://, got {where.scheme}://")
         if not where.isHttp and (token is not None or headers):
@@ -58,6 +69,7 @@ class Dialler:
         if where.isTls:
             TlsClient(tls or TlsOptions(), where.host)  # tells at once what is wrong with its files
         self._vortex = vortex
+        self._random = random
         self._tls = tls or TlsOptions()
         self._tlsClient: TlsClient | None = None
         self._token = token
@@ -78,9 +90,37 @@ class Dialler:
         """Why the last attempt has not believed the server's certificate, in words."""
         return None if self._tlsClient is None else self._tlsClient.problem
 
-    def dial(self, watcher: LinkWatcher) -> Dialled:
+    @property
+    def isHttp(self) -> bool:
+        """Whether it begins with a request."""
+        return self._where.isHttp
+
+    def movedTo(self, url: str, *, via: Via | None, endpoint: IStreamClientEndpoint | None) -> Dialler:
+        """
+        One that leads to *url*, by as much as goes there of what this has.
+
+        Raises:
+            ValueError: If *url* and *via* make no sense, or do not go together.
+        """
+        where = LinkUrl.parse(url)
+        return Dialler(
+            self._vortex,
+            url,
+            tls=self._tls if where.isTls else None,
+            token=self._token if where.isHttp else None,
+            headers=self._headers if where.isHttp else None,
+            endpoint=endpoint,
+            via=via,
+            random=self._random,
+        )
+
+    def dial(self, watcher: LinkWatcher, line: ClientLine | None, *, mayReset: bool = True) -> Dialled:
         """
         Begin a link, and tell *watcher* what comes of it.
+
+        Args:
+            line: Whose session it is to carry, on the native wire; None: VortexPY's.
+            mayReset: Whether it may carry another session, if the other end knows this one no more.
 
         Raises:
             Exception: What the application's token has raised, or reading a file.
@@ -89,10 +129,17 @@ class Dialler:
         self._tlsClient = TlsClient(self._tls, where.host) if where.isTls else None
         # What a scheme needs is imported when it is used: autobahn and twisted.web take their time.
         if where.scheme in ("ws", "wss"):
-            from vortex.transports.websocket_client import dialWebSocket
+            from vortex.transports.websocket_wires import dialWebSocket
 
-            headers = self._allHeaders()
-            return dialWebSocket(node, where.text, self._newEndpoint(), watcher, headers=headers)
+            return dialWebSocket(
+                node,
+                where.text,
+                self._newEndpoint(),
+                watcher,
+                headers=self._allHeaders(),
+                line=line,
+                mayReset=mayReset,
+            )
         if where.scheme in ("http", "https"):
             from vortex.transports.post_client import dialPost
 
@@ -107,7 +154,7 @@ class Dialler:
             )
         from vortex.transports.stream_client import dialStream
 
-        return dialStream(node, self._newEndpoint(), watcher, where=where.text)
+        return dialStream(node, self._newEndpoint(), watcher, where=where.text, line=line, mayReset=mayReset)
 
     def checkToken(self, token: str) -> None:
         """

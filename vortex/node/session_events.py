@@ -6,7 +6,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["SessionEvent", "SessionExpired", "SessionReset", "SessionResumed"]
+from vortex.protocol.events import Reset, Resumed
+
+__all__ = ["SessionEvent", "SessionExpired", "SessionReset", "SessionResumed", "sessionEventOf"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +45,10 @@ class SessionExpired:
 
 
 SessionEvent = SessionResumed | SessionReset | SessionExpired
+
+
+def sessionEventOf(event: Resumed | Reset) -> SessionResumed | SessionReset:
+    """What an application is told of *event*."""
+    if isinstance(event, Resumed):
+        return SessionResumed(event.replayed, event.after)
+    return SessionReset(event.reason)

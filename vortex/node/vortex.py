@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from itertools import count
 from random import Random
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
 
 from twisted.internet.defer import Deferred, DeferredList, fail, maybeDeferred, succeed
@@ -25,11 +25,13 @@ from vortex.access.admission import Admission
 from vortex.access.principal import Authenticator, Credentials, Principal
 from vortex.errors import NotConnected, RequestTimeout, VortexError
 from vortex.limits import Limits
+from vortex.node.dialler import Via
 from vortex.node.peer import VortexPeer
 from vortex.node.reactor_thread import checkThread
 from vortex.node.refresh import Refresh
 from vortex.node.session_events import SessionEvent, SessionExpired, SessionReset, SessionResumed
 from vortex.node.vortex_connection import VortexConnection
+from vortex.node.wire_choice import Wire
 from vortex.protocol.codes import CloseCode
 from vortex.protocol.envelope import Message
 from vortex.protocol.events import Reset, Resumed
@@ -421,7 +423,8 @@ class Vortex:
         token: str | Callable[[], str] | None = None,
         headers: Mapping[str, str] | None = None,
         endpoint: IStreamClientEndpoint | None = None,
-        wire: Literal["auto", "vortexpy"] = "auto",
+        wire: Wire = "auto",
+        via: Via | None = None,
         random: Random | None = None,
     ) -> VortexConnection:
         """
@@ -433,7 +436,15 @@ class Vortex:
         """
         checkThread(self, "Vortex.connect")
         connection = VortexConnection(
-            self, url, tls=tls, token=token, headers=headers, endpoint=endpoint, wire=wire, random=random
+            self,
+            url,
+            tls=tls,
+            token=token,
+            headers=headers,
+            endpoint=endpoint,
+            wire=wire,
+            via=via,
+            random=random,
         )
         connection.startService()
         return connection

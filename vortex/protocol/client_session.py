@@ -277,8 +277,9 @@ class ClientSession(Session):
 
     @property
     def queued(self) -> int:
-        """How many messages wait to be written."""
-        return super().queued + len(self._again) + len(self._cancelled)
+        """How many messages wait to be written, for the first time or again."""
+        kept = 0 if self._isReady else len(self._kept)
+        return super().queued + kept + len(self._again) + len(self._cancelled)
 
     def frameToSendNow(self, message: Message) -> bytes | None:
         if self._again or self._cancelled:

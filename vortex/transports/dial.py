@@ -27,9 +27,21 @@ from vortex.protocol.codes import CloseCode
 from vortex.routing.ports import Peer
 from vortex.transports.tls_words import isTlsError, tlsError
 
-__all__ = ["Dialled", "LinkWatcher", "cannotConnect", "endOfSession", "httpError", "withIdentity"]
+__all__ = [
+    "Dialled",
+    "LinkWatcher",
+    "NotNative",
+    "cannotConnect",
+    "endOfSession",
+    "httpError",
+    "withIdentity",
+]
 
 _REFUSALS: dict[str, type[VortexError]] = {each.code: each for each in (Unauthenticated, NotConnected)}
+
+
+class NotNative(NotConnected):
+    """The other end does not speak the native wire; it may speak VortexPY's."""
 
 
 class LinkWatcher(Protocol):

@@ -13,9 +13,10 @@ from itertools import islice
 from vortex.errors import VortexError
 from vortex.limits import Limits
 from vortex.protocol.framing import DotDecoder
+from vortex.protocol.native import MAX_VARINT_BYTES, Kind
 from vortex.protocol.vortexpy import decodeMessage
 
-__all__ = ["BEGINNING", "isNoRequest", "notHttp", "notRaw"]
+__all__ = ["BEGINNING", "isNoRequest", "notHttp", "notNativeRaw", "notRaw"]
 
 BEGINNING = 64
 """Bytes by which every protocol is known that is known here at all."""
@@ -28,8 +29,10 @@ MAX_SHOWN = 40
 
 _TLS_ALERT = b"\x15\x03"
 _TLS_HELLO = b"\x16\x03"
+_TLS_ALERT_WHOLE = re.compile(rb"\x15\x03[\x00-\x04]")
 _NATIVE = b"\0VX1"
 _HTTP = b"HTTP/"
+_FIRST_KINDS = (Kind.WELCOME, Kind.CLOSE, Kind.PAD, *range(0x80, 0x100))
 _REQUEST = re.compile(rb"[A-Z]+ ")
 
 # Beats, then base64 up to its dot, or a JSON object.
@@ -65,6 +68,23 @@ def notRaw(beginning: bytes) -> str | None:
     if _FRAME.match(beginning):
         return None
     return f"expected a vortex's raw connection, got {_shown(beginning)}"
+
+
+def notNativeRaw(beginning: bytes) -> str | None:
+    """
+    What to tell of a raw connection that does not begin with a frame of the native wire's server; None if it
+    does, or may yet.
+
+    Args: as `notHttp` has it.
+    """
+    length = beginning[:MAX_VARINT_BYTES]
+    kind = next((at + 1 for at, byte in enumerate(length) if byte < 0x80), MAX_VARINT_BYTES)
+    if len(beginning) <= kind:
+        return None
+    if beginning[kind] in _FIRST_KINDS and not _TLS_ALERT_WHOLE.match(beginning):
+        return None
+    other = notRaw(beginning)
+    return other or "this end speaks VortexPY's wire: connect to it with wire='vortexpy'"
 
 
 def isNoRequest(beginning: bytes) -> bool:

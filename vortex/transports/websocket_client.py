@@ -1,19 +1,21 @@
 """
-WebSocket, from the client's end: autobahn's client protocol as a `FrameTransport`.
+WebSocket, from the client's end: autobahn's client protocol as a `FrameTransport`, for either wire.
 
 With `vortex.transports.websocket`, the server's end, the only file that imports autobahn. That does the
 handshake, masks and reads frames, and answers pings and closes. It does it without timers: they would run on
-the process's reactor, whatever clock a node has.
+the process's reactor, whatever clock a node has. What the frames are is
+`vortex.transports.websocket_wires`'s.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
 from autobahn.twisted.websocket import WebSocketClientFactory, WebSocketClientProtocol
 from autobahn.websocket.types import ConnectingRequest
+from twisted.internet import error as errors
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IAddress, IStreamClientEndpoint
 from twisted.internet.protocol import connectionDone
@@ -21,17 +23,14 @@ from twisted.python.failure import Failure
 
 from vortex.errors import AccessDenied, ConnectionLost, NotConnected, Unauthenticated, VortexError
 from vortex.protocol.codes import CloseCode, closeText
-from vortex.protocol.framing import Framing, encodeDot
-from vortex.protocol.vortexpy_session import VortexPySession
 from vortex.transports.backpressure import DrivenProducer
-from vortex.transports.dial import LinkWatcher, cannotConnect
+from vortex.transports.dial import LinkWatcher, NotNative, cannotConnect
 from vortex.transports.http_answer import UpgradeAnswer, noAnswer
 from vortex.transports.outgoing import LinkEnd, requestHeaders, requestUrl
-from vortex.transports.session_driver import SessionDriver
 from vortex.transports.strangers import notHttp
 from vortex.transports.transport import LinkHost
 
-__all__ = ["dialWebSocket"]
+__all__ = ["WebSocketDialling", "WebSocketLink"]
 
 MAX_HEAD = 64 << 10
 """Bytes that the head of the answer to an upgrade may have."""
@@ -48,40 +47,72 @@ class _Silence:
     def _nothing(self, *args: object, **kwargs: object) -> None: ...
 
 
-class _Protocol(DrivenProducer, WebSocketClientProtocol):  # type: ignore[misc]  # autobahn disagrees with itself
-    """One connection that becomes a WebSocket."""
+class WebSocketLink(DrivenProducer, WebSocketClientProtocol):  # type: ignore[misc]  # autobahn disagrees with itself
+    """
+    One connection that becomes a WebSocket.
+
+    Attributes:
+        isThere: Whether it has.
+        isLost: Whether it is gone.
+    """
+
+    protocols: Sequence[str] = ()
+    """The subprotocols that are asked for."""
 
     transport: Any
     log = _Silence()
 
-    def __init__(self, host: LinkHost, dialling: _Dialling) -> None:
+    def __init__(self, host: LinkHost, dialling: WebSocketDialling) -> None:
         super().__init__()
+        self.isThere = False
+        self.isLost = False
         self._host = host
         self._dialling = dialling
-        self._lost = False
+
+    # ---- for each wire
+
+    def there(self) -> None:
+        """It is a WebSocket now."""
+        raise NotImplementedError
+
+    def message(self, payload: bytes, isBinary: bool) -> None:
+        """One came in."""
+        raise NotImplementedError
+
+    def signOfLife(self) -> None:
+        """Something came in: a ping, or part of a long message."""
+        raise NotImplementedError
+
+    def lost(self, reason: str) -> None:
+        """Nothing more comes or goes. Called at least once."""
+        raise NotImplementedError
+
+    def leave(self, reason: str) -> None:
+        """End it, by the wish of who dialled."""
+        raise NotImplementedError
 
     # ---- Twisted's side
 
     def connectionMade(self) -> None:
-        self._dialling.protocol = self
+        self._dialling.link = self
         super().connectionMade()
 
     def dataReceived(self, data: bytes) -> None:
         self._dataReceived(data)
-        if self._driver is not None:
-            self._driver.frameReceived(b"")  # a ping, or part of a long message, is a sign of life too
+        if self.isThere:
+            self.signOfLife()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self._lost = True
+        self.isLost = True
         super().connectionLost(reason)
-        if self._driver is not None:
-            self._driver.transportLost(self, reason.getErrorMessage())
+        if self.isThere:
+            self.lost(reason.getErrorMessage())
         self._dialling.connectionLost(reason)
 
     # ---- the handshake
 
     def onConnecting(self, transport_details: object) -> ConnectingRequest:
-        return self._dialling.request
+        return self._dialling.request(self.protocols)
 
     def processHandshake(self) -> None:
         head, end, body = self.data.partition(b"\r\n\r\n")
@@ -98,14 +129,18 @@ class _Protocol(DrivenProducer, WebSocketClientProtocol):  # type: ignore[misc] 
             self.data = head.decode("ascii", "replace").encode("ascii", "replace") + end + body
             super().processHandshake()
         elif answer.isWhole(body):
-            self.refused()
+            self.isRefused()
 
-    def refused(self) -> bool:
+    def isRefused(self) -> bool:
         """End it as the server has answered, if it has answered anything but yes; False if it has not."""
         head, end, body = self.data.partition(b"\r\n\r\n")
-        if self._driver is not None or not end:
+        if self.isThere or not end:
             return False
-        self._dialling.end.because(UpgradeAnswer(head).error(self._dialling.end.where, body))
+        answer = UpgradeAnswer(head)
+        error = answer.error(self._dialling.end.where, body)
+        if self.protocols and answer.status == 400:  # as some do for a subprotocol that they do not know
+            error = NotNative(str(error))
+        self._dialling.end.because(error)
         self.abort()
         return True
 
@@ -117,34 +152,23 @@ class _Protocol(DrivenProducer, WebSocketClientProtocol):  # type: ignore[misc] 
 
     def onOpen(self) -> None:
         self._dialling.opened()
-        host, limits = self._host, self._host.limits
-        session = VortexPySession(
-            uuid=host.uuid,
-            name=host.name,
-            limits=limits,
-            framing=Framing.TEXT,
-            now=host.clock.seconds(),
-            idle=limits.linkIdle,
-            hello=limits.helloTimeout,
-        )
-        self._driver = SessionDriver(
-            session,
-            host,
-            kind="websocket",
-            address=getattr(self.transport.getPeer(), "host", "local"),
-            onOpened=self._dialling.watcher.linkOpened,
-            onClosed=self._dialling.end.sessionClosed,
-        )
+        if self.protocols and self.websocket_protocol_in_use not in self.protocols:
+            text = f"expected the subprotocol {self.protocols[0]}, and the server has not taken it"
+            self._dialling.end.because(NotNative(f"{self._dialling.end.where}: {text}"))
+            self.abort()
+            return
+        self.isThere = True
         self.transport.registerProducer(self, True)
-        self._driver.attach(self)
+        self.there()
+
+    @property
+    def address(self) -> str:
+        """The other end's."""
+        return getattr(self.transport.getPeer(), "host", "local")
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
-        if self._driver is None:
-            return
-        if isBinary:
-            self._driver.close(CloseCode.UNSUPPORTED.value, "expected a text frame, got a binary one")
-        else:
-            self._driver.frameReceived(payload)
+        if self.isThere:
+            self.message(payload, isBinary)
 
     def onCloseFrame(self, code: int | None, reasonRaw: bytes | None) -> bool | None:
         done: bool | None = super().onCloseFrame(code, reasonRaw)  # type: ignore[arg-type]  # it may be None
@@ -165,16 +189,10 @@ class _Protocol(DrivenProducer, WebSocketClientProtocol):  # type: ignore[misc] 
     def _over(self, error: VortexError) -> None:
         """Nothing more comes or goes, though the connection is there still."""
         self._dialling.end.because(error)
-        if self._driver is not None:
-            self._driver.transportLost(self, str(error))
+        if self.isThere:
+            self.lost(str(error))
 
     # ---- FrameTransport
-
-    def writeFrame(self, frame: bytes) -> None:
-        if self.state == self.STATE_OPEN:
-            # VortexPY's servers take base64 for a stream, in which a dot ends a frame.
-            isWhole = frame.startswith((b"{", b"."))
-            self.sendFrame(opcode=1, payload=frame if isWhole else encodeDot(frame))
 
     def close(self, code: str, reason: str) -> None:
         why = CloseCode(code)
@@ -185,7 +203,7 @@ class _Protocol(DrivenProducer, WebSocketClientProtocol):  # type: ignore[misc] 
         self.sendCloseFrame(code=why.number, reasonUtf8=closeText(reason))
 
     def abort(self) -> None:
-        if not self._lost:
+        if not self.isLost:
             self.dropConnection(abort=True)
             self.transport.abortConnection()  # also where autobahn waits for the other end to hang up
 
@@ -196,9 +214,8 @@ class _Factory(WebSocketClientFactory):
     noisy = False
     log = _Silence()
 
-    def __init__(self, host: LinkHost, dialling: _Dialling) -> None:
+    def __init__(self, host: LinkHost, dialling: WebSocketDialling) -> None:
         super().__init__(reactor=host.clock)
-        self._host = host
         self._dialling = dialling
         self.setProtocolOptions(
             maxFramePayloadSize=host.limits.maxFrame,
@@ -211,21 +228,36 @@ class _Factory(WebSocketClientFactory):
             tcpNoDelay=True,
         )
 
-    def buildProtocol(self, addr: IAddress | None) -> _Protocol:
-        protocol = _Protocol(self._host, self._dialling)
-        protocol.factory = self
-        return protocol
+    def buildProtocol(self, addr: IAddress | None) -> WebSocketLink:
+        link = self._dialling.newLink()
+        link.factory = self
+        self.protocols = list(link.protocols)
+        return link
 
 
-class _Dialling:
-    """From the wish for a link to its end."""
+class WebSocketDialling:
+    """
+    From the wish for a link to its end.
 
-    def __init__(self, host: LinkHost, url: str, watcher: LinkWatcher, headers: Mapping[str, str]) -> None:
+    Args:
+        kind: Makes what the connection becomes.
+    """
+
+    def __init__(
+        self,
+        host: LinkHost,
+        url: str,
+        watcher: LinkWatcher,
+        headers: Mapping[str, str],
+        kind: Callable[[WebSocketDialling], WebSocketLink],
+    ) -> None:
         self.watcher = watcher
         self.end = LinkEnd(watcher, url)
-        self.protocol: _Protocol | None = None
-        self.request = _request(requestUrl(url, host.uuid, host.name), headers)
+        self.link: WebSocketLink | None = None
+        self._url = requestUrl(url, host.uuid, host.name)
+        self._headers = headers
         self._host = host
+        self._kind = kind
         self._connecting: Deferred[Any]
         self._timer = host.wheel.callLater(host.limits.connectTimeout, self._late)
 
@@ -234,10 +266,17 @@ class _Dialling:
         # In the next turn: nothing is told to who has not got this object yet.
         self._host.clock.callLater(0, self._connecting.addErrback, self._notConnected)
 
+    def newLink(self) -> WebSocketLink:
+        """For the factory."""
+        return self._kind(self)
+
+    def request(self, protocols: Sequence[str]) -> ConnectingRequest:
+        """For the link: its upgrade request, which asks for *protocols*."""
+        return _request(self._url, self._headers, protocols)
+
     def close(self, reason: str) -> None:
-        protocol = self.protocol
-        if protocol is not None and protocol._driver is not None:
-            protocol._driver.close(CloseCode.NORMAL.value, reason)
+        if self.link is not None and self.link.isThere:
+            self.link.leave(reason)
             return
         self.end.because(NotConnected(f"{self.end.where}: {reason}"))
         self._giveUp()
@@ -253,9 +292,12 @@ class _Dialling:
         self._timer = self._host.wheel.callLater(CloseCode.NORMAL.patience, self._giveUp)
 
     def connectionLost(self, reason: Failure) -> None:
-        protocol = self.protocol
-        if protocol is not None and protocol._driver is None and not protocol.refused():
-            self.end.because(noAnswer(reason, self.end.where))
+        link = self.link
+        if link is not None and not link.isThere and not link.isRefused():
+            error = noAnswer(reason, self.end.where)
+            hungUp = reason.check(errors.ConnectionDone, errors.ConnectionLost)
+            # VortexPY's servers do for any subprotocol.
+            self.end.because(NotNative(str(error)) if link.protocols and hungUp else error)
         self._timer.cancel()
         self.end.tell()
 
@@ -267,19 +309,19 @@ class _Dialling:
         self.end.tell()
 
     def _late(self) -> None:
-        if self.protocol is None or not self.protocol.refused():
+        if self.link is None or not self.link.isRefused():
             seconds = self._host.limits.connectTimeout
             self.end.because(NotConnected(f"{self.end.where}: no answer within {seconds:g} s"))
             self._giveUp()
 
     def _giveUp(self) -> None:
-        if self.protocol is not None:
-            self.protocol.abort()
+        if self.link is not None:
+            self.link.abort()
         else:
             self._connecting.cancel()
 
 
-def _request(url: str, headers: Mapping[str, str]) -> ConnectingRequest:
+def _request(url: str, headers: Mapping[str, str], protocols: Sequence[str]) -> ConnectingRequest:
     """The upgrade request for *url*."""
     parts = urlsplit(url)
     host = parts.hostname or ""
@@ -287,6 +329,7 @@ def _request(url: str, headers: Mapping[str, str]) -> ConnectingRequest:
         host=f"[{host}]" if ":" in host else host,
         port=parts.port or PORTS.get(parts.scheme, 80),
         resource=f"{parts.path}?{parts.query}",
+        protocols=list(protocols),
         headers={
             name.decode(): values[0].decode() for name, values in requestHeaders(headers).getAllRawHeaders()
         },
@@ -301,23 +344,3 @@ def _closeError(where: str, code: int | None, reason: str | None) -> VortexError
     if code == CloseCode.EXPIRED.number:
         return Unauthenticated(text)
     return ConnectionLost(text)
-
-
-def dialWebSocket(
-    host: LinkHost,
-    url: str,
-    endpoint: IStreamClientEndpoint,
-    watcher: LinkWatcher,
-    *,
-    headers: Mapping[str, str],
-) -> _Dialling:
-    """
-    Connect *host* to the vortex at *url*, ws: or wss:, by *endpoint*, and tell *watcher* what comes of it.
-
-    Args:
-        endpoint: Does TLS where *url* asks for it.
-        headers: Sent with the upgrade request.
-    """
-    dialling = _Dialling(host, url, watcher, headers)
-    dialling.connect(endpoint)
-    return dialling
