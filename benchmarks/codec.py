@@ -5,6 +5,8 @@ Both make the same message: the envelope in plain JSON that goes to a VortexPY 6
 VortexPY compresses at level 9 and we at 6, as each does when nobody says otherwise. "Universal" is ours in
 the form that `Payload.toVortexMsg` has, which every era reads and which holds the body twice. Both decode
 the very same bytes.
+
+"Native" is what ours say to each other, beside VortexPY's one form.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from benchmarks.table import Row, atLeast, compared
 __all__ = ["run"]
 
 TARGETS = {("encode", 100): atLeast(10), ("decode", 100): atLeast(8)}
+CASES = ("encode", "encode universal", "encode native", "decode", "decode native")
 
 
 def run(settings: Settings, peer: Contender | None) -> Iterator[Row]:
@@ -29,20 +32,28 @@ def run(settings: Settings, peer: Contender | None) -> Iterator[Row]:
     with ExitStack() as stack:
         workers = [stack.enter_context(contender.startWorker()) for contender in contenders]
         for count in settings.tuples:
-            _agree(workers, count)
-            for case in ("encode", "encode universal", "decode"):
+            sizes = _agree(workers, count)
+            for case in CASES:
                 yield _measured(settings, workers, case, count)
+            yield compared(f"size native {_tuples(count)}", "bytes", sizes[:1], sizes[1:] or None)
 
 
-def _agree(workers: list[Process], count: int) -> None:
-    """Have *count* tuples made; each reads what each has written, and then all read the same message."""
-    messages = [worker.call("codec", count=count)["message"] for worker in workers]
+def _agree(workers: list[Process], count: int) -> list[float]:
+    """
+    Have *count* tuples made; each reads what each has written, and then all read the same message.
+
+    Returns:
+        The bytes in the smallest message that each makes of them: ours natively.
+    """
+    made = [worker.call("codec", count=count) for worker in workers]
+    messages = [each["message"] for each in made]
     for message in messages[::-1]:
         read = [worker.call("read", message=message) for worker in workers]
         if any(rows != read[0] for rows in read) or len(read[0]) != count:
             raise RuntimeError(f"the contenders do not agree on {count} tuples: {json.dumps(read)[:500]}")
     for worker in workers:
         worker.call("read", message=messages[-1])
+    return [each["size"] for each in made]
 
 
 def _measured(settings: Settings, workers: list[Process], case: str, count: int) -> Row:
@@ -54,8 +65,12 @@ def _measured(settings: Settings, workers: list[Process], case: str, count: int)
         },
         settings.rounds,
     )
-    what = f"{case} {count:,} {'tuple' if count == 1 else 'tuples'}"
+    what = f"{case} {_tuples(count)}"
     return compared(what, "s", samples[0], samples.get(1), TARGETS.get((case, count)))
+
+
+def _tuples(count: int) -> str:
+    return f"{count:,} {'tuple' if count == 1 else 'tuples'}"
 
 
 def loopsFor(worker: Process, case: str, settings: Settings, command: str = "timeCodec") -> int:

@@ -11,9 +11,13 @@ from common import CODEC_FILT, ROW_TYPE, Timer, endpointFilts, messageFilts, pla
 from twisted.internet.task import Clock
 
 from vortex import Delivery, Payload, PayloadEndpoint, Tuple, Vortex, VortexPeer, addTupleType
+from vortex.limits import Limits
 from vortex.protocol.envelope import Form
+from vortex.protocol.native_message import decodeNativeMessage
 from vortex.protocol.vortexpy import decodeMessage, encodeMessage
 from vortex.routing.filter_index import FilterIndex
+
+LIMITS = Limits()
 
 
 @addTupleType
@@ -34,8 +38,23 @@ class Codec(Timer):
         def encode() -> bytes:
             return encodeMessage(Payload(CODEC_FILT, rows), Form.RAW)
 
-        self.cases = {"encode": encode, "encode universal": lambda: Payload(CODEC_FILT, rows).toVortexMsg()}
-        return {"message": encode().decode()}
+        def encodeNatively() -> bytes:
+            return encodeMessage(Payload(CODEC_FILT, rows), Form.NATIVE)
+
+        native = encodeNatively()
+
+        def decodeNatively() -> list[Any]:
+            return Payload.fromEnvelope(decodeNativeMessage(native, LIMITS), LIMITS).tuples
+
+        if decodeNatively() != rows:
+            raise RuntimeError(f"{count} tuples do not come back as they were")
+        self.cases = {
+            "encode": encode,
+            "encode universal": lambda: Payload(CODEC_FILT, rows).toVortexMsg(),
+            "encode native": encodeNatively,
+            "decode native": decodeNatively,
+        }
+        return {"message": encode().decode(), "size": len(native)}
 
     def read(self, message: str) -> list[Any]:
         """Decode *message*, and from now on do that in the case "decode"."""

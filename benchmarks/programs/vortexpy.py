@@ -38,8 +38,9 @@ class Codec(Timer):
         def encode() -> bytes:
             return Payload(CODEC_FILT, rows).makePayloadEnvelopeVortexMsg()
 
-        self.cases = {"encode": encode, "encode universal": encode}
-        return {"message": encode().decode()}
+        self.cases = {"encode": encode, "encode universal": encode, "encode native": encode}
+        message = encode()
+        return {"message": message.decode(), "size": len(message)}
 
     def read(self, message: str) -> list[Any]:
         data = message.encode()
@@ -47,7 +48,7 @@ class Codec(Timer):
         def decode() -> list[Any]:
             return PayloadEnvelope().fromVortexMsg(data).decodePayload().tuples
 
-        self.cases["decode"] = decode
+        self.cases["decode"] = self.cases["decode native"] = decode
         return [plainRow(row) for row in decode()]
 
 
