@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, event, text
 from sqlalchemy.engine import Engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
 from twisted.internet.defer import Deferred
@@ -274,3 +274,37 @@ class TestAServer:
             client.leave()
             await server.shutdown()
         assert stored(engine, "select name from clerk") == []
+
+    @onReactor
+    @pytest.mark.parametrize("isInThread", [True, False])
+    async def test_writes_a_refusal_where_its_callable_has_worked(
+        self, engine: Engine, sessions: Callable[[], Session], isInThread: bool
+    ) -> None:
+        server = Vortex("server")
+        threads: list[bool] = []
+
+        @event.listens_for(engine, "before_cursor_execute")
+        def executes(_connection: Any, _cursor: Any, statement: str, *more: Any) -> None:
+            if statement.startswith("INSERT INTO vortex_action_marks"):
+                threads.append(threading.current_thread() is not threading.main_thread())
+
+        def work(delivery: Delivery) -> None:
+            with sessions() as session:
+                delivery.recordIn(session)
+                raise Rejected("it is too wet")
+
+        def take(payload: Payload, delivery: Delivery) -> Any:
+            return server.runInThread(work, delivery) if isInThread else work(delivery)
+
+        endpoint = PayloadEndpoint(FILT, take, server)
+        client = NativeClient(server)
+        client.begin()
+        client.send(1, FILT)
+        await server.drain()
+        await server.drain()
+
+        assert client.replies == [(1, "rejected: it is too wet")]
+        assert threads == [isInThread, isInThread]
+        endpoint.shutdown()
+        client.leave()
+        await server.shutdown()
