@@ -65,6 +65,9 @@ class Limits:
     maxWaitingRequests: int = 1_000
     """Requests of one peer to one handler that are not answered yet; the next one gets an error."""
 
+    maxMessagesPerSecond: int = 1_000
+    """Frames of one session that are taken per second, on average over five; past it they are read slower."""
+
     # ---- what is remembered of a client, so that each of its actions takes effect once
     maxStoredReplies: int = 1_000
     """Actions of one client that run, or whose answers are kept, because it may send them again."""

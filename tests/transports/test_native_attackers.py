@@ -254,8 +254,24 @@ class TestLifetimes:
 
         assert second.welcome["outcome"] == "resumed"
         assert [each.number for each in second.line.having(DATA)] == [1]
-        second.line.lose()
-        pass_(clock, 50)
-        assert len(server.vortex.peers) == 1
+
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_that_are_over_cut_the_line_and_keep_the_session(self, clock: Clock, kind: str) -> None:
+        everybody = Everybody()
+        everybody.lifetime = 12
+        server = Server(clock, authenticator=everybody)
+        first = Talker(server, kind)
+
         pass_(clock, 11)
-        assert server.vortex.peers == ()
+        assert server.vortex.peers[0].isConnected
+        pass_(clock, 2)
+
+        assert first.line.isOver
+        assert first.line.farewell == {
+            "code": "expired",
+            "reason": "what the peer has shown is good no longer",
+            "again": True,
+        }
+        (peer,) = server.vortex.peers
+        assert not peer.isConnected
+        assert first.comesBack().welcome["outcome"] == "resumed"

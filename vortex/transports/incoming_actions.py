@@ -53,6 +53,11 @@ class IncomingActions:
         self._record = record
         self._running: dict[int, Action] = {}
 
+    @property
+    def running(self) -> int:
+        """How many of them are being carried out."""
+        return len(self._running)
+
     # ---- what comes in
 
     def received(self, envelope: Envelope, peer: Peer) -> None:

@@ -115,3 +115,9 @@ class KeptDriver(SessionDriver):
         super()._settle()
         if not self.isConnected:
             self._kept.parked(self)
+
+    def _expired(self) -> None:
+        """What the peer has shown is good no longer: whoever shows it anew goes on."""
+        self._expiry = None
+        if self._transport is not None:
+            self.cut(self._transport, CloseCode.EXPIRED.value, "what the peer has shown is good no longer")

@@ -17,7 +17,9 @@ from vortex.errors import AccessDenied, NotConnected
 from vortex.protocol.codes import CloseCode
 from vortex.protocol.native import Kind, frame, readVarint, varint
 from vortex.protocol.server_session import ServerSession
+from vortex.protocol.session import jsonFrame
 from vortex.protocol.session_table import Hello, SessionTable
+from vortex.transports.intake import Intake
 from vortex.transports.kept_sessions import KeptDriver, KeptSessions, KeptTransport
 from vortex.transports.transport import LinkHost
 from vortex.tuples.schema import schemaHash
@@ -29,6 +31,10 @@ __all__ = ["MAX_HELLO", "NativeDoor", "NativeDriver"]
 
 MAX_HELLO = 64 << 10
 """Bytes of a frame that are taken of somebody who has not said yet who it is."""
+
+
+_UNHEARD = (CloseCode.LOST.value, CloseCode.SILENT.value, CloseCode.SLOW.value)
+"""Why connections are given up whose other end would not read why."""
 
 
 class NativeDriver(KeptDriver):
@@ -50,6 +56,21 @@ class NativeDriver(KeptDriver):
     ) -> None:
         super().__init__(host.door.kept, session, host, kind=kind, address=address, onClosed=onClosed)
         self.session = session
+        self.intake = Intake(host.limits, host.clock.seconds())
+
+    def waitAfter(self, count: int) -> float:
+        """Seconds to wait before more is read, after so many frames."""
+        running = 0 if self._actions is None else self._actions.running
+        wait = self.intake.take(count, running, self._now())
+        if wait:
+            self._host.counters["held"] += 1
+        return wait
+
+    def _giveUp(self, code: str, reason: str) -> None:
+        if self._transport is not None and code not in _UNHEARD:
+            farewell = {"code": code, "reason": reason, "again": True}
+            self._transport.writeFrame(jsonFrame(Kind.CLOSE, farewell))
+        super()._giveUp(code, reason)
 
     def framesSent(self, frames: Iterable[bytes]) -> bytes:
         """

@@ -7,6 +7,8 @@ lives on when it breaks. What the connection is made of, a socket or a WebSocket
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from vortex.access.principal import Principal
 from vortex.clocks import DelayedCall
 from vortex.errors import (
@@ -26,7 +28,21 @@ from vortex.transports.kept_sessions import KeptTransport
 from vortex.transports.native_door import MAX_HELLO, NativeDriver
 from vortex.transports.transport import LinkHost
 
-__all__ = ["NativeLine", "refusalFrame"]
+__all__ = ["LineTransport", "NativeLine", "refusalFrame"]
+
+
+HOLD_STEP = 5.0
+"""Seconds for which nothing is read at most, before the line is marked as alive all the same."""
+
+
+class LineTransport(KeptTransport, Protocol):
+    """What a line goes by. To close it is to read it again: its end has to be heard."""
+
+    def holdReading(self) -> None:
+        """Read nothing more, until `readOn`."""
+
+    def readOn(self) -> None:
+        """Read again."""
 
 
 def refusalFrame(error: VortexError) -> bytes:
@@ -51,7 +67,7 @@ class NativeLine:
     def __init__(
         self,
         host: LinkHost,
-        transport: KeptTransport,
+        transport: LineTransport,
         *,
         kind: str,
         address: str,
@@ -65,6 +81,8 @@ class NativeLine:
         self._kind = kind
         self._principal = principal
         self._decoder = NativeDecoder(min(MAX_HELLO, host.limits.maxFrame))
+        self._hold: DelayedCall | None = None
+        self._readAt = 0.0
         self._deadline: DelayedCall | None = host.wheel.callLater(host.limits.helloTimeout, self._late)
         host.door.waits(self)
 
@@ -82,6 +100,10 @@ class NativeLine:
             self.driver.framesReceived(frames or (b"",), self._transport)
         elif frames:
             self._hello(*frames)
+        if frames and self.driver is not None and self.isCarrying:
+            wait = self.driver.waitAfter(len(frames))
+            if wait:
+                self._holdFor(wait)
 
     def messageEnded(self) -> None:
         """What frames are carried in, whole ones, has come to its end."""
@@ -104,15 +126,46 @@ class NativeLine:
         """End it, and the session that it carries; it may be resumed elsewhere, where *code* says so."""
         if self.driver is None:
             self._refuse(code, reason, again=code.retry)
-        elif self.driver.carries(self._transport):
+        elif self.isCarrying:
             self.driver.close(code.value, reason)
 
     def lost(self, reason: str) -> None:
         """For the transport: the connection is gone."""
         self._settled()
         self.isOver = True
+        if self._hold is not None:
+            self._hold.cancel()
+            self._hold = None
         if self.driver is not None:
             self.driver.transportLost(self._transport, reason)
+
+    # ---- reading
+
+    def _holdFor(self, seconds: float) -> None:
+        """Read nothing for so long."""
+        if self._hold is not None:
+            self._hold.cancel()
+        else:
+            self._transport.holdReading()
+        self._readAt = self._host.clock.seconds() + seconds
+        self._hold = self._host.wheel.callLater(min(seconds, HOLD_STEP), self._readOn)
+
+    def _readOn(self) -> None:
+        self._hold = None
+        if self.driver is None or not self.isCarrying:  # it is being closed, for which it is read again
+            return
+        left = self._readAt - self._host.clock.seconds()
+        if left > 0:
+            self._hold = self._host.wheel.callLater(min(left, HOLD_STEP), self._readOn)
+        else:
+            self._transport.readOn()
+        # It is not silent: it is not listened to.
+        self.driver.framesReceived((b"",), self._transport)
+
+    @property
+    def isCarrying(self) -> bool:
+        """Whether it carries a session now."""
+        return self.driver is not None and self.driver.carries(self._transport)
 
     # ---- the HELLO
 

@@ -73,15 +73,28 @@ class NativePosts:
 
     def _send(
         self, request: Request, session: str, token: str, frames: list[bytes], principal: Principal | None
-    ) -> bytes:
+    ) -> bytes | int:
         driver = self._host.door.sender(session, token, principal)
         if driver is None:
             raise HttpRefused(410, "there is no such session, or this token is not good for it")
+        if driver.intake.isExhausted(self._host.clock.seconds()):
+            raise HttpRefused(503, "this session brings more than is taken (maxMessagesPerSecond)")
         answer = driver.framesSent(frames)
         request.setHeader(b"Content-Type", NATIVE_TYPE)
         request.setHeader(b"Cache-Control", b"no-store, no-transform")
         request.setHeader(b"Content-Length", b"%d" % len(answer))
-        return answer
+        wait = driver.waitAfter(len(frames))
+        if not wait:
+            return answer
+        # The client sends the next when this is answered.
+        answering = self._host.wheel.callLater(wait, _answer, request, answer)
+        request.notifyFinish().addErrback(lambda _: answering.cancel())
+        return NOT_DONE_YET
+
+
+def _answer(request: Request, answer: bytes) -> None:
+    request.write(answer)
+    request.finish()
 
 
 def _frames(body: bytes, limits: Limits) -> list[bytes]:

@@ -221,6 +221,20 @@ class _Accepted(Stream):
         self.carry(driver)
         self.dataReceived(early)
 
+    def holdReading(self) -> None:
+        """For its line: read nothing more, until `readOn`."""
+        self.transport.pauseProducing()
+
+    def readOn(self) -> None:
+        """For its line: read again."""
+        self._readOn()
+
+    def close(self, code: str, reason: str) -> None:
+        wasEnding = self.isEnding
+        super().close(code, reason)
+        if not wasEnding and self._line is not None:
+            self._readOn()
+
     def end(self, code: CloseCode, reason: str) -> None:
         if self._line is None:
             super().end(code, reason)

@@ -131,6 +131,16 @@ class _Protocol(DrivenProducer, WebSocketServerProtocol):  # type: ignore[misc] 
         elif self._driver is not None:
             self._driver.transportLost(self, why)
 
+    # ---- for its line
+
+    def holdReading(self) -> None:
+        """Read nothing more, until `readOn`."""
+        self.transport.pauseProducing()
+
+    def readOn(self) -> None:
+        """Read again."""
+        self.transport.resumeProducing()
+
     # ---- FrameTransport
 
     def writeFrame(self, frame: bytes) -> None:
@@ -139,6 +149,8 @@ class _Protocol(DrivenProducer, WebSocketServerProtocol):  # type: ignore[misc] 
 
     def close(self, code: str, reason: str) -> None:
         if self.state == self.STATE_OPEN:
+            if self._line is not None:
+                self.readOn()
             number = CloseCode(code).number
             if number == 1006:  # not a code that goes over the wire
                 self.abort()
