@@ -112,6 +112,7 @@ class ServerScript:
         connection = self._connections[name]
         assert connection.isClosed, f"{self._where}: it is not"
         connection.isSeen = True
+        connection.leaveOutFarewell()
 
     def _do_refused(self, name: str) -> None:
         self._do_closed(name)
@@ -160,6 +161,11 @@ class _Connection:
         """Take what was written, but for ACKs and BEATs."""
         rest, self._rest = self._rest, []
         return rest
+
+    def leaveOutFarewell(self) -> None:
+        """What was written last may be a CLOSE that keeps the session."""
+        if self._rest and self._rest[-1][0] == "CLOSE" and self._rest[-1][1].get("again") is True:
+            self._rest.pop()
 
     # ---- what a transport is to what it carries
 

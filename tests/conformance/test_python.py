@@ -8,6 +8,7 @@ import pytest
 
 from tests.conformance.notation import Case, bytesOf, cases
 from tests.conformance.python_client import ClientScript
+from tests.conformance.python_posts import Posts
 from tests.conformance.python_server import ServerScript
 from vortex.errors import DecodeError, VortexError
 from vortex.protocol.native import NativeDecoder, readVarint, varint
@@ -16,6 +17,7 @@ VARINTS = cases("varints.json")
 FRAMES = cases("frames.json")
 CLIENT = cases("client_*.json")
 SERVER = cases("server_*.json")
+POSTS = cases("posts.json")
 
 
 class TestVarints:
@@ -75,9 +77,16 @@ class TestServerSession:
         ServerScript(case).run()
 
 
+class TestPosts:
+    @pytest.mark.parametrize("case", POSTS.values(), ids=POSTS)
+    def test_are_answered_as_the_case_says(self, case: Case) -> None:
+        Posts(case).run()
+
+
 class TestTheCases:
     def test_are_at_least_150(self) -> None:
         assert len(VARINTS) == 19
         assert len(FRAMES) == 23
         assert len(CLIENT) == 126
         assert len(SERVER) == 93
+        assert len(POSTS) == 20

@@ -3,12 +3,15 @@
 import assert from "node:assert/strict"
 import { suite, test } from "node:test"
 import { VortexError } from "../../src/errors.ts"
+import { fromBase64 } from "../../src/protocol/base64.ts"
 import { NativeDecoder, readVarint, varint } from "../../src/protocol/native.ts"
+import { EventDecoder } from "../../src/transports/sse.ts"
 import { ClientScript } from "./client_script.ts"
 import { bytesOf, casesOf } from "./notation.ts"
 
 const VARINTS = casesOf(/^varints\./)
 const FRAMES = casesOf(/^frames\./)
+const EVENTS = casesOf(/^events\./)
 const CLIENT = casesOf(/^client_/)
 
 suite("numbers", () => {
@@ -47,6 +50,27 @@ suite("frames", () => {
     })
 })
 
+suite("events", () => {
+  for (const one of EVENTS)
+    test(one.name, () => {
+      const text = (one["chunks"] as string[]).map((chunk) => Buffer.from(bytesOf(chunk)).toString())
+      const found = (parts: string[]): unknown => {
+        const events = new EventDecoder(10_000)
+        const decoder = new NativeDecoder(1_000)
+        return parts
+          .flatMap((part) => events.feed(part))
+          .flatMap((data) => Array.from(decoder.feed(fromBase64(data)), (frame) => [...frame]))
+      }
+      for (const parts of [text, [...text.join("")]])
+        if (one["error"]) assert.throws(() => found(parts), VortexError)
+        else
+          assert.deepEqual(
+            found(parts),
+            (one["frames"] as string[]).map((frame) => [...bytesOf(frame)]),
+          )
+    })
+})
+
 suite("a client's end of a session", () => {
   for (const one of CLIENT)
     test(one.name, () => {
@@ -55,5 +79,5 @@ suite("a client's end of a session", () => {
 })
 
 test("there are as many cases as there should be", () => {
-  assert.deepEqual([VARINTS.length, FRAMES.length, CLIENT.length], [19, 23, 126])
+  assert.deepEqual([VARINTS.length, FRAMES.length, EVENTS.length, CLIENT.length], [19, 23, 12, 126])
 })
