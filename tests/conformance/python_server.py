@@ -171,6 +171,10 @@ class _Connection:
 
     def drivenBy(self, driver: SessionDriver) -> None: ...
 
+    def holdReading(self) -> None: ...
+
+    def readOn(self) -> None: ...
+
     def writeFrame(self, frame: bytes) -> None:
         assert not self.isClosed, "something is written on a connection that is closed"
         for each in self._frames.decoded(frame):
