@@ -42,6 +42,7 @@ class TestPlain:
             ),
             (math.inf, "inf"),
             (math.nan, "nan"),
+            ({"_ft": "float", "_fd": "-Infinity"}, "-inf"),
         ],
         ids=repr,
     )

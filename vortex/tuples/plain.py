@@ -58,4 +58,4 @@ def _plainScalar(tagged: dict[str, Any]) -> Any:
         return tagged
     if isinstance(value, date):
         return value.isoformat()
-    return b64encode(value).decode("ascii") if isinstance(value, bytes) else value
+    return b64encode(value).decode("ascii") if isinstance(value, bytes) else plain(value)
