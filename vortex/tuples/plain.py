@@ -46,8 +46,8 @@ def plainJson(value: Any, typeKey: str) -> Any:
             return {key: plainJson(item, typeKey) for key, item in value.items()}
         case list():
             return [plainJson(item, typeKey) for item in value]
-        case float() if not math.isfinite(value):
-            return str(float(value))
+        case float():
+            return _plainFloat(value)
     return value
 
 
@@ -58,4 +58,10 @@ def _plainScalar(tagged: dict[str, Any]) -> Any:
         return tagged
     if isinstance(value, date):
         return value.isoformat()
-    return b64encode(value).decode("ascii") if isinstance(value, bytes) else plain(value)
+    if isinstance(value, float):
+        return _plainFloat(value)
+    return b64encode(value).decode("ascii") if isinstance(value, bytes) else value
+
+
+def _plainFloat(value: float) -> float | str:
+    return value if math.isfinite(value) else str(float(value))
