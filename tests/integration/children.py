@@ -128,6 +128,13 @@ class Child:
         os.killpg(self._process.pid, signal.SIGINT)
         return self.finish()
 
+    def kill(self) -> None:
+        """Make it end at once, if it has not: it has nothing to end in order."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        self._drain()
+
     def stop(self, within: float = 10.0) -> int:
         """Ask it to end, and make it end when it does not; its exit status."""
         if self._process.poll() is None:

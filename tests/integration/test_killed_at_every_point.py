@@ -5,7 +5,6 @@ asked again, the action has taken effect once, and the client has its answer.
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
 import sys
@@ -14,11 +13,14 @@ from typing import Any
 
 import pytest
 from sqlalchemy import create_engine, text
+from twisted.internet.threads import deferToThread
 
 from tests import native_frames
 from tests.integration.children import PATIENCE, Child
-from tests.integration.dying_server import POINTS
+from tests.integration.dying_server import POINTS, Sale
+from tests.integration.on_reactor import onReactor
 from tests.native_frames import Frame, framesIn
+from vortex import Payload, Vortex
 
 SALE = ("dying.Sale", {"item": "shears"})
 FILT = {"key": "sales", "PayloadResponse.messageId": "m1"}
@@ -93,24 +95,52 @@ class Asker:
             self._came += data
 
 
+HAD_REPLY = ("after the reply was written", "after the reply was acknowledged")
+
+
 class TestAnActionOfAServerThatIsKilled:
+    @onReactor
     @pytest.mark.parametrize("point", POINTS)
-    def test_takes_effect_once_and_is_answered(self, shop: Shop, point: str) -> None:
+    async def test_takes_effect_once_and_is_answered(self, shop: Shop, point: str) -> None:
+        server = await deferToThread(shop.server, point)
+        client = Vortex("client")
+        try:
+            connection = client.connect(f"unix://{shop.socket}", wire="native")
+            await connection.connected
+            answer = connection.request(Payload({"key": "sales"}, [Sale(item="shears")]), timeout=PATIENCE)
+            assert await deferToThread(server.finish) == -signal.SIGKILL
+            isCommitted = POINTS.index(point) >= POINTS.index("after the commit")
+            assert shop.sales == [(1, "shears")] * isCommitted
+            if point in HAD_REPLY:
+                reply = await answer
+            else:
+                assert not answer.called
+                server = await deferToThread(shop.server)
+                reply = await answer
+        finally:
+            await client.shutdown()
+            server.kill()
+
+        assert reply.result is True
+        assert [(sale.id, sale.item) for sale in reply.tuples] == [(1, "shears")]
+        assert shop.sales == [(1, "shears")]
+
+    @pytest.mark.parametrize(
+        "point", ["before the mark", "after the commit", "when the reply is half written", HAD_REPLY[1]]
+    )
+    def test_takes_effect_once_and_is_answered_frame_by_frame(self, shop: Shop, point: str) -> None:
         with shop.server(point) as server:
             asker = Asker(shop.socket, None)
             reply = asker.ask()
             assert server.finish() == -signal.SIGKILL
             asker.hangUp()
-        isCommitted = POINTS.index(point) >= POINTS.index("after the commit")
-        assert shop.sales == [(1, "shears")] * isCommitted
-        hadReply = point in ("after the reply was written", "after the reply was acknowledged")
-        assert (reply is not None) is hadReply
+        assert (reply is not None) is (point in HAD_REPLY)
         if reply is None:
             with shop.server() as server:
                 again = Asker(shop.socket, asker.secret)
                 reply = again.ask()
                 again.hangUp()
-                os.kill(server.pid, signal.SIGKILL)  # it has nothing to end in order
+                server.kill()
 
         assert reply is not None
         assert reply.json["r"] is True
