@@ -3,7 +3,8 @@ Pushes: an update on its way to everybody who asked for it.
 
 One message is shared by all its receivers, and so encoded once. To each it goes in that peer's turn:
 never before the answer to a request that was read earlier. While it waits there, a newer update of the
-same takes its place, so what waits for one peer is bounded by what it asked for.
+same takes its place, so what waits for one peer is bounded by what it asked for; and so it does while much
+waits for a peer that reads slowly.
 
 What the update holds, and who gets it, is the handler's business.
 """
@@ -70,7 +71,7 @@ class Pushes:
 
         def sendAll() -> None:
             for key, (latest, isOld) in self._latest.pop(line).items():
-                isQueued = not isOld(peer) and _queue(peer, latest)
+                isQueued = not isOld(peer) and _queue(peer, latest, (id(self), key))
                 if key == watch.key:
                     sent.append(isQueued)
 
@@ -78,12 +79,12 @@ class Pushes:
         return sent[0] if sent else peer.isOnline
 
 
-def _queue(peer: Peer, message: Message) -> bool:
+def _queue(peer: Peer, message: Message, mergeKey: Hashable) -> bool:
     """Whether *peer* takes *message*. One peer's trouble is not another's, so nothing is raised."""
     if not peer.isOnline:
         return False
     try:
-        peer.sendMessage(message)
+        peer.sendMessage(message, mergeKey=mergeKey)
     except NotConnected:
         return False
     except Exception:

@@ -59,8 +59,6 @@ class Form(enum.Enum):
     """As ERA2, in plain JSON; only where a frame is whole by itself."""
     NATIVE = "native"
     """Not VortexPY's: a message of the native wire, bytes that go into one of its frames."""
-    EVENT = "event"
-    """Nobody's who writes any: plain JSON, in one line, for an `EventSource`."""
 
     @property
     def beat(self) -> bytes:
@@ -176,6 +174,7 @@ class Message:
     __slots__ = (
         "_body",
         "_encoded",
+        "_event",
         "_frames",
         "action",
         "expectsAnswer",
@@ -203,6 +202,7 @@ class Message:
         self.replyFilt = {} if replyFilt is None else replyFilt
         self._body: str | None = None
         self._encoded: dict[Form, bytes] = {}
+        self._event: bytes | None = None
         self._frames: dict[Form, bytes] = {}
 
     @classmethod
@@ -233,14 +233,19 @@ class Message:
             match form:
                 case Form.NATIVE:
                     encoded = self._encodeNative()
-                case Form.EVENT:
-                    encoded = eventText(self.payload, MESSAGE_ID)
                 case Form.ERA0:
                     encoded = self._encodeEra0()
                 case _:
                     encoded = self._encode(form)
             self._encoded[form] = encoded
         return encoded
+
+    @property
+    def asEvent(self) -> bytes:
+        """What an `EventSource` reads of it, see `vortex.protocol.event_text`. Made once; errors as above."""
+        if self._event is None:
+            self._event = eventText(self.payload, MESSAGE_ID)
+        return self._event
 
     def webSocketFrame(self, form: Form) -> bytes:
         """The message in *form* as one WebSocket text frame from a server. Errors as in `encoded`."""

@@ -162,7 +162,7 @@ class EventSession:
         if self.state is State.CLOSED:
             return
         try:
-            self._outbox.push(message, priority, len(message.encoded(Form.EVENT)), mergeKey)
+            self._outbox.push(message, priority, len(message.asEvent), mergeKey)
         except QueueOverflow as error:
             self.close(CloseCode.OVERFLOW, str(error))
 
@@ -198,7 +198,7 @@ class EventSession:
         return [b"".join(frames)] if frames else []
 
     def _write(self, message: Message) -> bytes:
-        text = message.encoded(Form.EVENT)
+        text = message.asEvent
         self.written += 1
         event = b"id: %b.%d\ndata: %b\n\n" % (self.id.encode(), self.written, text)
         self._kept.append((self.written, event))
