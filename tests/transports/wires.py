@@ -38,6 +38,10 @@ class Wire(StringTransport):
 
     def setTcpNoDelay(self, enabled: bool) -> None: ...
 
+    def unregisterProducer(self) -> None:
+        if self.producer is not None:
+            super().unregisterProducer()
+
     def loseWriteConnection(self) -> None:
         self.isHalfClosed = True
 

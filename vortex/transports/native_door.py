@@ -200,9 +200,7 @@ class NativeDoor:
 
     def refusal(self, address: str) -> str | None:
         """Why no further connection from *address* may wait to say HELLO; None when it may."""
-        host, limits = self._host, self._host.limits
-        if host.isShutDown:
-            return host.refusal(address)
+        limits = self._host.limits
         if len(self.waiting) >= limits.maxPeers:
             return f"{limits.maxPeers} connections have still to say who they are (maxPeers)"
         perAddress = limits.maxPeersPerAddress

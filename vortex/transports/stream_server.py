@@ -166,8 +166,6 @@ class _Accepted(Stream):
     def _tooMany(self) -> str | None:
         """Why nobody who has not said who it is may come in now."""
         factory, limits = self._factory, self._host.limits
-        if self._host.isShutDown:
-            return self._host.refusal(self.comesFrom)
         if len(factory.waiting) > limits.maxPeers:
             return f"this vortex has {limits.maxPeers} connections (maxPeers)"
         perAddress = limits.maxPeersPerAddress
