@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from twisted.internet.task import Clock
 
-from tests.native_frames import CLOSE, hello
+from tests.native_frames import CLOSE, ack, hello
 from tests.transports.native_talk import Talker, push
 from tests.transports.native_wires import (
     HELD,
@@ -154,7 +154,7 @@ class TestThePool:
             assert 7_500 < server.vortex.door.kept.bytes < 8_000
             talker = talker.comesBack(taken=talker.welcome["n"])
             assert server.vortex.door.kept.bytes == 0
-            talker.say(b"\x04\x11" + bytes((talker.welcome["n"] + 1,)) + b"\x00\x00")
+            talker.say(ack(talker.welcome["n"]))
 
 
 @pytest.mark.parametrize("kind", TWO_WAYS)
