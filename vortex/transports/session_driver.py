@@ -397,7 +397,7 @@ class SessionDriver:
                 transport.abort()  # who does not read, or is gone, or no vortex, would not read a farewell
             else:
                 transport.close(code, reason)
-        if code == CloseCode.SLOW.value:
+        if code in (CloseCode.SLOW.value, CloseCode.OVERFLOW.value):
             self._host.counters["overflow"] += 1
             log.warn("{peer} is cut: {reason}", peer=str(self.peer or self.address), reason=reason)
         if self._actions is not None:

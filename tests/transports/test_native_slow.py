@@ -1,0 +1,74 @@
+"""What becomes of a peer that acknowledges less than it is sent, over each transport."""
+
+from __future__ import annotations
+
+import pytest
+from twisted.internet.task import Clock
+
+from tests.native_frames import DATA, ack
+from tests.transports.native_talk import Talker, pass_, push
+from tests.transports.native_wires import HELD, numbers
+from tests.transports.wires import Server
+from vortex.limits import Limits
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.mark.parametrize("kind", HELD)
+class TestWhoIsSlow:
+    def test_is_written_no_more_than_is_kept(self, clock: Clock, kind: str) -> None:
+        server = Server(clock)
+        slow = Talker(server, kind)
+
+        push(server, *("x" for _ in range(600)))
+        clock.advance(0)
+
+        assert numbers(slow.line.got) == list(range(1, 513))
+
+    def test_is_cut_and_loses_nothing(self, clock: Clock, kind: str) -> None:
+        server = Server(clock, limits=Limits(slowBytes=1000))
+        slow = Talker(server, kind)
+        (peer,) = server.vortex.peers
+        push(server, *(f"{number:0100}" for number in range(560)))
+        pass_(clock, 4)
+        assert peer.isConnected
+
+        pass_(clock, 3)
+
+        assert slow.line.isOver
+        assert peer.isOnline
+        assert not peer.isConnected
+        assert server.vortex.counters["slow"] == 1
+        again = slow.comesBack(taken=512)
+        clock.advance(0)
+        assert again.welcome["outcome"] == "resumed"
+        assert numbers(again.line.got) == list(range(513, 561))
+
+    def test_costs_nobody_else_anything(self, clock: Clock, kind: str) -> None:
+        server = Server(clock, limits=Limits(maxOutboxItems=10))
+        slow, other = Talker(server, kind), Talker(server, kind)
+        for number in range(1, 701):
+            push(server, "x")
+            if number % 100 == 0:
+                clock.advance(0)
+                other.say(ack(number))
+
+        clock.advance(0)
+        assert slow.line.isOver
+        assert not other.line.isOver
+        assert [each.number for each in other.line.having(DATA)] == list(range(1, 701))
+
+    def test_is_reset_past_the_outbox_and_counted(self, clock: Clock, kind: str) -> None:
+        server = Server(clock, limits=Limits(maxOutboxItems=10))
+        slow = Talker(server, kind)
+
+        push(server, *("x" for _ in range(512 + 10)))
+        assert len(server.vortex.peers) == 1
+        push(server, "x")
+
+        assert server.vortex.peers == ()
+        assert server.vortex.counters["overflow"] == 1
+        assert slow.comesBack().welcome["reason"] == "overflow"
