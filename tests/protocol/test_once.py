@@ -139,12 +139,15 @@ class TestAnAction:
     def test_of_a_client_that_is_not_known_may_be_its_next_at_once(self, once: Once[str]) -> None:
         assert attached(once, nextAction=500).take(500, expectsAnswer=True) == Run()
 
-    def test_of_a_client_that_is_known_has_to_follow_whatever_its_hello_says(self, once: Once[str]) -> None:
+    def test_may_follow_a_gap_below_the_next_of_a_later_session_too(self, once: Once[str]) -> None:
+        """Meanwhile the client was another principal, who is another client: it took the others."""
         answered(attached(once), 1)
 
         record = attached(once, nextAction=9)
 
-        assert record.take(3, expectsAnswer=True) == Gap(2)
+        assert record.take(3, expectsAnswer=True) == Run()
+        assert record.take(10, expectsAnswer=True) == Gap(9)
+        assert record.take(9, expectsAnswer=True) == Run()
 
     def test_is_its_clients_own(self, once: Once[str]) -> None:
         ada, bob = attached(once, ADA), attached(once, BOB)

@@ -113,7 +113,7 @@ class ClientRecord(Generic[A]):
         self.settled = 0
         self.isStale = False
         self._once = once
-        self._base = nextAction  # below it numbers may be missing: another life of the server took them
+        self._base = nextAction
         self._sessions = 0
         self._running: dict[int, A] = {}
         self._replies: dict[int, bytes | None] = {}  # None: it failed in a way that it may be tried again
@@ -121,6 +121,10 @@ class ClientRecord(Generic[A]):
 
     def __repr__(self) -> str:
         return f"<actions of {self.client} up to {self.last}, settled to {self.settled}>"
+
+    def mayMiss(self, nextAction: int) -> None:
+        """Numbers below *nextAction* may be missing: another record took them, or another server."""
+        self._base = max(self._base, nextAction)
 
     def take(self, action: int, *, expectsAnswer: bool) -> Verdict[A]:
         """
@@ -269,6 +273,7 @@ class Once(Generic[A]):
             if record is not None:
                 record.forgetAll()
             record = self._records[client] = ClientRecord(self, client, epoch, nextAction)
+        record.mayMiss(nextAction)
         self._away.pop(client, None)
         record._sessions += 1
         return record
