@@ -8,11 +8,14 @@ clock decides when. Made for tests, and for a program that holds two nodes.
 
 from __future__ import annotations
 
+from typing import Literal, overload
+
 from vortex.protocol.codes import CloseCode
 from vortex.protocol.envelope import Form
 from vortex.protocol.framing import Framing
 from vortex.protocol.vortexpy_session import VortexPySession
 from vortex.routing.ports import Peer
+from vortex.transports.native_memory import NativeMemoryLink
 from vortex.transports.session_driver import SessionDriver
 from vortex.transports.transport import LinkHost
 
@@ -90,11 +93,33 @@ class MemoryLink:
         (end.driver.pauseProducing if paused else end.driver.resumeProducing)(end)
 
 
-def connectInMemory(a: LinkHost, b: LinkHost, *, form: Form | None = Form.RAW) -> MemoryLink:
+@overload
+def connectInMemory(
+    a: LinkHost, b: LinkHost, *, form: Form | None = ..., wire: Literal["vortexpy"] = ...
+) -> MemoryLink: ...
+
+
+@overload
+def connectInMemory(a: LinkHost, b: LinkHost, *, wire: Literal["native"]) -> NativeMemoryLink: ...
+
+
+def connectInMemory(
+    a: LinkHost,
+    b: LinkHost,
+    *,
+    form: Form | None = Form.RAW,
+    wire: Literal["vortexpy", "native"] = "vortexpy",
+) -> MemoryLink | NativeMemoryLink:
     """
     Link two nodes; both see the other as a peer once the clock has turned.
 
     Args:
         form: The form of VortexPY's wire that both begin with; None: the universal one.
+        wire: "native": ours, on which the session outlives a cut; *a* connects.
+
+    Raises:
+        ValueError: If there is no such wire.
     """
-    return MemoryLink(a, b, form)
+    if wire not in ("vortexpy", "native"):
+        raise ValueError(f"expected the wire 'vortexpy' or 'native', got {wire!r}")
+    return MemoryLink(a, b, form) if wire == "vortexpy" else NativeMemoryLink(a, b)
