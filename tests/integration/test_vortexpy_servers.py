@@ -30,11 +30,14 @@ from vortex import (
     Payload,
     RemoteError,
     RequestTimeout,
+    SessionReset,
     Vortex,
     VortexConnection,
     VortexPeer,
 )
+from vortex.node.session_events import SessionEvent
 from vortex.node.vortex_connection import ConnectionState
+from vortex.node.wire_choice import Wire
 from vortex.testing import RecordingEndpoint
 
 pytestmark = pytest.mark.usefixtures("realPeers")
@@ -67,11 +70,11 @@ def started(start: Start, port: int) -> Iterator[Child]:
 
 
 @asynccontextmanager
-async def connected(url: str) -> AsyncIterator[tuple[Vortex, VortexPeer]]:
+async def connected(url: str, wire: Wire = "auto") -> AsyncIterator[tuple[Vortex, VortexPeer]]:
     """A vortex of ours with one connection, and who is at its other end."""
     vortex = Vortex("ours")
     try:
-        yield vortex, await vortex.connect(url).connected.addTimeout(PATIENCE, reactor)
+        yield vortex, await vortex.connect(url, wire=wire).connected.addTimeout(PATIENCE, reactor)
     finally:
         await vortex.shutdown()
     assert not vortex.connections
@@ -198,6 +201,11 @@ class TestTheRealServer:
                     await asked
 
 
+def startOurs(folder: Path, port: int) -> Child:
+    module = ("-m", "tests.integration.peer_server", folder / "things.sqlite", str(port))
+    return Child(sys.executable, "-W", "error", *module)
+
+
 @pytest.mark.parametrize("scheme", ["ws", "http"])
 class TestOurServer:
     ROW: ClassVar = {"key": "peer.crud", "id": 1}
@@ -222,15 +230,10 @@ class TestOurServer:
     @onReactor
     async def test_is_found_again_after_it_was_killed(self, tmp_path: Path, scheme: str) -> None:
         port = freePort()
-
-        def start() -> Child:
-            module = ("-m", "tests.integration.peer_server", tmp_path / "things.sqlite", str(port))
-            return Child(sys.executable, "-W", "error", *module)
-
-        child = start()
+        child = startOurs(tmp_path, port)
         try:
             assert child.readyPort() == port
-            async with connected(urlOf(scheme, port)) as (vortex, before):
+            async with connected(urlOf(scheme, port), "vortexpy") as (vortex, before):
                 (connection,) = vortex.connections
                 await before.request(Payload({"key": "peer.crud"}, [ThingRow(name="anvil", weight=9.5)]))
                 os.kill(child.pid, signal.SIGSTOP)
@@ -242,13 +245,42 @@ class TestOurServer:
                 with pytest.raises(NotConnected):
                     await connection.request(Payload({"key": "peer.echo"}))
 
-                child = start()
+                child = startOurs(tmp_path, port)
                 await deferToThread(child.readyPort)
                 after = await connection.connected.addTimeout(PATIENCE, reactor)
 
                 (row,) = (await after.request(Payload(self.ROW))).tuples
                 assert (row.name, connection.reconnects) == ("anvil", 1)
                 assert after is not before
+        finally:
+            child.stop()
+
+    @onReactor
+    async def test_answers_in_its_next_life_what_it_was_asked_in_this(
+        self, tmp_path: Path, scheme: str
+    ) -> None:
+        port = freePort()
+        child = startOurs(tmp_path, port)
+        try:
+            assert child.readyPort() == port
+            async with connected(urlOf(scheme, port)) as (vortex, there):
+                (connection,) = vortex.connections
+                events: list[SessionEvent] = []
+                connection.onSessionEvent(lambda event, _: events.append(event))
+                await there.request(Payload({"key": "peer.crud"}, [ThingRow(name="anvil", weight=9.5)]))
+                os.kill(child.pid, signal.SIGSTOP)
+                before = there.request(Payload({"key": "peer.echo"}, [PersonTuple(name="before")]))
+                kill(child)
+                await becomes(connection, ConnectionState.WAITING)
+                meanwhile = connection.request(Payload(self.ROW))
+
+                child = startOurs(tmp_path, port)
+                await deferToThread(child.readyPort)
+
+                assert [person.name for person in (await before).tuples] == ["before"]
+                assert [row.name for row in (await meanwhile).tuples] == ["anvil"]
+                assert (connection.peer, connection.reconnects) == (there, 1)
+                assert events == [SessionReset("epoch")]
         finally:
             child.stop()
 

@@ -30,7 +30,7 @@ from vortex.routing.delivery import Delivery
 from vortex.testing import RecordingEndpoint, VortexHarness
 from vortex.testing.harness import Over
 
-OVERS: tuple[Over, ...] = ("tcp", "websocket")
+OVERS: tuple[Over, ...] = ("tcp", "websocket", "post")
 
 
 class AlwaysLongest(Random):
@@ -420,7 +420,8 @@ class TestSilence:
         connection = harness.connect(client, server, over=over, wire="native", random=AlwaysLongest())
         peer, events = connection.peer, eventsOf(connection)
         there = RecordingEndpoint({"key": "in"}, server)
-        harness.network.connections[-1].halfOpen()
+        for line in harness.network.connections:
+            line.halfOpen()
         connection.send(Payload({"key": "in"}, [1]))
 
         harness.advance(client.limits.linkIdle + 0.2)

@@ -798,7 +798,7 @@ class TestWithOurServer:
             handled = RecordingEndpoint(
                 {"key": "k"}, there, lambda payload, delivery: delivery.reply(payload.tuples)
             )
-            connection = harness.connect(here, there, over="post")
+            connection = harness.connect(here, there, over="post", wire="vortexpy")
             (peer,) = there.peers
 
             for word in ("one", "two"):
@@ -812,7 +812,7 @@ class TestWithOurServer:
         with VortexHarness() as harness:
             here, there = harness.node("here"), harness.node("there")
             heard = RecordingEndpoint({"key": "k"}, here)
-            connection = harness.connect(here, there, over="post")
+            connection = harness.connect(here, there, over="post", wire="vortexpy")
             (peer,) = there.peers
             harness.resultOf(connection.send(Payload({"key": "nobody"})))
             harness.settle()
@@ -836,7 +836,7 @@ class TestWithOurServer:
             harness.network.onConnect(cutUp)
             here, there = harness.node("here"), harness.node("there")
             handled = RecordingEndpoint({"key": "k"}, there, lambda payload, way: way.reply(payload.tuples))
-            connection = harness.connect(here, there, over="post")
+            connection = harness.connect(here, there, over="post", wire="vortexpy")
             words = [f"word {number}" for number in range(5)]
 
             asked = [connection.request(Payload({"key": "k"}, [word])) for word in words[:3]]

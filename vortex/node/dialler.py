@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from random import Random
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.endpoints import (
@@ -20,15 +20,13 @@ from twisted.internet.interfaces import IStreamClientEndpoint
 from vortex.node.link_url import LinkUrl
 from vortex.transports.client_line import ClientLine
 from vortex.transports.dial import Dialled, LinkWatcher
+from vortex.transports.post_ways import PostWays, Via
 from vortex.transports.tls import TlsClient, TlsOptions
 
 if TYPE_CHECKING:
     from vortex.node.vortex import Vortex
 
-__all__ = ["Dialler", "Via"]
-
-Via = Literal["stream", "sse", "poll"]
-"""How POSTs carry a session of the native wire."""
+__all__ = ["Dialler"]
 
 
 class Dialler:
@@ -69,7 +67,8 @@ class Dialler:
         if where.isTls:
             TlsClient(tls or TlsOptions(), where.host)  # tells at once what is wrong with its files
         self._vortex = vortex
-        self._random = random
+        self._random = random or Random()
+        self._ways = PostWays(via)
         self._tls = tls or TlsOptions()
         self._tlsClient: TlsClient | None = None
         self._token = token
@@ -141,9 +140,24 @@ class Dialler:
                 mayReset=mayReset,
             )
         if where.scheme in ("http", "https"):
+            self._sent = self._allHeaders()
+            if line is not None:
+                from vortex.transports.native_post_client import dialNativePost
+
+                return dialNativePost(
+                    node,
+                    where.text,
+                    lambda _: self._newEndpoint(),
+                    watcher,
+                    line=line,
+                    headers=self._sent,
+                    cookies=self._cookies,
+                    ways=self._ways,
+                    mayReset=mayReset,
+                    random=self._random,
+                )
             from vortex.transports.post_client import dialPost
 
-            self._sent = self._allHeaders()
             return dialPost(
                 node,
                 where.text,

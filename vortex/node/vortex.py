@@ -20,12 +20,12 @@ from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IListeningPort, IStreamClientEndpoint, IStreamServerEndpoint
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from vortex.access.admission import Admission
 from vortex.access.principal import Authenticator, Credentials, Principal
 from vortex.errors import NotConnected, RequestTimeout, VortexError
 from vortex.limits import Limits
-from vortex.node.dialler import Via
 from vortex.node.peer import VortexPeer
 from vortex.node.reactor_thread import checkThread
 from vortex.node.refresh import Refresh
@@ -45,6 +45,7 @@ from vortex.routing.payload_response import PayloadResponse
 from vortex.routing.ports import liveNodes
 from vortex.transports.listening import listenAt
 from vortex.transports.native_door import NativeDoor
+from vortex.transports.post_ways import Via
 from vortex.transports.stream_server import StreamFactory
 from vortex.transports.timer_wheel import TimerWheel
 from vortex.transports.tls import TlsOptions, tlsFactory
@@ -175,6 +176,8 @@ class Vortex:
         def finished(outcome: Any) -> None:
             # A turn later: what comes of the result, an answer or the next call, is under way by then.
             reactor.callLater(0, over)
+            if result.called and isinstance(outcome, Failure):
+                log.failure("what was done in a thread, and is not wanted any more, has failed", outcome)
             result.callback(outcome)
 
         running.addBoth(finished)

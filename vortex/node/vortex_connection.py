@@ -28,7 +28,7 @@ from twisted.python.failure import Failure
 from vortex.clocks import DelayedCall
 from vortex.errors import NotConnected, RemoteError, VortexError
 from vortex.node.attempt import Attempt
-from vortex.node.dialler import Dialler, Via
+from vortex.node.dialler import Dialler
 from vortex.node.peer import VortexPeer
 from vortex.node.reactor_thread import checkThread
 from vortex.node.refresh import REFRESH
@@ -40,6 +40,7 @@ from vortex.protocol.payload import Payload
 from vortex.routing.callbacks import callAlone
 from vortex.routing.ports import Peer
 from vortex.transports.client_line import ClientLine
+from vortex.transports.post_ways import Via
 from vortex.transports.tls import TlsOptions
 
 if TYPE_CHECKING:
@@ -142,7 +143,7 @@ class VortexConnection(Service):
         self._dialler = Dialler(
             vortex, url, tls=tls, token=token, headers=headers, endpoint=endpoint, via=via, random=random
         )
-        self._wire = WireChoice("vortexpy" if url.startswith("http") else wire, self._dialler.isHttp)
+        self._wire = WireChoice(wire, self._dialler.isHttp)
         self._line: ClientLine | None = None
         self._backoff = Backoff(random)
         self._attempt: Attempt | None = None

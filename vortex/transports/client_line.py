@@ -58,7 +58,7 @@ class Carrier(FrameTransport, Protocol):
     def sessionClosed(self, code: str, reason: str) -> None:
         """It is going to end, as the session, or this connection of it, is over."""
 
-    def refused(self, problem: str) -> None:
+    def notWelcome(self, problem: str) -> None:
         """It will not carry the session, and is to end."""
 
 
@@ -150,7 +150,7 @@ class ClientLine:
         """What comes by *carrier* is of no use."""
         if carrier in self._candidates:
             self._forget(carrier)
-            carrier.refused(str(error))
+            carrier.notWelcome(str(error))
         else:
             code = CloseCode.LIMIT if isinstance(error, LimitExceeded) else CloseCode.PROTOCOL
             self.driver.cut(carrier, code.value, str(error))
@@ -178,7 +178,7 @@ class ClientLine:
         self._forget(carrier)
         problem = self._whyNot(carrier, frame)
         if problem is not None:
-            carrier.refused(problem)
+            carrier.notWelcome(problem)
             return
         self._carrier = carrier
         self._isTold = False
@@ -206,7 +206,7 @@ class ClientLine:
 
     def _late(self, carrier: Carrier, patience: float) -> None:
         self._forget(carrier)
-        carrier.refused(f"the other end did not say who it is within {patience:g} s")
+        carrier.notWelcome(f"the other end did not say who it is within {patience:g} s")
 
     def _forget(self, carrier: Carrier) -> None:
         timer = self._candidates.pop(carrier, None)
@@ -244,5 +244,5 @@ class ClientLine:
             carrier.sessionClosed(code, reason)
         for candidate in tuple(self._candidates):
             self._forget(candidate)
-            candidate.refused(reason)
+            candidate.notWelcome(reason)
         self._onClosed(code, reason)

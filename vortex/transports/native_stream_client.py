@@ -57,7 +57,7 @@ class NativeStream(Stream):
             self._beginning += data[:BEGINNING]
             problem = notNativeRaw(self._beginning)
             if problem is not None:
-                self.refused(problem)
+                self.notWelcome(problem)
                 return
             if len(self._beginning) >= BEGINNING:
                 self._beginning = None
@@ -78,7 +78,7 @@ class NativeStream(Stream):
         if self._line.isCarriedBy(self):
             self._line.close(reason)
         elif self._driver is None:  # else it is ending already
-            self.refused(reason)
+            self.notWelcome(reason)
 
     # ---- Carrier
 
@@ -89,6 +89,6 @@ class NativeStream(Stream):
         self._dialling.sessionEnded(code, reason)
         self._dialling.failed(reason)
 
-    def refused(self, problem: str) -> None:
+    def notWelcome(self, problem: str) -> None:
         self._dialling.failed(problem)
         self.abort()

@@ -16,9 +16,9 @@ from twisted.python.failure import Failure
 from twisted.web.iweb import IResponse
 
 from vortex.clocks import DelayedCall
-from vortex.errors import ConnectionLost, LimitExceeded, NotConnected, VortexError
+from vortex.errors import ConnectionLost, NotConnected, VortexError
 from vortex.protocol.codes import CloseCode
-from vortex.protocol.framing import Framing
+from vortex.protocol.framing import DotDecoder, Framing
 from vortex.protocol.vortexpy_session import VortexPySession
 from vortex.transports.dial import LinkWatcher, cannotConnect
 from vortex.transports.http_answer import noAnswer
@@ -121,7 +121,7 @@ class _Link:
         headers = requestHeaders(self._headers)
         headers.setRawHeaders("Content-Type", ["text/plain"])
         self._cookies.addTo(headers)
-        post = self._asking = PostRequest(self, limits.maxFrame)
+        post = self._asking = PostRequest(self, DotDecoder(limits.maxFrame))
         self._posts.add(post)
         post.begin(self._host.clock, self._url, self._endpointOf, headers, body)
         if self.paused and self._size <= MAX_WAITING:
@@ -173,7 +173,7 @@ class _Link:
             for frame in frames or (b"",):
                 self._driver.frameReceived(frame)
 
-    def tooMuch(self, error: LimitExceeded) -> None:
+    def broken(self, error: VortexError) -> None:
         """A response holds what is over a limit."""
         if self._driver is not None:
             self._driver.close(CloseCode.LIMIT.value, str(error))

@@ -23,12 +23,11 @@ from twisted.web.iweb import IAgentEndpointFactory, IBodyProducer, IResponse
 from zope.interface import implementer
 
 from vortex.clocks import Clock
-from vortex.errors import LimitExceeded, VortexError
-from vortex.protocol.framing import DotDecoder
+from vortex.errors import VortexError
 from vortex.transports.http_answer import MAX_TEXT, NoHttp, answerError, wholeLine
 from vortex.transports.strangers import BEGINNING, notHttp
 
-__all__ = ["PostRequest", "PostWatcher"]
+__all__ = ["FrameDecoder", "PostRequest", "PostWatcher"]
 
 TOLD_HEADERS = ("Content-Type", "Location")
 
@@ -42,8 +41,8 @@ class PostWatcher(Interface):
     def frames(self, frames: list[bytes]) -> None:
         """They came in a response; an empty list is a part of one."""
 
-    def tooMuch(self, error: LimitExceeded) -> None:
-        """A frame in a response is over a limit; nothing more of it is read."""
+    def broken(self, error: VortexError) -> None:
+        """What comes in a response is over a limit, or is no frames; nothing more of it is read."""
 
     def ended(self, post: PostRequest, failure: Failure | None) -> None:
         """The response has come to its end, or has broken."""
@@ -58,19 +57,26 @@ class PostWatcher(Interface):
         """Nothing is left of it. The last call, after one of the three before."""
 
 
+class FrameDecoder(Interface):
+    """Takes a response apart into frames."""
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """The frames that end in *data*; raises `VortexError` if it is no good."""
+
+
 class PostRequest(Protocol):
     """
     Args:
-        maxFrame: Bytes that one frame of the response may have.
+        decoder: Takes the response apart.
 
     Attributes:
         address: The IP address of the other end, once connected.
     """
 
-    def __init__(self, watcher: PostWatcher, maxFrame: int) -> None:
+    def __init__(self, watcher: PostWatcher, decoder: FrameDecoder) -> None:
         self.address = "local"
         self._watcher = watcher
-        self._decoder = DotDecoder(maxFrame)
+        self._decoder = decoder
         self._connection: _Connection | None = None
         self._response: IResponse | None = None
         self._refused = False
@@ -107,6 +113,18 @@ class PostRequest(Protocol):
         else:
             self._asked.cancel()
 
+    @property
+    def status(self) -> int:
+        """Of the answer; 0 while there is none."""
+        return 0 if self._response is None else self._response.code
+
+    @property
+    def contentType(self) -> str:
+        """Of the answer, without its parameters, in small letters."""
+        headers = None if self._response is None else self._response.headers
+        found = None if headers is None else headers.getRawHeaders("Content-Type")
+        return found[0].partition(";")[0].strip().lower() if found else ""
+
     def refusal(self, where: str) -> VortexError | None:
         """What to tell of the answer, as far as it has come; None unless it is a refusal."""
         response = self._response
@@ -141,8 +159,8 @@ class PostRequest(Protocol):
             return
         try:
             frames = self._decoder.feed(data)
-        except LimitExceeded as error:
-            self._watcher.tooMuch(error)
+        except VortexError as error:
+            self._watcher.broken(error)
         else:
             self._watcher.frames(frames)
 

@@ -120,7 +120,7 @@ class _NativeLink(WebSocketLink):
         if self._line.isCarriedBy(self):
             self._line.close(reason)
         elif self._driver is None:  # else it is ending already
-            self.refused(reason)
+            self.notWelcome(reason)
 
     # ---- Carrier
 
@@ -134,7 +134,7 @@ class _NativeLink(WebSocketLink):
     def sessionClosed(self, code: str, reason: str) -> None:
         self._dialling.end.sessionClosed(code, reason)
 
-    def refused(self, problem: str) -> None:
+    def notWelcome(self, problem: str) -> None:
         self._dialling.end.because(NotConnected(f"{self._dialling.end.where}: {problem}"))
         self.abort()
 
