@@ -7,10 +7,12 @@ import weakref
 from typing import Any
 
 import pytest
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.logger import capturedLogs
 from twisted.python.failure import Failure
 
 from tests.handlers.nodes import resultOf
+from vortex.errors import Rejected
 from vortex.handlers.turns import Turns
 
 
@@ -55,6 +57,27 @@ class TestRun:
 
         assert [resultOf(result) for result in results] == [1, 2, 3]
         assert jobs.turns.waiting("a") == 0
+
+    def test_goes_on_with_what_nobody_wants_any_more_and_then_with_the_next(self, jobs: Jobs) -> None:
+        unwanted, next_ = jobs.run("a", "one"), jobs.run("a", "two")
+        unwanted.addErrback(lambda failure: failure.trap(CancelledError))
+        unwanted.cancel()
+        assert jobs.started == ["one"]
+        jobs.ends["one"].callback(1)
+        jobs.ends["two"].callback(2)
+
+        assert resultOf(next_) == 2
+
+    def test_logs_a_mistake_that_nobody_waits_for_any_more(self, jobs: Jobs) -> None:
+        for error in (Rejected("a refusal"), RuntimeError("a mistake")):
+            unwanted = jobs.run("a", "one")
+            unwanted.addErrback(lambda failure: failure.trap(CancelledError))
+            unwanted.cancel()
+            with capturedLogs() as logs:
+                jobs.ends["one"].errback(error)
+
+            failures = [event["log_failure"].value for event in logs if "log_failure" in event]
+            assert failures == [error] * isinstance(error, RuntimeError)
 
     def test_runs_at_the_same_time_under_different_keys(self, jobs: Jobs) -> None:
         jobs.run("a", "one")

@@ -15,9 +15,14 @@ from collections.abc import Callable, Hashable
 from typing import Any
 
 from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from vortex.errors import VortexError
+
 __all__ = ["Turns"]
+
+log = Logger()
 
 Job = Callable[[], Any]
 
@@ -41,7 +46,8 @@ class Turns:
             job: May return anything, a Deferred or a coroutine; it is over when that is.
 
         Returns:
-            Fires with what the job gave, or fails as it did. The jobs behind it run either way.
+            Fires with what the job gave, or fails as it did. The jobs behind it run either way. To cancel it
+            is to want no result: the job is done all the same.
         """
         result: Deferred[Any] = Deferred()
         line = self._lines.get(key)
@@ -88,6 +94,8 @@ class Turns:
             line.popleft()
             if not line:
                 del self._lines[key]
+            if result.called and isinstance(outcome, Failure) and not outcome.check(VortexError):
+                log.failure("a job whose result nobody wants any more has failed", outcome)
             result.callback(outcome)
             if self._lines.get(key) is not line:
                 return
