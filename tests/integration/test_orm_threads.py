@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
 from twisted.internet.defer import CancelledError, Deferred, gatherResults
+from twisted.logger import capturedLogs
 
 from tests.integration.on_reactor import onReactor
 from tests.orm.rows import Job, fill, inFile, inMemory, offTheWire, sessionsOf, stored
@@ -169,13 +170,17 @@ class TestShutdown:
         def work() -> None:
             mayGoOn.wait(10)
             isOver.set()
+            raise RuntimeError("a mistake")
 
         unwanted = server.runInThread(work)
         unwanted.addErrback(lambda failure: failure.trap(CancelledError))
         unwanted.cancel()
         ended = server.shutdown()
         assert not ended.called
-        mayGoOn.set()
-        await ended
+        with capturedLogs() as logs:
+            mayGoOn.set()
+            await ended
 
         assert isOver.is_set()
+        failures = [event["log_failure"] for event in logs if "log_failure" in event]
+        assert [failure.getErrorMessage() for failure in failures] == ["a mistake"]
