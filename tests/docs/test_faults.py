@@ -1,0 +1,87 @@
+"""docs/topics/faults.md names a test for each promise, and each is there."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from dataclasses import dataclass
+from functools import cache
+
+import pytest
+
+from tests.docs.documents import ROOT
+
+PAGE = ROOT / "docs" / "topics" / "faults.md"
+
+COUNT = 40
+"""Promises that the page has at least."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a table: what goes wrong, what is promised, and the names of the tests."""
+
+    fault: str
+    promise: str
+    tests: tuple[str, ...]
+
+
+def rows() -> list[Row]:
+    found = []
+    for line in PAGE.read_text().splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split(" | ")]
+        if line.startswith("|") and cells[0] != "fault" and not cells[0].startswith("---"):
+            fault, promise, tests = cells
+            found.append(Row(fault, promise, tuple(re.findall(r"`([^`]+)`", tests))))
+    return found
+
+
+ROWS = rows()
+NAMES = sorted({name for row in ROWS for name in row.tests})
+
+
+@cache
+def pythonTests(path: str) -> frozenset[str]:
+    """The tests of a module, as ``::Class::method``; those that a class inherits in it too."""
+    classes = {
+        node.name: node
+        for node in ast.parse((ROOT / path).read_text()).body
+        if isinstance(node, ast.ClassDef)
+    }
+
+    def methods(name: str) -> set[str]:
+        node = classes[name]
+        bases = [base.id for base in node.bases if isinstance(base, ast.Name) and base.id in classes]
+        own = {each.name for each in node.body if isinstance(each, (ast.FunctionDef, ast.AsyncFunctionDef))}
+        return own.union(*map(methods, bases))
+
+    return frozenset(f"::{name}::{method}" for name in classes for method in methods(name))
+
+
+@cache
+def conformanceCases(path: str) -> frozenset[str]:
+    return frozenset(case["name"] for case in json.loads((ROOT / path).read_text())["cases"])
+
+
+class TestEachPromise:
+    @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.fault)
+    def test_is_held_by_a_test(self, row: Row) -> None:
+        assert row.tests
+
+    @pytest.mark.parametrize("name", NAMES)
+    def test_is_held_by_one_that_is_there(self, name: str) -> None:
+        path, _, rest = name.partition(".")
+        suffix = re.match(r"[\w.]+?(?=: |::)", rest)
+        assert suffix is not None
+        path = f"{path}.{suffix[0]}"
+        rest = name.removeprefix(path)
+        if path.endswith(".py"):
+            assert rest in pythonTests(path)
+        elif path.endswith(".json"):
+            assert rest.removeprefix(": ") in conformanceCases(path)
+        else:
+            assert f'test("{rest.removeprefix(": ")}"' in (ROOT / path).read_text()
+
+    def test_is_one_of_many(self) -> None:
+        assert len(ROWS) >= COUNT
