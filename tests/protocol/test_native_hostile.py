@@ -356,6 +356,6 @@ class TestWhateverIsSent:
         for group in (slow, writer.write(tuples, 0)):
             [came] = groupsOf(loads(dumps([group]), Limits()))
             fast = reader.read(came.fields, came.kinds, came.rows, Reading(Limits()), 0)
-            slowly = reader.readColumns(came.fields, came.kinds, came.rows, Reading(Limits()), 0)
+            slowly = reader.readOneByOne(came.fields, came.kinds, came.rows, Reading(Limits()), 0)
             tagged = fromJsonable(loads(dumps(toJsonable(tuples)), Limits()), Reading(Limits()))
             assert repr(fast) == repr(slowly) == repr(tagged)

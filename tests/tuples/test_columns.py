@@ -28,6 +28,7 @@ from vortex.tuples import (
 )
 from vortex.tuples.column_readers import MAX_ROW_READERS, tableReaders
 from vortex.tuples.columns import decodeGroups, encodeGroups, groupOfJson, groupsOf, jsonOfGroups
+from vortex.tuples.compiled_rows import Unusual, compileWriter
 from vortex.tuples.convert import forgetCompiled
 from vortex.tuples.encode import NonFinite
 from vortex.tuples.hints import fieldTypes
@@ -229,6 +230,15 @@ class TestWritten:
         }
         assert [row[0] for row in group["r"]] == [3, 1.5]
         assert [row[6] for row in group["r"]] == ["red", "untitled"]
+
+    def test_has_one_letter_for_all_that_a_field_of_its_type_may_be(self) -> None:
+        east = datetime(2024, 2, 29, 23, 14, 15, tzinfo=timezone(timedelta(hours=10)))
+
+        [group] = written(Job(cost=math.nan, due=east), Job(cost=-math.inf, due=MOMENT), Job(cost=1.5))
+
+        assert group["k"][0::2] == "fdip"
+        assert [row[0] for row in group["r"]] == ["NaN", "-Infinity", 1.5]
+        assert [row[2] for row in group["r"]] == ["2024-02-29 23:14:15.000000+1000", MOMENT_TEXT, None]
 
     def test_leaves_out_what_does_not_travel(self) -> None:
         assert "secret" not in written(Job(secret="x"))[0]["f"]
@@ -563,6 +573,49 @@ class TestRead:
         [one] = read(group(new, "", [], f=[]))
 
         assert (type(one), one.a) == (new, 2)
+
+
+class TestCompiledRows:
+    """What is usual is done by functions compiled for the class, not by what is slower and right as well."""
+
+    JOB = Job(id=1, title="paint", cost=2.5, done=True, due=MOMENT, tags=["a"])
+    ROW: tuple[Any, ...] = (2.5, True, MOMENT_TEXT, None, 1, ["a"], "paint")
+
+    def test_write_what_is_usual(self) -> None:
+        writer = compileWriter(Job)
+
+        assert writer.kinds == JOB_KINDS
+        assert writer.write([self.JOB]) == [list(self.ROW)]
+        assert compileWriter(Any1).kinds == " "
+
+    def test_read_what_is_usual_in_any_order(self) -> None:
+        @addTupleType
+        class Usual(Tuple):
+            __tupleType__ = "test_columns.Usual"
+            a: int
+            b: str | None
+            c: float
+            d: datetime
+            e: list[str]
+
+        assert read(group(Usual, "ipfdj", [1, "x", 1.5, MOMENT_TEXT, ["y"]], [None] * 5)) == read(
+            group(Usual, "jpdfi", [["y"], "x", MOMENT_TEXT, 1.5, 1], [None] * 5, f=["e", "b", "d", "c", "a"])
+        )
+        [(kinds, usual)] = tableReaders["test_columns.Usual"].rowReaders.items()
+
+        assert kinds == "ipfdj"
+        assert usual([[1, "x", 1.5, MOMENT_TEXT, ["y"]]], Reading(Limits()), 30) == [
+            Usual(a=1, b="x", c=1.5, d=MOMENT, e=["y"])
+        ]
+
+    @pytest.mark.parametrize(
+        "odd",
+        [{"id": "x"}, {"id": True}, {"cost": 3}, {"cost": math.nan}, {"done": 1}, {"title": b"x"}],
+        ids=str,
+    )
+    def test_give_up_what_is_not(self, odd: dict[str, Any]) -> None:
+        with pytest.raises(Unusual):
+            compileWriter(Job).write([self.JOB, Job(**odd)])
 
 
 class TestDepth:

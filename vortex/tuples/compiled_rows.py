@@ -10,7 +10,7 @@ comes out of here may differ from what comes out there.
 from __future__ import annotations
 
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -22,10 +22,13 @@ from vortex.tuples.hints import checker, fieldTypes, plainType
 from vortex.tuples.registry import readerOf
 from vortex.tuples.tuple import Tuple
 
-__all__ = ["RowReader", "RowWriter", "compileReader", "compileWriter"]
+__all__ = ["RowReader", "RowWriter", "Unusual", "ValueReader", "compileReader", "compileWriter"]
 
-RowReader = Callable[[list[Any], Reading, int], list[Any]]
+RowReader = Callable[[Iterable[Any], Reading, int], list[Any]]
 """Given rows, the reading and the levels left in each value, the tuples; or any error: then it gave up."""
+
+ValueReader = Callable[[Any, Reading, int], Any]
+"""Given a value that is not None, the reading and the levels left in it, what it stands for."""
 
 _NONE = type(None)
 _PLAIN = frozenset((str, bool, int, float, _NONE))
@@ -44,12 +47,12 @@ class RowWriter(NamedTuple):
     write: Callable[[list[Any]], list[list[Any]]]
 
 
-class _Unusual(Exception):
+class Unusual(Exception):
     """Something that is not done here."""
 
 
 def _giveUp() -> Any:
-    raise _Unusual
+    raise Unusual
 
 
 # ---- writing
@@ -136,7 +139,7 @@ _READ: dict[tuple[str, type[Any] | None], str] = {
 
 
 def compileReader(
-    cls: type[Tuple], kinds: str, general: Callable[[TupleField, str], Callable[[Any, Reading, int], Any]]
+    cls: type[Tuple], kinds: str, general: Callable[[TupleField, str], ValueReader]
 ) -> RowReader:
     """
     The function that reads rows of tuples of *cls*, all whose fields that travel are in each row, by name.
@@ -144,7 +147,7 @@ def compileReader(
     Args:
         cls: The class.
         kinds: The letters of the columns.
-        general: Given a field and a letter, what reads a value that is not None of such a column.
+        general: Given a field and a letter, what reads the values of such a column.
     """
     reader = readerOf(cls)
     fields = travellingFields(cls)
