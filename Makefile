@@ -13,7 +13,8 @@
 #   make fix                what the linters can mend by themselves
 #   make js                 the browser client that is in vortex/static
 #   make bench              the benchmarks, beside the real VortexPY
-#   make soak [SECONDS=600] a server under clients that come and go, watched for what it does not give back
+#   make soak [SECONDS=600] a server under clients that come and go, watched for what it does not give back;
+#                           then sessions in 100,000 steps against their model, and cut at each of 30,000 bytes
 #
 # PYTHON=python3.12 chooses the interpreter, VENV=dir where its environment is made. All but demo and unit need
 # Node 20 or newer.
@@ -80,6 +81,8 @@ bench: $(VENV)/.dev $(CHROMIUM)
 
 soak: $(VENV)/.dev
 	$(BIN)/python -m tests.integration.soak $(SECONDS)
+	$(BIN)/python -m tests.protocol.session_machine 100000
+	$(BIN)/python -m tests.protocol.byte_cut 200
 
 # The environment: made when it is not there, filled again when what we ask for changes.
 

@@ -3,9 +3,13 @@ A session of some messages each way, its line cut at any byte.
 
 The client asks and tells, the server answers and pushes. The line is cut once, when so many bytes have gone
 through in one direction; what was written and had not come through is lost. Then the client connects again.
+
+usage: python -m tests.protocol.byte_cut [MESSAGES]
 """
 
 from __future__ import annotations
+
+import sys
 
 from tests.protocol.native_pair import Framing, Pair, Plain, says
 from vortex.limits import Limits
@@ -92,3 +96,13 @@ def allDelivered(pair: Pair, messages: int) -> None:
     assert pair.server.effects == dict.fromkeys(sent, 1)
     assert pair.answers == {f"re up {number}": 1 for number in range(0, messages, 2)}
     assert (pair.resets, pair.broken, pair.errors, pair.server.complaints) == ([], [], [], [])
+
+
+def main(messages: int = 200) -> int:
+    cuts = everyCut(messages)
+    print(f"{cuts} cuts of a session of {messages} messages each way: all delivered, in order, once")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*(int(messages) for messages in sys.argv[1:2])))

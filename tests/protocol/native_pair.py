@@ -52,7 +52,7 @@ class Plain:
         return data
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Line:
     """
     One connection.
@@ -117,10 +117,10 @@ class Service:
     Attributes:
         answersAtOnce: Whether it answers when it is asked; else when `answer` is called.
         taken: Of each life, client and epoch: the labels of what it began, in order.
+        broken: Why it has given lines up.
         effects: How often each label has taken effect.
         store: The answers that outlive it.
         pushed: What was pushed to each session.
-        present: The session that the last client to come has; None when it is over.
     """
 
     def __init__(self, pair: Pair) -> None:
@@ -131,6 +131,7 @@ class Service:
         self.pushed: dict[str, list[tuple[str, Hashable]]] = {}
         self.complaints: list[Any] = []
         self.cancelled: list[int] = []
+        self.broken: list[str] = []
         self.start()
 
     def start(self) -> None:
@@ -141,7 +142,11 @@ class Service:
         self.records: dict[str, ClientRecord[Under]] = {}
         self.taken: dict[tuple[str, int], list[str]] = {}
         self.running: list[Under] = []
-        self.present: ServerSession | None = None
+
+    @property
+    def present(self) -> ServerSession | None:
+        """The session that the client says is its own; None if there is none."""
+        return self.table.find(self.pair.client.id)
 
     # ---- lines
 
@@ -186,7 +191,6 @@ class Service:
                 assert record is not None
                 self.records[session.id] = record
                 self.pushed[session.id] = []
-                self.present = session
             case Received(envelope):
                 self._act(session, envelope)
             case Settled(action):
@@ -194,7 +198,8 @@ class Service:
             case Cancelled(action):
                 self.cancelled.append(action)
                 self.records[session.id].dropped(action)
-            case Broken():
+            case Broken(code):
+                self.broken.append(code)
                 line = self.lines.pop(session.id, None)
                 session.transportLost(self.pair.now)
                 if line is not None:
@@ -204,8 +209,6 @@ class Service:
                 self.table.ended(session, code)
                 self.once.detached(self.records.pop(session.id), self.pair.now)
                 line = self.lines.pop(session.id, None)
-                if self.present is session:
-                    self.present = None
                 if line is not None:
                     for written in session.helloToSend():
                         line.down += line.downFraming.wrap(written)
@@ -254,8 +257,11 @@ class Service:
         if record is not None:
             record.finished(under.number, reply)
             self._send(under.session, under.number, reply)
-        else:  # its client is away: it asks again
-            self.once.attached(*under.client, 1, self.pair.now).finished(under.number, reply)  # type: ignore[union-attr]
+            return
+        record = self.once.attached(*under.client, 1, self.pair.now)  # its client is away, and asks again
+        assert record is not None
+        record.finished(under.number, reply)
+        self.once.detached(record, self.pair.now)
 
     def _send(self, session: ServerSession, number: int, reply: bytes) -> None:
         message = Message.ofEncoded(Payload(), Form.NATIVE, reply)
@@ -263,13 +269,13 @@ class Service:
         session.send(message)
 
     def push(self, label: str, mergeKey: Hashable = None, size: int = 0) -> None:
-        """Tell the client something, if there is one."""
-        if self.present is not None:
-            self.pushed[self.present.id].append((label, mergeKey))
-            message = says(label, isReply=True)
-            message.payload.filt["room"] = "x" * size
-            self.present.send(message, mergeKey=mergeKey)
-            self.work()
+        """Tell every client something."""
+        message = says(label, isReply=True)
+        message.payload.filt["room"] = "x" * size
+        for session in list(self.table.sessions):
+            self.pushed[session.id].append((label, mergeKey))
+            session.send(message, mergeKey=mergeKey)
+        self.work()
 
 
 class Pair:
