@@ -1,4 +1,4 @@
-"""docs/reference/errors.md has each word that a connection may end with, as vortex/protocol/codes.py has it."""
+"""docs/reference/errors.md has each word that a connection may end with, as vortex/protocol/codes.py has."""
 
 from __future__ import annotations
 
