@@ -16,7 +16,7 @@ export class VortexError extends Error {
   }
 }
 
-/** There is no line: nothing was sent. */
+/** The connection was closed: nothing was sent. */
 export class NotConnected extends VortexError {
   override name = "NotConnected"
   constructor(message: string) {
@@ -24,7 +24,7 @@ export class NotConnected extends VortexError {
   }
 }
 
-/** The line went away before the answer came: what was asked for may or may not have happened. */
+/** The connection was closed before the answer came: what was asked for may or may not have happened. */
 export class ConnectionLost extends VortexError {
   override name = "ConnectionLost"
   constructor(message: string) {

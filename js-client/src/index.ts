@@ -17,12 +17,12 @@ export { DateTime } from "./tuples/date_time.ts"
 export { addTupleType, tupleClassOf } from "./tuples/registry.ts"
 export { type AnyTuple, Tuple, type TupleClass, tupleTypeOf } from "./tuples/tuple.ts"
 export { type Filt, Payload } from "./protocol/payload.ts"
-export type { Envelope, Form } from "./protocol/envelope.ts"
+export type { DecodeBody, Envelope } from "./protocol/envelope.ts"
 export type { PeerIdentity } from "./protocol/events.ts"
 export type { Delivery } from "./routing/delivery.ts"
 export { MESSAGE_ID, aboutOf, isSubset } from "./routing/filt.ts"
 export { type EndpointCallback, PayloadEndpoint } from "./routing/payload_endpoint.ts"
-export { PayloadIO } from "./routing/payload_io.ts"
+export { PayloadIO, type Waiting } from "./routing/payload_io.ts"
 export type { TransportKind } from "./transports/transport.ts"
 export type { SocketConstructor, SocketLike } from "./transports/websocket.ts"
 export {
@@ -39,6 +39,8 @@ export {
 export {
   type ConnectionEvents,
   type ConnectionOptions,
+  type SessionReset,
+  type SessionResumed,
   type RequestOptions,
   type State,
   type StateChange,

@@ -6,7 +6,7 @@
 
 /** What a connection lets a server do to it. */
 export interface Limits {
-  /** Characters in one message as it stands on the wire. */
+  /** Bytes in one frame. */
   readonly maxFrame: number
   /** Bytes that one compressed payload may inflate to. */
   readonly maxInflated: number
@@ -16,10 +16,12 @@ export interface Limits {
   readonly maxNodes: number
   /** Keys in one filt. */
   readonly maxFiltItems: number
-  /** Frames that are no message which one line may bring; past it the line is left. */
-  readonly maxMalformed: number
-  /** Silence after which the line is taken for dead; the server beats every 10 s. */
-  readonly silenceMs: number
+  /** Messages that wait to be sent; one more is an error of who sends it. */
+  readonly maxOutboxItems: number
+  /** Bytes of those; one that is larger still waits alone. */
+  readonly maxOutboxBytes: number
+  /** How long a connection may take until the server has said its first word. */
+  readonly helloTimeoutMs: number
 }
 
 /** What holds where a connection is told nothing else. */
@@ -29,6 +31,7 @@ export const defaultLimits: Limits = {
   maxDepth: 32,
   maxNodes: 2_000_000,
   maxFiltItems: 64,
-  maxMalformed: 100,
-  silenceMs: 15_000,
+  maxOutboxItems: 10_000,
+  maxOutboxBytes: 8 << 20,
+  helloTimeoutMs: 10_000,
 }

@@ -5,14 +5,16 @@
 
 import { VortexConnection } from "../src/index.ts"
 import type { SocketLike } from "../src/transports/websocket.ts"
-import { mutated, seeds } from "./protocol/mutations.ts"
+import { mutatedFrames, seeds } from "./protocol/mutations.ts"
 import { type Checked, type Vector, checkVectors } from "./protocol/vectors.ts"
+import { KINDS, data, welcome } from "./wire.ts"
 
 type Files = Readonly<Record<string, readonly Vector[]>>
 
 /** A WebSocket that gets what it is told that it gets. */
 class MadeUp implements SocketLike {
   static last: MadeUp
+  binaryType = "blob"
   onopen: (() => void) | null = null
   onmessage: ((event: { data: unknown }) => void) | null = null
   onclose = null
@@ -31,8 +33,6 @@ class MadeUp implements SocketLike {
   }
 }
 
-const envelope = (filt: string): string => `{"_ct":"rpe","filt":${filt},"data":null,"result":null}`
-
 /** Give a connection *count* mutated frames; it is opened anew where one has closed it. */
 async function fuzz(files: Files, count: number): Promise<Readonly<Record<string, unknown>>> {
   const names = Object.getOwnPropertyNames(Object.prototype).join()
@@ -40,29 +40,38 @@ async function fuzz(files: Files, count: number): Promise<Readonly<Record<string
   const codes = new Set<string>()
   const thrown: string[] = []
   let lines = 0
-  const give = (frame: string): void => {
+  let next = 1
+  const receive = (bytes: Uint8Array): void => {
+    MadeUp.last.onmessage?.({ data: bytes.slice().buffer })
+  }
+  const give = (bytes: Uint8Array): void => {
     if (connection.state !== "open") {
       lines++
+      next = 1
       connection.reconnect()
       MadeUp.last.onopen?.()
-      MadeUp.last.onmessage?.({ data: envelope('{"__vortexUuid__":"s","__vortexName__":"server"}') })
+      receive(welcome({ session: String(lines) }))
     }
-    MadeUp.last.onmessage?.({ data: frame })
+    receive(bytes)
+    const kind = bytes[bytes.findIndex((byte) => byte < 128) + 1]
+    if (kind === KINDS.DATA || kind === KINDS.REPLY) next++
   }
   connection.addEventListener("error", (event) => {
     event.preventDefault() // or it would be written to the console
     codes.add((event as CustomEvent<{ code: string }>).detail.code)
   })
-  for (const frame of mutated(seeds(new Map(Object.entries(files))), count)) {
+  connection.listen({ key: "k" }, () => undefined)
+  for (const bytes of mutatedFrames(await seeds(new Map(Object.entries(files))), count, () => next)) {
     try {
-      give(frame)
+      give(bytes)
     } catch (error) {
       thrown.push(String(error))
     }
   }
+  connection.cut()
   await new Promise((resolve) => {
     connection.listen({ key: "last" }, resolve)
-    give(envelope('{"key":"last"}'))
+    give(data(1, { f: { key: "last" } }))
   })
   connection.close()
   const isPolluted = Object.getOwnPropertyNames(Object.prototype).join() !== names || "polluted" in {}

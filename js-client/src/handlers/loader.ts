@@ -4,7 +4,8 @@
  * What is here is what the server has said. A save shows as busy until it is answered; the row then is what the
  * server made of it, or, where it said no, what it was before. Nothing is changed ahead of the answer.
  *
- * It asks at each new line, so what was missed while there was none is made up for.
+ * It asks once, and again when another session has begun: what was missed then is made up for. Through a line that
+ * comes back nothing was missed.
  */
 
 import { RemoteError, RequestTimeout, VortexError, asVortexError, errorOf, shown } from "../errors.ts"
@@ -13,7 +14,7 @@ import type { Delivery } from "../routing/delivery.ts"
 import { aboutOf, identity } from "../routing/filt.ts"
 import type { PayloadEndpoint } from "../routing/payload_endpoint.ts"
 import { type Held, toJsonable } from "../tuples/convert.ts"
-import { equalValues, primitiveOf } from "../tuples/equal.ts"
+import { equalValues } from "../tuples/equal.ts"
 import { type AnyTuple, Tuple, type TupleClass, tupleTypeOf } from "../tuples/tuple.ts"
 
 /** What has become of the rows since the last time. */
@@ -67,6 +68,8 @@ export interface Line {
   listen(filt: Filt, callback: (payload: Payload, delivery: Delivery) => void): PayloadEndpoint
   /** Have *callback* called whenever `state` has changed, until what this returns is called. */
   onStateChange(callback: () => void): () => void
+  /** Have *callback* called whenever what was sent to us may have been lost, until what this returns is called. */
+  onReset(callback: () => void): () => void
   /** Tell whoever looks after the page of a callback that has failed, or of rows that could not be loaded. */
   report(error: unknown): void
 }
@@ -103,6 +106,8 @@ export class Loader<T extends Tuple = AnyTuple> extends EventTarget implements A
   readonly #ends: (() => void)[] = []
   readonly #status = new Map<string, RowStatus & { pending: number }>()
   #loads = 0
+  /** Whether all that has changed since the rows were asked for the last time comes by itself. */
+  #isFollowing = false
   #rows: readonly T[] = []
   #byKey = new Map<string, T>()
   #state: LoaderState = "loading"
@@ -140,6 +145,10 @@ export class Loader<T extends Tuple = AnyTuple> extends EventTarget implements A
       })
     this.#ends.push(
       line.onStateChange(() => {
+        this.#lineChanged()
+      }),
+      line.onReset(() => {
+        this.#isFollowing = false
         this.#lineChanged()
       }),
     )
@@ -230,10 +239,12 @@ export class Loader<T extends Tuple = AnyTuple> extends EventTarget implements A
    */
   async reload(): Promise<readonly T[]> {
     this.#loads++
+    this.#isFollowing = true
     try {
       await this.#ask([])
       return this.#rows
     } catch (error) {
+      this.#isFollowing = false
       this.#failed(asVortexError(error))
       throw error
     } finally {
@@ -343,8 +354,8 @@ export class Loader<T extends Tuple = AnyTuple> extends EventTarget implements A
   /** The row of the same key, once: of several that come with one key the first is that row. */
   #held(): Held {
     const asked = new Set<string>()
-    return (object) => {
-      const key = textOf(this.#keyBy((field) => primitiveOf(object[field])))
+    return (valueOf) => {
+      const key = textOf(this.#keyBy(valueOf))
       if (asked.has(key)) return undefined
       asked.add(key)
       return this.#byKey.get(key)
@@ -392,9 +403,11 @@ export class Loader<T extends Tuple = AnyTuple> extends EventTarget implements A
 
   #lineChanged(): void {
     const { state } = this.#line
-    if (state === "open") this.#refresh()
-    else if (state === "closed") this.close()
-    else if (this.#state === "current") this.#setState("stale")
+    if (state === "closed") this.close()
+    else if (state !== "open" || !this.#isFollowing) {
+      if (this.#state === "current") this.#setState("stale")
+      if (state === "open") this.#refresh()
+    } else if (this.#state === "stale" && !this.#loads) this.#setState("current")
   }
 
   /** Ask again, where nobody waits for what comes of it. */

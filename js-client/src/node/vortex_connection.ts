@@ -1,13 +1,13 @@
 /**
  * VortexConnection: the page's link to one server, which comes back by itself.
  *
- *     connecting --server's hello--> open
- *       |     ^                       |
- *       v     |                       | line lost, cut()
- *      waiting <----------------------+          any --close()--> closed
+ *     connecting --WELCOME--> open
+ *       |     ^                 |
+ *       v     |                 | connection lost, cut()
+ *      waiting <----------------+          any --close()--> closed
  *
- * Nothing is queued while there is no line: a send then fails at once, and a request whose answer had not come
- * when its line was lost ends with `ConnectionLost`.
+ * What goes on between the two outlives what carries it: what is sent while there is no line waits, and a request
+ * whose answer had not come is answered on the next one.
  */
 
 import { type Clock, systemClock } from "../clock.ts"
@@ -15,24 +15,27 @@ import {
   ConnectionLost,
   NotConnected,
   RequestTimeout,
-  type VortexError,
+  VortexError,
   asVortexError,
   errorOf,
 } from "../errors.ts"
 import { Loader, type LoaderOptions, type RowsCallback } from "../handlers/loader.ts"
 import { type Limits, defaultLimits } from "../limits.ts"
 import { Backoff } from "../protocol/backoff.ts"
-import { encodeMessage } from "../protocol/envelope.ts"
-import type { PeerIdentity, SessionEvent } from "../protocol/events.ts"
+import type { Opened, PeerIdentity } from "../protocol/events.ts"
+import type { Bytes } from "../protocol/native.ts"
+import { encodeMessage } from "../protocol/native_message.ts"
 import { type Filt, Payload } from "../protocol/payload.ts"
-import { VortexPySession } from "../protocol/vortexpy_session.ts"
-import { MESSAGE_ID, SERVER_ECHO } from "../routing/filt.ts"
+import { type Action, ClientSession } from "../protocol/session.ts"
+import { SERVER_ECHO } from "../routing/filt.ts"
 import { type EndpointCallback, PayloadEndpoint } from "../routing/payload_endpoint.ts"
-import { PayloadIO } from "../routing/payload_io.ts"
+import { PayloadIO, type Waiting } from "../routing/payload_io.ts"
 import type { AnyTuple, Tuple } from "../tuples/tuple.ts"
-import { openHeldPost } from "../transports/held_post.ts"
-import { SessionDriver } from "../transports/session_driver.ts"
-import type { TransportKind } from "../transports/transport.ts"
+import { openFetchStream } from "../transports/fetch_stream.ts"
+import { openLongPoll } from "../transports/long_poll.ts"
+import { type DriverEvent, type LostLink, SessionDriver } from "../transports/session_driver.ts"
+import { openSse } from "../transports/sse.ts"
+import type { OpenTransport, TransportKind } from "../transports/transport.ts"
 import { type SocketConstructor, openWebSocket } from "../transports/websocket.ts"
 
 /** Where a connection is on its way, see the module's diagram. */
@@ -56,7 +59,10 @@ export interface ConnectionOptions {
   readonly name?: string
   /** What tells us from others of our name; default: random, new for every connection. */
   readonly uuid?: string
-  /** "auto": a WebSocket, and held POST in turn when that cannot be opened; stays with what worked. */
+  /**
+   * "auto": a WebSocket; a held POST in turn where that cannot be opened; long polls where something in between
+   * holds back what the server writes. It stays with what worked, but for polls, which it leaves again if it can.
+   */
   readonly transport?: TransportKind | "auto"
   /** What makes a WebSocket; default: the global one. */
   readonly WebSocket?: SocketConstructor
@@ -82,35 +88,62 @@ export interface RequestOptions {
   readonly tuples?: readonly unknown[]
   /** How long to wait for the answer, in milliseconds. */
   readonly timeout?: number
-  /** Ends the wait with its reason; what was sent stays sent. */
+  /** Ends the wait with its reason; the server is told, and may stop. */
   readonly signal?: AbortSignal
+}
+
+/** What a "resumed" event tells in its `detail`. */
+export interface SessionResumed {
+  /** How many messages the server writes again. */
+  readonly replayed: number
+  /** How long nothing carried it, in milliseconds; 0 where it has moved from one connection to another. */
+  readonly afterMs: number
+}
+
+/** What a "reset" event tells in its `detail`. */
+export interface SessionReset {
+  /** Why: "expired", "unknown", "overflow", "epoch", "auth", "schema", "superseded", or what has ended it before. */
+  readonly reason: string
 }
 
 /** What a connection tells. */
 export interface ConnectionEvents {
-  /** It is somewhere else on its way now. */
+  /** It is somewhere else on its way now, or on another transport. */
   state: CustomEvent<StateChange>
+  /** The session goes on, on another connection, and nothing was lost. */
+  resumed: CustomEvent<SessionResumed>
+  /**
+   * Another session has begun in the place of the one there was. What the server had sent meanwhile is lost; what
+   * was not acknowledged or not answered is sent again.
+   */
+  reset: CustomEvent<SessionReset>
+  /** The server has dropped the session, since there was no line for too long; told just before its "reset". */
+  expired: CustomEvent<null>
   /** A message could not be read, or a callback failed. */
   error: CustomEvent<VortexError>
   /** A `ping` came back, after so many milliseconds. */
   roundtrip: CustomEvent<number>
 }
 
-/** One attempt, and what became of it. */
-interface Line {
-  readonly kind: TransportKind
-  readonly driver: SessionDriver
-}
-
 const CLOSED = "the connection was closed"
 const PAGE_EVENTS = ["online", "pagehide", "pageshow"]
+
+/** Until when a response that is held open has to begin, or something in between holds it back. */
+const BUFFERED_MS = 3_000
+
+/** One that ends sooner than this, so many times in a row, is held back too. */
+const QUICK_MS = 2_000
+const QUICK_ENDS = 3
+
+/** After how long it is tried whether something better than polls gets through, give or take a fifth. */
+const IMPROVE_MS = 300_000
 
 /**
  * A link to a server's vortex. It connects at once, and again whenever its line is lost.
  *
- * Events: "state" (`CustomEvent<StateChange>`), "roundtrip" (`CustomEvent<number>`, milliseconds) and "error"
- * (`CustomEvent<VortexError>`: a message that could not be read, or a callback that failed; the console has it
- * too, unless the event's default is prevented).
+ * Events: "state" (`CustomEvent<StateChange>`), "resumed", "reset" and "expired" (what became of the session),
+ * "roundtrip" (`CustomEvent<number>`, milliseconds) and "error" (`CustomEvent<VortexError>`: a message that could
+ * not be read, or a callback that failed; the console has it too, unless the event's default is prevented).
  */
 export class VortexConnection extends EventTarget {
   readonly uuid: string
@@ -121,17 +154,26 @@ export class VortexConnection extends EventTarget {
   readonly #options: ConnectionOptions
   readonly #limits: Limits
   readonly #clock: Clock
+  readonly #random: () => number
   readonly #backoff: Backoff
+  readonly #session: ClientSession
+  readonly #driver: SessionDriver
+  readonly #waiting = new Map<Action, Waiting>()
   #state: State = "connecting"
   #peer: PeerIdentity | null = null
   #opens = 0
+  #resumes = 0
+  #resets = 0
   #roundTripMs: number | null = null
   #retryAtMs: number | null = null
+  #lostAtMs: number | null = null
   #timer: unknown = null
-  #line: Line | null = null
-  /** Which transport an attempt begins with, and whether the other one is tried when that fails. */
+  /** Which transport an attempt begins with, and whether others are tried when that fails. */
   #preferred: TransportKind
   #auto: boolean
+  /** What carried the line last. */
+  #carrier: TransportKind | null = null
+  #quickEnds = 0
   /** Why nothing is tried until somebody says so. */
   #parked: "cut" | "hidden" | null = null
   #connected: Deferred<PeerIdentity> | null = null
@@ -148,28 +190,31 @@ export class VortexConnection extends EventTarget {
     this.name = options.name ?? "page"
     this.#url = new URL(url, page.document?.baseURI ?? page.location?.href)
     this.#url.hash = ""
-    this.#url.searchParams.set("vortexUuid", this.uuid)
-    this.#url.searchParams.set("vortexName", this.name)
     this.#options = options
     this.#limits = { ...defaultLimits, ...options.limits }
     this.#clock = options.clock ?? systemClock
-    this.#backoff = new Backoff(options.firstDelayMs, options.maxDelayMs, options.random)
+    this.#random = options.random ?? Math.random
+    this.#backoff = new Backoff(options.firstDelayMs, options.maxDelayMs, this.#random)
+    this.#session = new ClientSession(this, this.#limits)
+    this.#driver = new SessionDriver(this.#session, this.#clock, (event) => {
+      this.#take(event)
+    })
     this.payloadIO = new PayloadIO(this.#limits, (payload) => this.#send(payload, true), this.report)
     const { transport = "auto" } = options
     this.#auto = transport === "auto"
-    this.#preferred = this.#auto ? "websocket" : (transport as TransportKind)
+    this.#preferred = transport === "auto" ? "websocket" : transport
     this.#watchPage(true)
     this.#connect(this.#preferred)
   }
 
-  /** Where it is on its way; only while it is "open" can anything be sent. */
+  /** Where it is on its way. What is sent before it is "open" waits until it is. */
   get state(): State {
     return this.#state
   }
 
   /** What carries the line, or is being tried; null while there is none. */
   get transport(): TransportKind | null {
-    return this.#line && this.#line.kind
+    return this.#driver.carrier ?? this.#driver.candidate
   }
 
   /** Who answers, in its own words; while there is no line, who did last. */
@@ -180,6 +225,16 @@ export class VortexConnection extends EventTarget {
   /** How often the line came back. */
   get reconnects(): number {
     return Math.max(0, this.#opens - 1)
+  }
+
+  /** How often the session went on, on another connection. */
+  get resumes(): number {
+    return this.#resumes
+  }
+
+  /** How often another session began in the place of one that could not go on. */
+  get resets(): number {
+    return this.#resets
   }
 
   /** What the last `ping` took, in milliseconds. */
@@ -200,72 +255,90 @@ export class VortexConnection extends EventTarget {
   }
 
   /**
-   * Be told of each change of state.
+   * Be told of each change of state, and of transport.
    *
    * @returns What ends it.
    */
   onStateChange(callback: (state: State, connection: this) => void): () => void {
+    return this.#on("state", () => {
+      callback(this.#state, this)
+    })
+  }
+
+  /**
+   * Be told when another session has begun: what was sent to this page in the one before may be lost.
+   *
+   * @returns What ends it.
+   */
+  onReset(callback: () => void): () => void {
+    return this.#on("reset", callback)
+  }
+
+  #on(type: string, callback: () => void): () => void {
     const listener = (): void => {
       try {
-        callback(this.#state, this)
+        callback()
       } catch (error) {
         this.report(error)
       }
     }
-    this.addEventListener("state", listener)
+    super.addEventListener(type, listener)
     return () => {
-      this.removeEventListener("state", listener)
+      this.removeEventListener(type, listener)
     }
   }
 
   // ---- out
 
   /**
-   * Send a payload, after all that was sent before.
+   * Send a payload, after all that was sent before; without a line, when there is one again.
    *
-   * @returns When it was handed to the transport. That is no answer yet: `request` waits for one.
-   * @throws NotConnected unless the line is open, and still is when the payload has been encoded.
+   * @returns When it is in the queue. That is no answer yet: `request` waits for one.
+   * @throws NotConnected once the connection is closed.
    * @throws EncodeError if it holds what cannot travel.
+   * @throws LimitExceeded if too much waits, or it is larger than the server takes.
    */
-  send(payload: Payload): Promise<void> {
-    return this.#send(payload)
+  async send(payload: Payload): Promise<void> {
+    await this.#send(payload)
   }
 
   /**
-   * Send a payload and wait for its answer.
+   * Send a payload and wait for its answer, through any loss of the line.
    *
    * @param about - The filt, or a whole payload.
-   * @throws NotConnected at once, unless the line is open: nothing was sent.
-   * @throws ConnectionLost as soon as the line is gone: it may have been done, or not.
-   * @throws RequestTimeout if no answer came in time.
+   * @throws NotConnected once the connection is closed: nothing was sent.
+   * @throws ConnectionLost if it is closed meanwhile: it may have been done, or not.
+   * @throws RequestTimeout if no answer came in time; without a line it may not even have been sent.
    * @throws RemoteError with the server's code and text.
+   * @throws LimitExceeded if too much waits, or it is larger than the server takes.
    * @throws the signal's reason, if it says stop.
    */
   async request(about: Filt | Payload, options: RequestOptions = {}): Promise<Payload> {
     const { tuples, timeout = this.#options.requestTimeoutMs ?? 30_000, signal } = options
     signal?.throwIfAborted()
-    const id = newUuid()
     const whole = about instanceof Payload ? about : new Payload(about)
-    const hand = await this.#encoded(
-      new Payload({ ...whole.filt, [MESSAGE_ID]: id }, tuples ?? whole.tuples, whole.result),
-    )
+    const payload = new Payload(whole.filt, tuples ?? whole.tuples, whole.result)
+    const message = await this.#encoded(payload, { expectsAnswer: true })
     signal?.throwIfAborted()
-    const { answer, withdraw } = this.payloadIO.waitFor(id)
-    answer.catch(nothing)
+    const action = this.#session.send(message, true, this.#clock.now() + timeout)
+    const answer = new Deferred<Payload>()
+    this.#waiting.set(action, answer)
     const timer = this.#clock.setTimer(() => {
-      withdraw(new RequestTimeout(`no answer came within ${timeout / 1000} s`))
+      answer.reject(new RequestTimeout(`no answer came within ${timeout / 1000} s`))
     }, timeout)
     const stop = (): void => {
-      withdraw(signal?.reason)
+      answer.reject(signal?.reason)
     }
     signal?.addEventListener("abort", stop)
+    this.#driver.flush()
     try {
-      hand()
-      return await answer
+      return await answer.promise
     } finally {
       this.#clock.clearTimer(timer)
       signal?.removeEventListener("abort", stop)
-      withdraw(null)
+      this.#waiting.delete(action)
+      this.#session.cancel(action)
+      this.#driver.flush()
     }
   }
 
@@ -336,39 +409,51 @@ export class VortexConnection extends EventTarget {
   // ---- the line
 
   /**
-   * Go over to the other transport now; "auto" begins with a WebSocket again.
+   * Go over to another transport; "auto" begins with a WebSocket again.
    *
-   * The old line is left first: a request that waits for its answer there ends with `ConnectionLost`, and until
-   * the new line is open nothing can be sent.
+   * The present one carries the line until the other has taken over, and nothing is lost on the way. If that cannot be
+   * opened, the line stays where it is.
    */
   useTransport(transport: TransportKind | "auto"): void {
     this.#auto = transport === "auto"
     this.#preferred = transport === "auto" ? "websocket" : transport
     if (this.#state === "closed" || this.#parked) return
-    if (this.#state === "open" && this.transport === this.#preferred) return
-    this.#leave("the connection went over to another transport")
-    this.#backoff.reset()
-    this.#connect(this.#preferred)
+    if (this.#driver.carrier === this.#preferred) this.#driver.stay()
+    else if (this.#state === "open") this.#open(this.#preferred)
+    else {
+      this.#backoff.reset()
+      this.#connect(this.#preferred)
+    }
   }
 
   /** Lose the line, as if it had broken; it stays lost until `reconnect`. */
   cut(): void {
-    this.#park("cut", "the line was cut")
+    if (this.#state === "closed") return
+    this.#parked = "cut"
+    this.#driver.leave()
+    this.#wait("the line was cut")
   }
 
   /** Try now, unless the line is open; this also ends a `cut`. Nothing ends a `close`. */
   reconnect(): void {
     if (this.#state === "open" || this.#state === "closed") return
     this.#parked = null
-    this.#leave("")
     this.#connect(this.#preferred)
   }
 
-  /** Leave for good: no line, no timer and no listener stays. Requests that wait end with `ConnectionLost`. */
+  /**
+   * Leave for good: no line, no timer and no listener stays, and the server forgets the session. Requests that wait
+   * end with `ConnectionLost`.
+   */
   close(): void {
     if (this.#state === "closed") return
     this.#watchPage(false)
-    this.#leave(CLOSED)
+    this.#driver.end(CLOSED)
+    this.#clearTimer()
+    // An answer that has come in, if only just, is still delivered.
+    for (const { reject } of this.#waiting.values())
+      reject(new ConnectionLost(`${CLOSED}: what was asked for may have been done, or not`))
+    this.#waiting.clear()
     this.#connected?.reject(new NotConnected(CLOSED))
     this.#setState("closed", CLOSED)
   }
@@ -376,84 +461,151 @@ export class VortexConnection extends EventTarget {
   // ---- between them
 
   #connect(kind: TransportKind, reason: string | null = null): void {
-    const { WebSocket = globalThis.WebSocket, fetch = globalThis.fetch } = this.#options
-    const line: Line = {
-      kind,
-      driver: new SessionDriver(
-        new VortexPySession(this, this.#limits, this.#clock.now()),
-        (listener) =>
-          kind === "websocket"
-            ? openWebSocket(this.#url, WebSocket, listener)
-            : openHeldPost(this.#url, fetch, this.#limits.maxFrame, listener),
-        this.#clock,
-        (event) => {
-          if (line === this.#line) this.#take(event, line)
-        },
-      ),
-    }
-    this.#line = line
+    this.#clearTimer()
+    this.#open(kind)
     this.#setState("connecting", reason)
   }
 
-  #take(event: SessionEvent, line: Line): void {
+  #open(kind: TransportKind): void {
+    const isHeld = kind === "post" || kind === "sse"
+    const timeoutMs = this.#auto && isHeld ? BUFFERED_MS : this.#limits.helloTimeoutMs
+    this.#driver.open(kind, this.#opener(kind), timeoutMs)
+  }
+
+  #opener(kind: TransportKind): OpenTransport {
+    const { WebSocket = globalThis.WebSocket, fetch = globalThis.fetch } = this.#options
+    const limits = this.#limits
+    if (kind === "websocket")
+      return (listener) => openWebSocket(this.#url, WebSocket, limits.maxFrame, listener)
+    const http = { url: this.#url, fetch, limits, clock: this.#clock, random: this.#random }
+    const openers = { post: openFetchStream, sse: openSse, poll: openLongPoll }
+    return (listener) => openers[kind](http, listener)
+  }
+
+  #take(event: DriverEvent): void {
     switch (event.type) {
       case "opened":
-        this.#peer = event.peer
-        this.#opens++
-        this.#backoff.reset()
-        this.#preferred = line.kind
-        this.#connected?.resolve(event.peer)
-        this.#connected = null
-        this.#setState("open", null)
+        this.#opened(event)
         break
       case "received": {
-        const { envelope } = event
+        const { envelope, action } = event
+        const waiting = this.#claim(action)
         // The server's word on what it could not read has no filt, as that had none.
-        const complaint = "filt" in envelope && !Object.keys(envelope.filt).length && errorOf(envelope.result)
+        const complaint = !waiting && !Object.keys(envelope.filt).length && errorOf(envelope.result)
         if (complaint) this.report(complaint)
-        else void this.payloadIO.route(envelope)
+        else void this.payloadIO.route(envelope, waiting)
         break
       }
       case "malformed":
+        this.#claim(event.action)?.reject(event.error)
         this.report(event.error)
         break
-      case "closed":
-        this.#lost(event.reason, line.kind)
+      case "refused": {
+        const waiting = this.#claim(event.action)
+        if (waiting) waiting.reject(event.error)
+        else this.report(event.error)
+        break
+      }
+      case "renew":
+        // Not while it moves elsewhere.
+        if (!this.#driver.candidate) this.#open(event.kind)
+        break
+      case "lost":
+        this.#lost(event)
     }
   }
 
-  #lost(reason: string, kind: TransportKind): void {
-    const mayTurn = this.#auto && this.#state === "connecting" && kind === this.#preferred
-    this.#leave(reason)
+  /** Who waits for *action*, and from here on has its answer. */
+  #claim(action: Action | null): Waiting | undefined {
+    const waiting = action ? this.#waiting.get(action) : undefined
+    if (action) this.#waiting.delete(action)
+    return waiting
+  }
+
+  #opened({ peer, reset, replayed }: Opened): void {
+    const { carrier } = this.#driver
+    if (!carrier) return
+    const isOpen = this.#state === "open"
+    const isOther = carrier !== this.#carrier || !isOpen
+    const afterMs = this.#lostAtMs === null ? 0 : this.#clock.now() - this.#lostAtMs
+    this.#clearTimer()
+    this.#backoff.reset()
+    this.#peer = peer
+    this.#lostAtMs = null
+    this.#preferred = this.#carrier = carrier
+    if (!isOpen) this.#opens++
+    if (carrier === "poll") this.#improveLater()
+    if (replayed !== null) {
+      this.#resumes++
+      this.dispatchEvent(new CustomEvent("resumed", { detail: { replayed, afterMs } }))
+    } else if (reset !== null) {
+      this.#resets++
+      if (reset === "expired") this.dispatchEvent(new CustomEvent("expired"))
+      this.dispatchEvent(new CustomEvent("reset", { detail: { reason: reset } }))
+    }
+    // Whoever was told may have left.
+    if (this.#driver.carrier !== carrier) return
+    this.#connected?.resolve(peer)
+    this.#connected = null
+    if (isOther) this.#setState("open", null)
+  }
+
+  #lost({ kind, reason, openMs, isSilent }: LostLink): void {
+    const { carrier, candidate } = this.#driver
+    if (carrier) {
+      this.#stays(kind, reason)
+      return
+    }
+    this.#lostAtMs ??= this.#clock.now()
+    // It is moving already.
+    if (candidate) return
+    const isHeld = kind === "post" || kind === "sse"
+    this.#quickEnds = isHeld && openMs < QUICK_MS ? this.#quickEnds + 1 : 0
+    const isBuffered = isHeld && (isSilent || this.#quickEnds >= QUICK_ENDS)
+    const mayTurn = this.#auto && (isBuffered || (this.#state === "connecting" && kind === this.#preferred))
     if (mayTurn) {
-      this.#connect(kind === "post" ? "websocket" : "post", reason)
+      this.#quickEnds = 0
+      this.#connect(isBuffered ? "poll" : kind === "websocket" ? "post" : "websocket", reason)
       return
     }
     const delay = this.#backoff.nextMs()
-    this.#retryAtMs = this.#clock.now() + delay
-    this.#timer = this.#clock.setTimer(() => {
-      this.reconnect()
-    }, delay)
+    this.#wait(reason, () => {
+      this.#retryAtMs = this.#clock.now() + delay
+      this.#timer = this.#clock.setTimer(() => {
+        this.reconnect()
+      }, delay)
+    })
+  }
+
+  /** The line could not be moved to *kind*, and stays where it is. */
+  #stays(kind: TransportKind, reason: string): void {
+    if (!this.#auto) this.report(new VortexError(`the line could not go over to ${kind}: ${reason}`))
+    else if (this.#driver.carrier === "poll" && kind === "websocket") this.#open("post")
+    else if (this.#driver.carrier === "poll") this.#improveLater()
+  }
+
+  /** Polls are what is left where nothing else gets through; that may change. */
+  #improveLater(): void {
+    if (!this.#auto) return
+    this.#clearTimer()
+    this.#timer = this.#clock.setTimer(
+      () => {
+        this.#open("websocket")
+      },
+      IMPROVE_MS * (0.8 + 0.4 * this.#random()),
+    )
+  }
+
+  #wait(reason: string, retry?: () => void): void {
+    this.#clearTimer()
+    this.#lostAtMs ??= this.#clock.now()
+    retry?.()
     this.#setState("waiting", reason)
   }
 
-  #park(parked: "cut" | "hidden", reason: string): void {
-    if (this.#state === "closed") return
-    this.#parked = parked
-    this.#leave(reason, parked === "hidden")
-    this.#setState("waiting", reason)
-  }
-
-  /** Let go of the line, or of the wait for one. What to be instead is for the caller to say. */
-  #leave(reason: string, flush = false): void {
+  #clearTimer(): void {
     this.#clock.clearTimer(this.#timer)
     this.#timer = this.#retryAtMs = null
-    const line = this.#line
-    this.#line = null
-    if (!line) return
-    line.driver.close(reason, flush)
-    // An answer that has come in, if only just, is still delivered.
-    this.payloadIO.failAll(new ConnectionLost(`${reason}: what was asked for may have been done, or not`))
   }
 
   #setState(state: State, reason: string | null): void {
@@ -462,24 +614,20 @@ export class VortexConnection extends EventTarget {
     this.dispatchEvent(new CustomEvent("state", { detail }))
   }
 
-  /** Encode *payload*; returns what hands it to the line, unless that has gone meanwhile. */
-  async #encoded(payload: Payload, isReply = false): Promise<() => void> {
-    const line = this.#line
-    const form = line?.driver.session.form
-    if (this.#state !== "open" || !line || !form)
-      throw new NotConnected(`there is no line (${this.#state}): nothing was sent`)
-    const turn = Promise.all([encodeMessage(payload, form, isReply), this.#outgoing])
+  /** *payload* as a message, when all that was sent before is in the queue. */
+  async #encoded(payload: Payload, flags: Parameters<typeof encodeMessage>[1]): Promise<Bytes> {
+    if (this.#state === "closed") throw new NotConnected(`${CLOSED}: nothing was sent`)
+    const turn = Promise.all([encodeMessage(payload, flags), this.#outgoing])
     this.#outgoing = turn.catch(nothing)
     const [message] = await turn
-    return () => {
-      if (line !== this.#line) throw new NotConnected("the line went away meanwhile: nothing was sent")
-      line.driver.send(message)
-    }
+    // The page may have closed it meanwhile.
+    if ((this.#state as State) === "closed") throw new NotConnected(`${CLOSED}: nothing was sent`)
+    return message
   }
 
   async #send(payload: Payload, isReply = false): Promise<void> {
-    const hand = await this.#encoded(payload, isReply)
-    hand()
+    this.#session.send(await this.#encoded(payload, { isReply }), false)
+    this.#driver.flush()
   }
 
   #watchPage(watch: boolean): void {
@@ -488,10 +636,13 @@ export class VortexConnection extends EventTarget {
       page[watch ? "addEventListener" : "removeEventListener"]?.(type, this.#onPage)
   }
 
-  /** A page that is left may come back as it was, but without its lines. */
+  /** A page that is left may come back as it was, but without its line: the server is told that it has gone. */
   readonly #onPage = ({ type }: Event): void => {
     if (type === "pagehide") {
-      if (!this.#parked) this.#park("hidden", "the page was left")
+      if (this.#parked) return
+      this.#parked = "hidden"
+      this.#driver.end("the page was left")
+      this.#wait("the page was left")
     } else if (this.#parked === (type === "online" ? null : "hidden")) this.reconnect()
   }
 }

@@ -6,6 +6,7 @@
 
 import type { VortexError } from "../errors.ts"
 import type { Envelope } from "./envelope.ts"
+import type { Action } from "./session.ts"
 
 /** Who is at the other end, in its own words: labels, never proof of anything. */
 export interface PeerIdentity {
@@ -13,28 +14,42 @@ export interface PeerIdentity {
   readonly name: string
 }
 
-/** The other end said who it is; from here on payloads may come and go. */
+/** A connection carries the session from here on. */
 export interface Opened {
   readonly type: "opened"
   readonly peer: PeerIdentity
+  /** Why another session has begun in the place of one that was there; null where that goes on, or is the first. */
+  readonly reset: string | null
+  /** How many messages the server writes again, where the session goes on; null where it does not. */
+  readonly replayed: number | null
 }
 
-/** One payload came in, its body still encoded. An era 0 message is not even inflated: hence the promise. */
+/** One message came in, its body still encoded. */
 export interface Received {
   readonly type: "received"
-  readonly envelope: Envelope | Promise<Envelope>
+  readonly envelope: Envelope
+  /** What it answers, where that was waited for. */
+  readonly action: Action | null
 }
 
-/** A frame came in that is no message. The line stays up, nothing else is lost. */
+/** What came in is no message. The connection stays up, nothing else is lost. */
 export interface Malformed {
   readonly type: "malformed"
   readonly error: VortexError
+  readonly action: Action | null
 }
 
-/** The session is over; nothing more comes out of it. */
-export interface Closed {
-  readonly type: "closed"
+/** An action can never be sent: the server takes nothing of its size. */
+export interface Refused {
+  readonly type: "refused"
+  readonly action: Action
+  readonly error: VortexError
+}
+
+/** The connection is of no use any more; the session waits for another. */
+export interface Lost {
+  readonly type: "lost"
   readonly reason: string
 }
 
-export type SessionEvent = Opened | Received | Malformed | Closed
+export type SessionEvent = Opened | Received | Malformed | Refused | Lost

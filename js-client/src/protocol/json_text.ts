@@ -6,14 +6,17 @@
 
 import { DecodeError } from "../errors.ts"
 
-const UNUSUAL = /(?<![\w.+-])-?(?:Infinity|NaN|\d{16,}(?![\d.eE]))/g
+/** What is past 2^53, or near it. */
+const LONG = /9\d{15}|\d{17}/
 
-/** UTF-8; or Latin-1, which VortexJS has put where UTF-8 should be. */
+const UNUSUAL = /(?<![\w.+-])-?(?:Infinity|NaN|(?:9\d{15}|\d{17,})(?![\d.eE]))/g
+
+/** @throws DecodeError if *bytes* are no UTF-8. */
 export function utf8(bytes: Uint8Array): string {
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes)
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes)
   } catch {
-    return new TextDecoder("latin1").decode(bytes)
+    throw new DecodeError("expected UTF-8")
   }
 }
 
@@ -27,7 +30,7 @@ export function parseJson(text: string): unknown {
 }
 
 function parsed(text: string): unknown {
-  if (!/\d{16}/.test(text))
+  if (!LONG.test(text))
     try {
       return JSON.parse(text)
     } catch {

@@ -1,9 +1,7 @@
 /** Payload: what is sent and received, a filt, tuples and a result. */
 
-import type { Limits } from "../limits.ts"
-import { defaultLimits } from "../limits.ts"
 import {
-  Reading,
+  type Reading,
   compositeDecoders,
   compositeEncoders,
   fromJsonable,
@@ -11,8 +9,6 @@ import {
   toJsonable,
 } from "../tuples/convert.ts"
 import { DecodeError } from "../errors.ts"
-import { type Form, encodeMessage, readMessage } from "./envelope.ts"
-import { utf8 } from "./json_text.ts"
 
 /** What a payload is routed by. */
 export type Filt = Readonly<Record<string, unknown>>
@@ -37,29 +33,9 @@ export class Payload {
     this.result = result
     this.date = date
   }
-
-  /**
-   * Read one message of any of VortexPY's wires.
-   *
-   * @throws DecodeError, LimitExceeded
-   */
-  static async fromVortexMsg(message: string | Uint8Array, limits: Limits = defaultLimits): Promise<Payload> {
-    const text = typeof message === "string" ? message : utf8(message)
-    return (await readMessage(text, limits)).open(limits)
-  }
-
-  /**
-   * This payload as one message.
-   *
-   * @param form - "raw": JSON, for a WebSocket; "base64": the same within base64, for what is framed by dots.
-   * @throws EncodeError if it holds what cannot travel.
-   */
-  toVortexMsg(form: Form = "base64"): Promise<string> {
-    return encodeMessage(this, form)
-  }
 }
 
-/** A payload that is the value of a field; that of a message is read by its envelope. */
+/** A payload that is the value of a field; one that is a message is `native_message`'s. */
 function readNested(object: Readonly<Record<string, unknown>>, reading: Reading): Payload {
   const part = (name: string): unknown => {
     reading.path.push(name)

@@ -5,17 +5,18 @@
  * once, and only if somebody wants it. What one callback raises is reported, and is nothing to the next.
  */
 
-import { type VortexError, errorOf } from "../errors.ts"
+import { errorOf } from "../errors.ts"
 import type { Limits } from "../limits.ts"
 import type { Envelope } from "../protocol/envelope.ts"
 import type { Payload } from "../protocol/payload.ts"
 import { Delivery } from "./delivery.ts"
-import { MESSAGE_ID, isSubset } from "./filt.ts"
+import { isSubset } from "./filt.ts"
 import type { PayloadEndpoint } from "./payload_endpoint.ts"
 
-interface Waiting {
-  resolve: (payload: Payload) => void
-  reject: (error: unknown) => void
+/** Who waits for an answer. */
+export interface Waiting {
+  readonly resolve: (payload: Payload) => void
+  readonly reject: (error: unknown) => void
 }
 
 /** Brings each message to those whose filt it holds, and each answer to the one who waits for it. */
@@ -24,7 +25,6 @@ export class PayloadIO {
   readonly #send: (payload: Payload) => Promise<void>
   readonly #onError: (error: unknown) => void
   readonly #endpoints = new Set<PayloadEndpoint>()
-  readonly #waiting = new Map<string, Waiting>()
   #last: Promise<void> = Promise.resolve()
 
   /**
@@ -55,56 +55,19 @@ export class PayloadIO {
   /**
    * Deliver a message, after those that came before.
    *
+   * @param waiting - Who has waited for it.
    * @returns When that is done; it never rejects.
    */
-  route(coming: Envelope | Promise<Envelope>): Promise<void> {
-    // Whoever waits for it has it from here on, even if the line breaks before it is unpacked.
-    let claimed = coming instanceof Promise ? undefined : this.#claim(coming)
-    // It may fail before its turn has come.
-    if (coming instanceof Promise) coming.catch(() => undefined)
+  route(envelope: Envelope, waiting?: Waiting): Promise<void> {
     this.#last = this.#last.then(async () => {
       try {
-        const envelope = await coming
-        claimed ??= this.#claim(envelope)
-        await this.#deliver(envelope, claimed)
+        await this.#deliver(envelope, waiting)
       } catch (error) {
-        claimed?.reject(error)
+        waiting?.reject(error)
         this.#onError(error)
       }
     })
     return this.#last
-  }
-
-  /** Have the answer to the request of that id brought to one who waits for it. */
-  waitFor(id: string): {
-    readonly answer: Promise<Payload>
-    /** Wait no longer: the answer rejects with this. */
-    readonly withdraw: (reason: unknown) => void
-  } {
-    const answer = new Promise<Payload>((resolve, reject) => {
-      this.#waiting.set(id, { resolve, reject })
-    })
-    const withdraw = (reason: unknown): void => {
-      const waiting = this.#waiting.get(id)
-      this.#waiting.delete(id)
-      waiting?.reject(reason)
-    }
-    return { answer, withdraw }
-  }
-
-  /** End every request whose answer has not come in with *error*. */
-  failAll(error: VortexError): void {
-    const all = [...this.#waiting.values()]
-    this.#waiting.clear()
-    for (const waiting of all) waiting.reject(error)
-  }
-
-  #claim(envelope: Envelope): Waiting | undefined {
-    const id = envelope.filt[MESSAGE_ID]
-    if (typeof id !== "string") return undefined
-    const waiting = this.#waiting.get(id)
-    this.#waiting.delete(id)
-    return waiting
   }
 
   async #deliver(envelope: Envelope, waiting: Waiting | undefined): Promise<void> {

@@ -5,32 +5,50 @@
  * is being opened, nor after it was closed, nor does anything that the listener throws reach it.
  */
 
-import type { Form } from "../protocol/envelope.ts"
+import type { Bytes } from "../protocol/native.ts"
+import type { Via } from "../protocol/session.ts"
 
-/** The ways to reach one and the same server. */
-export type TransportKind = "websocket" | "post"
+/**
+ * The ways to reach one and the same server: a WebSocket; a POST whose response is held open, as bytes or as
+ * events; and POSTs one after the other, each answered when there is something.
+ */
+export type TransportKind = "websocket" | "post" | "sse" | "poll"
 
-/** One open, or opening, line. */
-export interface FrameTransport {
-  /** Send these encoded messages, in this order; an empty one is a beat. */
-  send(messages: readonly string[]): void
+/** One open, or opening, connection. */
+export interface Transport {
+  /** Take what there is to send, now or when the time has come. */
+  flush(): void
   /**
    * Leave at once: nothing is told from here on, and nothing stays open.
    *
-   * @param flush - The page is going away: what still waits for its turn is given to the browser to send.
+   * @param last - What the server should still get, if it can be, even where the page is going away.
    */
-  close(flush?: boolean): void
+  close(last?: readonly Bytes[]): void
 }
 
-/** Who is told what happens on a transport. */
+/** Who is told what happens on a transport, and has what it sends. */
 export interface TransportListener {
-  /** Messages of this form may be sent from now on. */
-  opened(form: Form): void
-  /** A frame came in, without what framed it; empty, or a lone dot: a beat. */
-  frame(text: string): void
-  /** The line is gone, and said why. The last call. */
+  /** How many sessions came before the present one. */
+  readonly generation: number
+  /** Whether another connection is about to take over: then no hello of this one may come in between. */
+  isMoving(): boolean
+  /** The first frame of a connection. */
+  hello(via?: Via, wait?: number): Bytes
+  /** The first frame of a POST that only sends; null while there is nothing that may be sent. */
+  sendHead(): Bytes | null
+  /** The frames to send next, which are on their way from here on. */
+  take(): Bytes[]
+  /** What was taken may not have arrived. */
+  notSent(): void
+  /** Something came, if not a whole frame yet. */
+  heard(): void
+  /** A frame came in: its kind and the rest. */
+  frame(bytes: Uint8Array): void
+  /** Another connection should take over before this one ends. */
+  renew(): void
+  /** The connection is gone, and said why. The last call. */
   lost(reason: string): void
 }
 
-/** Opens one transport; what it throws counts as a line that could not be opened. */
-export type OpenTransport = (listener: TransportListener) => FrameTransport
+/** Opens one transport; what it throws counts as a connection that could not be opened. */
+export type OpenTransport = (listener: TransportListener) => Transport

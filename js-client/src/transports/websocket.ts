@@ -1,36 +1,43 @@
-/** WebSocket: a browser's, or one with the same interface, as a `FrameTransport`. One text frame, one message. */
+/** WebSocket: a browser's, or one with the same interface, as a `Transport`. Each message holds whole frames. */
 
-import type { FrameTransport, TransportListener } from "./transport.ts"
+import { NativeDecoder, SUBPROTOCOL, joined } from "../protocol/native.ts"
+import type { Transport, TransportListener } from "./transport.ts"
 
 /** What of a WebSocket is used; a browser's has it, so has that of the package `ws`. */
 export interface SocketLike {
+  /** How what comes is handed over. */
+  binaryType: string
   /** Called when it is open. */
   onopen: ((event: never) => void) | null
-  /** Called with each frame, in `data`. */
+  /** Called with each message, in `data`. */
   onmessage: ((event: never) => void) | null
   /** Called once it is over, with `code` and `reason`. */
   onclose: ((event: never) => void) | null
   /** Called when it fails, before `onclose`. */
   onerror: ((event: never) => void) | null
-  /** Send one text frame. */
-  send(text: string): void
+  /** Send one message. */
+  send(bytes: Uint8Array<ArrayBuffer>): void
   /** End it in good order. */
   close(): void
 }
 
-/** Makes the WebSocket to a URL, as `WebSocket` does. */
-export type SocketConstructor = new (url: string) => SocketLike
+/** Makes the WebSocket to a URL, for a subprotocol, as `WebSocket` does. */
+export type SocketConstructor = new (url: string, protocol: string) => SocketLike
 
 /**
- * @param url - Where to, with the query that says who we are; http and https stand for ws and wss.
+ * @param url - Where to; http and https stand for ws and wss.
  * @param Socket - The constructor, a browser's `WebSocket` or its equal.
+ * @param maxFrame - Bytes that one frame may have.
  */
 export function openWebSocket(
   url: URL,
   Socket: SocketConstructor,
+  maxFrame: number,
   listener: TransportListener,
-): FrameTransport {
-  const socket = new Socket(url.href.replace(/^http/, "ws"))
+): Transport {
+  const socket = new Socket(url.href.replace(/^http/, "ws"), SUBPROTOCOL)
+  const decoder = new NativeDecoder(maxFrame)
+  socket.binaryType = "arraybuffer"
   const leave = (): void => {
     // onerror stays: some raise an error that nobody listens to, and closing a half-open one is such an error.
     socket.onopen = socket.onmessage = socket.onclose = null
@@ -41,11 +48,18 @@ export function openWebSocket(
     listener.lost(reason)
   }
   socket.onopen = () => {
-    listener.opened("raw")
+    socket.send(listener.hello())
   }
   socket.onmessage = ({ data }: { data: unknown }) => {
-    if (typeof data === "string") listener.frame(data)
-    else lose("expected text frames, got a binary one")
+    if (!(data instanceof ArrayBuffer)) {
+      lose("expected binary messages, got text")
+      return
+    }
+    try {
+      for (const bytes of decoder.feed(new Uint8Array(data))) listener.frame(bytes)
+    } catch (error) {
+      lose(String(error))
+    }
   }
   socket.onclose = ({ code, reason }: { code: number; reason: string }) => {
     lose(reason || `the WebSocket was closed (${code})`)
@@ -54,9 +68,13 @@ export function openWebSocket(
     // The close that follows tells.
   }
   return {
-    send: (messages) => {
-      for (const message of messages) socket.send(message || ".")
+    flush: () => {
+      const frames = listener.take()
+      if (frames.length) socket.send(joined(frames))
     },
-    close: leave,
+    close: (last) => {
+      if (last) socket.send(joined(last))
+      leave()
+    },
   }
 }

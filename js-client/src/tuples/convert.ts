@@ -16,14 +16,13 @@ import { DecodeError, EncodeError, LimitExceeded, VortexError, shown } from "../
 import { fromBase64, toBase64 } from "../protocol/base64.ts"
 import type { Limits } from "../limits.ts"
 import { DateTime, wireText } from "./date_time.ts"
-import { isMadeOf } from "./equal.ts"
 import { tupleClassOf } from "./registry.ts"
 import { Tuple, isForbidden, tupleTypeOf } from "./tuple.ts"
 
 type Json = Readonly<Record<string, unknown>>
 
-/** Of what is made already, what may be the same as a tuple that has come, by how that is in JSON. */
-export type Held = (object: Json) => Tuple | undefined
+/** Of what is made already, what may be the same as a tuple that has come, by the fields of that. */
+export type Held = (valueOf: (field: string) => unknown) => Tuple | undefined
 
 /** The reading of one message: what is allowed, and where it is. */
 export class Reading {
@@ -50,13 +49,17 @@ export const compositeEncoders = new Map<unknown, (value: never, depth: number) 
 /**
  * What *value*, as JSON holds it, stands for.
  *
- * @param held - Of a list: what need not be made anew, where nothing has changed.
  * @throws DecodeError where something in it is not what it should be; the message says where.
  * @throws LimitExceeded if it is nested too deep, or too much.
  */
-export function fromJsonable(value: unknown, reading: Reading, held?: Held): unknown {
+export function fromJsonable(value: unknown, reading: Reading): unknown {
+  return located(reading, () => decode(value, reading))
+}
+
+/** What *read* gives; its errors say where in the message it was. */
+export function located<T>(reading: Reading, read: () => T): T {
   try {
-    return Array.isArray(value) ? decodeList(value, reading, held) : decode(value, reading)
+    return read()
   } catch (error) {
     const { path } = reading
     if (error instanceof VortexError && !(error instanceof DecodeError && path.length)) throw error
@@ -72,7 +75,8 @@ export function own(object: Json, name: string): unknown {
   return Object.hasOwn(object, name) ? object[name] : undefined
 }
 
-function decode(value: unknown, reading: Reading): unknown {
+/** As `fromJsonable`, within `located`. */
+export function decode(value: unknown, reading: Reading): unknown {
   if (typeof value !== "object" || value === null) return value
   if (Array.isArray(value)) return decodeList(value, reading)
   const object = value as Json
@@ -89,18 +93,18 @@ function decode(value: unknown, reading: Reading): unknown {
   return made
 }
 
-/** One level down, with *count* values there. */
-function enter(reading: Reading, count: number): void {
+/** One level down, with *count* values there; who comes up again gives the level back. */
+export function enter(reading: Reading, count: number): void {
   if (--reading.depthLeft < 0) throw new LimitExceeded("maxDepth", "values are nested too deep")
   if ((reading.nodesLeft -= count) < 0) throw new LimitExceeded("maxNodes", "a message holds too many values")
 }
 
-function decodeList(list: readonly unknown[], reading: Reading, held?: Held): unknown[] {
+function decodeList(list: readonly unknown[], reading: Reading): unknown[] {
   enter(reading, list.length)
   const decoded = list.map((item, index) => {
     if (typeof item !== "object" || item === null) return item
     reading.path.push(index)
-    const value = (held && unchanged(held, item as Json, reading)) ?? decode(item, reading)
+    const value = decode(item, reading)
     reading.path.pop()
     return value
   })
@@ -112,8 +116,7 @@ function decodeInto<T extends object>(target: T, object: Json, reading: Reading,
   const names = Object.keys(object)
   enter(reading, names.length)
   for (const name of names) {
-    // A tuple's methods are its class's: no sender replaces one.
-    if (isForbidden(name) || (isTuple && (name.startsWith("_") || isInherited(target, name)))) continue
+    if (isTuple ? !isField(target, name) : isForbidden(name)) continue
     let value = object[name]
     if (typeof value === "object" && value !== null) {
       reading.path.push(name)
@@ -126,25 +129,21 @@ function decodeInto<T extends object>(target: T, object: Json, reading: Reading,
   return target
 }
 
-const isInherited = (object: object, name: string): boolean => name in object && !Object.hasOwn(object, name)
+/** Whether a sender may set it in a tuple, whose methods are its class's. */
+export const isField = (tuple: object, name: string): boolean =>
+  !isForbidden(name) && !name.startsWith("_") && (!(name in tuple) || Object.hasOwn(tuple, name))
 
 function decodeTuple(object: Json, reading: Reading): Tuple {
   const type = own(object, "_c")
   if (typeof type !== "string")
     throw new DecodeError(`a tuple needs the name of its type, got _c = ${shown(type)}`)
-  const cls = tupleClassOf(type)
-  return decodeInto(cls ? new cls() : new Tuple(type), object, reading, true)
+  return decodeInto(newTuple(type), object, reading, true)
 }
 
-/** What is held of *object*, if that is a tuple and nothing has changed; it counts as much as one that is made. */
-function unchanged(held: Held, object: Json, reading: Reading): Tuple | undefined {
-  if (own(object, "_ct") !== "rt" || own(object, "_ft") !== undefined) return undefined
-  const tuple = held(object)
-  const { length } = Object.keys(object)
-  if (!tuple || !isMadeOf(tuple, object, length)) return undefined
-  enter(reading, length)
-  reading.depthLeft++
-  return tuple
+/** An empty tuple of that type. */
+export function newTuple(type: string): Tuple {
+  const cls = tupleClassOf(type)
+  return cls ? new cls() : new Tuple(type)
 }
 
 function decodeTagged(kind: unknown, object: Json, reading: Reading): unknown {
@@ -181,7 +180,8 @@ const taggedDecoders = new Map<string, (data: unknown, reading: Reading) => unkn
 
 const isNumber = (data: unknown): boolean => typeof data === "number" || typeof data === "bigint"
 
-function integer(data: unknown): unknown {
+/** A whole number, a BigInt where that is longer than numbers are; undefined where *data* is none. */
+export function integer(data: unknown): unknown {
   if (typeof data === "bigint") return data
   const isNumeric = typeof data === "number" ? Number.isFinite(data) : isDigits(data)
   if (!isNumeric) return undefined

@@ -1,17 +1,17 @@
 /** A connection without a line: what is asked of it, and answers as a test has them. */
 
-import { ConnectionLost, VortexError } from "../../src/errors.ts"
+import type { VortexError } from "../../src/errors.ts"
 import type { Line } from "../../src/handlers/loader.ts"
 import { defaultLimits } from "../../src/limits.ts"
-import { readMessage } from "../../src/protocol/envelope.ts"
-import { Payload } from "../../src/protocol/payload.ts"
-import { MESSAGE_ID } from "../../src/routing/filt.ts"
+import { readMessage } from "../../src/protocol/native_message.ts"
+import type { Payload } from "../../src/protocol/payload.ts"
 import { type EndpointCallback, PayloadEndpoint } from "../../src/routing/payload_endpoint.ts"
-import { PayloadIO } from "../../src/routing/payload_io.ts"
+import { PayloadIO, type Waiting } from "../../src/routing/payload_io.ts"
+import { groupOf, message } from "../wire.ts"
 
 export interface Asked {
   readonly payload: Payload
-  /** Answer it, with tuples as they stand on the wire. */
+  /** Answer it, with tuples as they stand on the wire of VortexPY. */
   answer(tuples: readonly object[], result?: unknown): Promise<void>
   fail(error: VortexError): void
 }
@@ -22,6 +22,7 @@ export class FakeLine implements Line {
   readonly reported: unknown[] = []
   readonly payloadIO: PayloadIO
   readonly #callbacks = new Set<() => void>()
+  readonly #onReset = new Set<() => void>()
 
   constructor() {
     const send = (): Promise<void> => Promise.resolve()
@@ -31,7 +32,7 @@ export class FakeLine implements Line {
   }
 
   get listeners(): number {
-    return this.#callbacks.size + this.payloadIO.endpoints.length
+    return this.#callbacks.size + this.#onReset.size + this.payloadIO.endpoints.length
   }
 
   listen(filt: Payload["filt"], callback: EndpointCallback): PayloadEndpoint {
@@ -43,44 +44,54 @@ export class FakeLine implements Line {
     return () => this.#callbacks.delete(callback)
   }
 
+  onReset(callback: () => void): () => void {
+    this.#onReset.add(callback)
+    return () => this.#onReset.delete(callback)
+  }
+
   report(error: unknown): void {
     this.reported.push(error)
   }
 
   request(payload: Payload): Promise<Payload> {
-    const id = String(this.asked.length)
-    const filt = { ...payload.filt, [MESSAGE_ID]: id }
-    const { answer, withdraw } = this.payloadIO.waitFor(id)
-    this.asked.push({
-      payload,
-      answer: (tuples, result = null) => this.comes(filt, tuples, result),
-      fail: withdraw,
+    return new Promise((resolve, reject) => {
+      this.asked.push({
+        payload,
+        answer: (tuples, result = null) => this.comes(payload.filt, tuples, result, { resolve, reject }),
+        fail: reject,
+      })
     })
-    return answer
   }
 
   /** A message comes in. */
-  comes(filt: object, tuples: readonly object[], result: unknown = null): Promise<void> {
-    const text = JSON.stringify({ _ct: "rpe", filt, data: tuples, result })
-    return this.payloadIO.route(readMessage(text, defaultLimits))
+  comes(filt: object, tuples: readonly object[], result: unknown = null, waiting?: Waiting): Promise<void> {
+    const bytes = message({ f: filt, r: result, body: tuples.map(groupOf) })
+    return this.payloadIO.route(readMessage(Uint8Array.from(bytes), defaultLimits), waiting)
   }
 
-  /** The line is lost, with all that waits for an answer. */
+  #change(state: string): void {
+    this.state = state
+    for (const callback of [...this.#callbacks]) callback()
+  }
+
+  /** The line is lost; what waits for an answer waits on. */
   lose(): void {
-    this.state = "waiting"
-    this.payloadIO.failAll(new ConnectionLost("it broke"))
-    for (const callback of this.#callbacks) callback()
+    this.#change("waiting")
   }
 
   close(): void {
-    this.lose()
-    this.state = "closed"
-    for (const callback of this.#callbacks) callback()
+    this.#change("closed")
   }
 
+  /** The line comes back, with the same session. */
   open(): void {
-    this.state = "open"
-    for (const callback of this.#callbacks) callback()
+    this.#change("open")
+  }
+
+  /** Another session begins: on a line that comes back, or while it is there. */
+  reset(): void {
+    for (const callback of [...this.#onReset]) callback()
+    if (this.state !== "open") this.open()
   }
 
   /** The last thing that was asked. */

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict"
 import { getEventListeners } from "node:events"
 import { beforeEach, suite, test } from "node:test"
-import { ConnectionLost, RemoteError, RequestTimeout, type VortexError } from "../../src/errors.ts"
+import { RemoteError, RequestTimeout, type VortexError } from "../../src/errors.ts"
 import { Loader, type LoaderOptions, type RowsChange } from "../../src/handlers/loader.ts"
 import { DateTime } from "../../src/tuples/date_time.ts"
 import { type AnyTuple, Tuple, tupleTypeOf } from "../../src/tuples/tuple.ts"
@@ -68,7 +68,7 @@ suite("Loading", () => {
     assert.deepEqual([loader.rows, loader.state, changes.length], [[], "current", 1])
   })
 
-  test("waits for a line, and asks again at each", async () => {
+  test("waits for a line, and asks again where another session has begun, not where the line is back", async () => {
     line.state = "connecting"
     const loader = load()
     assert.equal(line.asked.length, 0)
@@ -77,7 +77,10 @@ suite("Loading", () => {
     line.lose()
     assert.equal(loader.state, "stale")
     line.open()
-    assert.equal(line.asked.length, 2)
+    assert.deepEqual([loader.state, line.asked.length], ["current", 1])
+    line.lose()
+    line.reset()
+    assert.deepEqual([loader.state, line.asked.length], ["stale", 2])
     await line.last.answer([row(1, "one, changed meanwhile")])
 
     assert.deepEqual([titles(loader.rows), loader.state], [["one, changed meanwhile"], "current"])
@@ -114,12 +117,39 @@ suite("Loading", () => {
     )
   })
 
-  test("that is cut is not reported: the connection tells of its line", async () => {
-    load()
-    line.lose()
-    await turn()
+  test("asks again where another session has begun on a line that is there", async () => {
+    const loader = await loaded()
+    line.reset()
+    assert.deepEqual([loader.state, line.asked.length], ["stale", 2])
+    await line.last.answer([row(1, "one")])
 
-    assert.deepEqual(line.reported, [])
+    assert.deepEqual([titles(loader.rows), loader.state], [["one"], "current"])
+  })
+
+  test("asks anew although it waits: what is answered may be what was so before the other session", async () => {
+    const loader = load()
+    const [first] = line.asked
+    line.lose()
+    line.reset()
+    assert.equal(line.asked.length, 2)
+    await first?.answer([row(1, "old")])
+    assert.equal(loader.state, "current")
+    await line.last.answer([row(1, "new")])
+
+    assert.deepEqual(titles(loader.rows), ["new"])
+  })
+
+  test("that has waited too long while there was no line is done again when there is one", async () => {
+    const loader = load()
+    line.lose()
+    line.last.fail(new RequestTimeout("no answer came"))
+    await turn()
+    assert.deepEqual([loader.state, line.asked.length], ["loading", 1])
+    line.open()
+    assert.equal(line.asked.length, 2)
+    await line.last.answer([row(1, "one")])
+
+    assert.equal(loader.state, "current")
   })
 
   test("a messageId and rapui keys in the filt are no part of what it is about", () => {
@@ -318,14 +348,16 @@ suite("Saving", () => {
   test("cut in the middle is told as not known, and the rows are the truth once there is a line", async () => {
     const loader = await loaded()
     const [one] = loader.rows as [AnyTuple]
-    const saving = assert.rejects(loader.save(one, { title: "ONE" }), ConnectionLost)
+    const saving = loader.save(one, { title: "ONE" })
     line.lose()
-    await saving
-    assert.deepEqual([loader.status(1).error?.code, loader.state], ["connection-lost", "stale"])
+    assert.deepEqual([loader.status(1).busy, loader.state], ["saving", "stale"])
     line.open()
-    await line.last.answer([row(1, "ONE"), row(2, "two")])
+    assert.equal(loader.state, "current")
+    await line.last.answer([row(1, "ONE")], true)
 
+    assert.equal((await saving)["title"], "ONE")
     assert.deepEqual(titles(loader.rows), ["ONE", "two"])
+    assert.equal(line.asked.length, 2)
   })
 
   test("that is never answered is told, and the rows are asked for again", async () => {

@@ -103,7 +103,7 @@ suite("A row that comes as it was", () => {
 
   test("is counted among the values that a message may hold", async () => {
     const errors: unknown[] = []
-    const limits = { ...defaultLimits, maxNodes: 19 }
+    const limits = { ...defaultLimits, maxNodes: 9 }
     const small = new PayloadIO(
       limits,
       () => Promise.resolve(),

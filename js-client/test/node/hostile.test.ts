@@ -2,26 +2,15 @@
 
 import assert from "node:assert/strict"
 import { afterEach, beforeEach, suite, test } from "node:test"
-import { Payload, VortexConnection } from "../../src/index.ts"
-import {
-  FakePosts,
-  FakeSockets,
-  SERVER,
-  VirtualClock,
-  base64Message,
-  rawMessage,
-  readSent,
-  settle,
-  until,
-} from "../transports/fakes.ts"
+import { deflateSync } from "node:zlib"
+import { type TransportKind, VortexConnection } from "../../src/index.ts"
+import { vectorFiles } from "../files.ts"
+import { mutatedFrames, numbers, seeds } from "../protocol/mutations.ts"
+import { FakePosts, FakeSockets, VirtualClock, settle, until } from "../transports/fakes.ts"
+import { KINDS, data, frame, message, varint, welcome } from "../wire.ts"
 
-const ROUNDS = 5_000
-const NOTE = {
-  _ct: "rt",
-  _c: "test.Note",
-  text: "some text",
-  when: { _ft: "datetime", _fd: "2026-01-02 03:04:05" },
-}
+const ROUNDS = { websocket: 10_000, post: 500, sse: 500, poll: 500 }
+const SEEDS = await seeds(vectorFiles())
 
 let clock: VirtualClock
 let sockets: FakeSockets
@@ -49,8 +38,8 @@ afterEach(async () => {
   assert.deepEqual([clock.timers.size, sockets.open, posts.open], [0, 0, 0], "nothing is left")
 })
 
-function connect(transport: "websocket" | "post", url = "http://host/vortex"): VortexConnection {
-  connection = new VortexConnection(url, {
+function connect(transport: TransportKind): VortexConnection {
+  connection = new VortexConnection("http://host/vortex", {
     transport,
     clock,
     WebSocket: sockets.Socket,
@@ -64,100 +53,61 @@ function connect(transport: "websocket" | "post", url = "http://host/vortex"): V
   return connection
 }
 
-/** Random numbers that are the same at each run. */
-function numbers(seed: number): (below: number) => number {
-  let state = seed
-  return (below) => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
-    return Math.floor((state / 2 ** 32) * below)
-  }
-}
-
-const ODD = [
-  "__proto__",
-  "constructor",
-  '"_ft":"int"',
-  '"_ct":"rpe"',
-  "null",
-  "1e999",
-  "{",
-  "}",
-  "[",
-  '"',
-  "\\u0000",
-  ".",
-  "=",
-  "é",
-  "😀",
-  "eJw",
-  "eyJ",
-]
-
-/** *text* with something wrong: bytes changed, cut out, doubled, or something odd put in. */
-function mutated(text: string, random: (below: number) => number): string {
-  let found = text
-  for (let count = random(3); count >= 0; count--) {
-    const at = random(found.length + 1)
-    const end = at + random(random(4) ? 8 : 400)
-    const middle = [
-      String.fromCharCode(random(256)),
-      "",
-      found.slice(at, end).repeat(2),
-      ODD[random(ODD.length)] ?? "",
-      found.slice(random(found.length), random(found.length)),
-    ][random(5)]
-    found = found.slice(0, at) + (middle ?? "") + found.slice(end)
-  }
-  return found
-}
-
 suite("mutated frames", () => {
-  for (const transport of ["websocket", "post"] as const)
-    test(`${ROUNDS} by ${transport}: the connection is open or on its way back, and still works`, async () => {
+  for (const transport of ["websocket", "post", "sse", "poll"] as const)
+    test(`${ROUNDS[transport]} by ${transport}: the connection is open or on its way back, and still works`, async () => {
       connect(transport)
-      const random = numbers(transport === "post" ? 7 : 42)
+      const random = numbers(42)
       let heard = 0
       let lost = 0
-      connection.listen({ key: "test" }, () => heard++)
+      let next = 1
+      connection.listen({ key: "k" }, () => heard++)
       connection.addEventListener("state", ({ detail }) => (lost += detail.state === "waiting" ? 1 : 0))
-      const make = transport === "post" ? base64Message : rawMessage
-      const receive = (text: string): void => {
-        if (transport === "post") posts.last.write(`${text}.`)
-        else sockets.last.receive(text)
+      const isSse = transport === "sse"
+      const type = isSse ? "text/event-stream" : "application/vnd.vortex"
+      const write = (bytes: Uint8Array): void => {
+        if (transport === "websocket") sockets.last.receive(bytes)
+        else if (posts.held.isOpen)
+          posts.held.write(isSse ? `data: ${Buffer.from(bytes).toString("base64")}\n\n` : bytes)
+      }
+      posts.onMade = (post) => {
+        if (post.first.kind === "SEND") post.take(0)
       }
       const open = async (): Promise<void> => {
         while (connection.state !== "open") {
           if (connection.state === "waiting") connection.reconnect()
           await settle()
-          if (transport === "post") posts.last.greet()
-          else sockets.last.greet()
+          if (transport === "websocket") sockets.last.accept()
+          else posts.held.head(200, { "Content-Type": type })
+          next = 1
+          write(welcome({ session: String(random(1e9)) }))
           await settle()
         }
       }
 
-      for (let round = 0; round < ROUNDS; round++) {
-        if (round % 10 === 0) {
-          await settle()
-          assert.ok(["open", "waiting", "connecting"].includes(connection.state), connection.state)
-          await open()
-        }
-        const filts = [{ key: "test", n: round }, { key: "test", list: [1, "a", null] }, { ...SERVER }, {}]
-        const whole = [make, rawMessage, base64Message][random(3)] ?? make
-        const message = whole(filts[random(4)] ?? {}, random(4) ? [NOTE, round] : undefined)
-        receive(random(10) ? mutated(message, random) : message)
+      let round = 0
+      for (const bytes of mutatedFrames(SEEDS, ROUNDS[transport], () => next, 7)) {
+        if (round++ % 10 === 0 || connection.state !== "open") await open()
+        write(bytes)
+        if (transport !== "websocket") await settle()
+        const kind = bytes[bytes.findIndex((byte) => byte < 128) + 1]
+        if (kind === KINDS.DATA || kind === KINDS.REPLY) next++
       }
+      await open()
+      connection.cut()
+      connection.reconnect()
       await settle()
       await open()
 
       let last = false
-      connection.listen({ key: "test", last: true }, () => (last = true))
-      receive(make({ key: "test", last: true }, [NOTE]))
+      connection.listen({ key: "last" }, () => (last = true))
+      write(data(1, { f: { key: "last" } }))
       await until(() => last)
       assert.equal(connection.state, "open")
-      assert.ok(errors > 1_000, `${errors} errors were told`)
-      assert.ok(heard > 100, `${heard} were still messages`)
+      assert.ok(errors > ROUNDS[transport] / 20, `${errors} errors were told`)
+      assert.ok(heard > ROUNDS[transport] / 100, `${heard} were still messages`)
       assert.equal(Object.keys(Object.prototype).length, 0)
-      assert.ok(lost < ROUNDS / 10, `${lost} lines were lost`)
+      assert.ok(lost > ROUNDS[transport] / 100, `${lost} lines were lost`)
     })
 })
 
@@ -178,7 +128,10 @@ suite("answers that are none", () => {
       posts.last.end()
       await settle()
       assert.equal(connection.state, "waiting")
-      assert.match(reason.is ?? "", /^200: expected a vortex, got a page/)
+      assert.match(
+        reason.is ?? "",
+        /^200: expected a vortex, got text\/html; charset=utf-8: is there a login/,
+      )
       connection.reconnect()
     }
     assert.equal(errors, 0)
@@ -193,17 +146,41 @@ suite("answers that are none", () => {
     await settle()
 
     assert.equal(connection.state, "waiting")
-    assert.match(reason.is ?? "", /^expected a vortex: /)
+    assert.match(reason.is ?? "", /^expected a vortex, which says WELCOME first/)
   })
 
-  test("a body without a dot and without an end", async () => {
+  test("a WELCOME that is none", () => {
+    connect("websocket")
+    const reason = lastReason()
+    for (const text of ["{", "[]", '{"outcome":"new"}', '{"__proto__":{"outcome":"new"}}']) {
+      sockets.last.accept()
+      sockets.last.receive(frame(KINDS.WELCOME, Buffer.from(text)))
+      assert.equal(connection.state, "waiting")
+      assert.match(reason.is ?? "", /^expected (JSON|an object|a WELCOME)/)
+      connection.reconnect()
+    }
+  })
+
+  test("a frame without an end", async () => {
     connect("post")
     const reason = lastReason()
     await settle()
-    posts.last.greet()
+    posts.held.greet()
+    posts.held.write(Uint8Array.of(0xff, 0xff, 0x7f))
     await settle()
-    for (let chunk = 0; chunk < 100 && posts.last.isOpen; chunk++) {
-      posts.last.write("A".repeat(1_000))
+
+    assert.equal(connection.state, "waiting")
+    assert.match(reason.is ?? "", /maxFrame/)
+  })
+
+  test("an event without an end", async () => {
+    connect("sse")
+    const reason = lastReason()
+    await settle()
+    posts.held.head(200, { "Content-Type": "text/event-stream" })
+    posts.held.write(`data: ${Buffer.from(welcome()).toString("base64")}\n\n`)
+    for (let chunk = 0; chunk < 300 && posts.held.isOpen; chunk++) {
+      posts.held.write("data: AAAA\n".repeat(100))
       await settle()
     }
 
@@ -223,37 +200,29 @@ suite("answers that are none", () => {
     assert.ok((reason.is ?? "").length < 400)
   })
 
-  test("bytes that are no UTF-8", async () => {
-    connect("post")
+  test("what is no UTF-8, and what is no base64", async () => {
+    connect("websocket")
+    sockets.last.greet()
+    sockets.last.receive(frame(KINDS.DATA, varint(1), [0, 2, 0xff, 0xfe]))
+    assert.deepEqual([connection.state, errors], ["open", 1])
+    connection.close()
+    connect("sse")
     await settle()
-    posts.last.greet()
-    await settle()
-    posts.last.write(Uint8Array.of(0xff, 0xfe, 0x80, 0x2e, 0xc3, 0x2e))
+    posts.held.head(200, { "Content-Type": "text/event-stream" })
+    posts.held.write("data: ***\n\n")
     await settle()
 
-    assert.equal(connection.state, "open")
-    assert.equal(errors, 2)
+    assert.equal(connection.state, "waiting")
   })
 
-  test("binary frames, and what is no text at all", () => {
+  test("text, and what is nothing at all", () => {
     connect("websocket")
-    for (const data of [new ArrayBuffer(8), new Uint8Array(8), new Blob(["{}"]), null, 5, { toString: 5 }]) {
-      sockets.last.greet()
-      sockets.last.receive(data)
+    for (const bytes of ["{}", new Uint32Array(8), new Blob(["{}"]), null, 5, { toString: 5 }]) {
+      sockets.last.greet({ session: "s", outcome: "new" })
+      sockets.last.receive(bytes)
       assert.equal(connection.state, "waiting")
       connection.reconnect()
     }
-  })
-
-  test("nothing but junk is left after a hundred frames", () => {
-    connect("websocket")
-    const reason = lastReason()
-    sockets.last.greet()
-    for (let count = 0; count < 101; count++) sockets.last.receive("junk")
-
-    assert.equal(connection.state, "waiting")
-    assert.equal(errors, 100)
-    assert.match(reason.is ?? "", /^101 frames were no messages \(maxMalformed\)$/)
   })
 
   test("a body that inflates to more than may be is told to who asked, and nothing else is lost", async () => {
@@ -261,35 +230,24 @@ suite("answers that are none", () => {
     sockets.last.greet()
     const request = connection.request({ key: "test" })
     await settle()
-    const { filt } = readSent(sockets.last.messages[0] ?? "")
-    sockets.last.receive(rawMessage(filt, ["x".repeat(200_000)]))
+    sockets.last.reply(1, { flags: 7, body: deflateSync(`[{"v":["${"x".repeat(200_000)}"]}]`) })
 
     await assert.rejects(request, { code: "limit-exceeded" })
     assert.equal(connection.state, "open")
   })
 
-  test("an era 0 message that is broken behind one that takes long", async () => {
+  test("a broken body behind one that takes long, on a line that is left at once", async () => {
     connect("websocket")
     sockets.last.greet()
     connection.listen({ key: "test" }, () => undefined)
-    sockets.last.receive(rawMessage({ key: "test" }, ["y".repeat(90_000)]))
-    sockets.last.receive("eJwAAAAA")
-    sockets.last.receive("eJz//////w==")
-    await until(() => errors === 2)
-
-    assert.equal(connection.state, "open")
-  })
-
-  test("a broken era 0 message in the frame of the hello, on a line that is left at once", async () => {
-    connect("websocket")
-    connection.onStateChange((state) => {
-      if (state === "open") connection.cut()
+    sockets.last.push({
+      flags: 6,
+      f: { key: "test" },
+      body: deflateSync(`[{"v":["${"y".repeat(90_000)}"]}]`),
     })
-    sockets.last.accept()
-    sockets.last.receive(`${base64Message(SERVER)}.eJwAAAAA.`)
-    // One that is whole takes at least as long to unpack.
-    await Payload.fromVortexMsg(base64Message({}, ["z".repeat(90_000)]))
-    await settle()
+    sockets.last.push({ flags: 6, f: { key: "test" }, body: Uint8Array.of(0x78, 0x9c, 0, 0) })
+    connection.cut()
+    await until(() => errors === 1)
 
     assert.equal(connection.state, "waiting")
   })
@@ -299,17 +257,32 @@ suite("answers that are none", () => {
     sockets.last.greet()
     const heard: unknown[] = []
     connection.listen({ key: "test" }, ({ filt, tuples }) => heard.push(filt, ...tuples))
-    const tuple = '{"_ct":"rt","_c":"__proto__","__proto__":{"bad":1},"constructor":{"prototype":{"bad":1}}}'
-    const filt = '{"key":"test","__proto__":{"bad":1},"constructor":{"prototype":{"bad":1}}}'
-    sockets.last.receive(
-      rawMessage({ key: "test" })
-        .replace('"filt":{"key":"test"}', `"filt":${filt}`)
-        .replace('"data":null', `"data":[${tuple}]`),
-    )
+    const bad = '"__proto__":{"bad":1},"constructor":{"prototype":{"bad":1}}'
+    const head = Buffer.from(`{"f":{"key":"test",${bad}},${bad}}`)
+    const tuple = `{"_ct":"rt","_c":"__proto__",${bad}}`
+    const columns = '{"t":"__proto__","f":["constructor","prototype"],"k":"jj","r":[[{"bad":1},{"bad":1}]]}'
+    const body = Buffer.from(`[{"v":[${tuple},{${bad}}]},${columns}]`)
+    sockets.last.receive(frame(KINDS.DATA, varint(1), [4], varint(head.length), head, body))
     await until(() => heard.length + errors > 0)
 
+    assert.deepEqual([heard.length, errors], [4, 0])
     assert.equal(({} as { bad?: number }).bad, undefined)
-    for (const each of heard) assert.equal((each as { bad?: number }).bad, undefined)
+    for (const each of heard) {
+      assert.equal((each as { bad?: number }).bad, undefined)
+      assert.deepEqual(Object.keys(each as object).filter((key) => key !== "key"), []) // prettier-ignore
+    }
+    const other = '[{"t":"x","f":["__proto__"],"k":"j","r":[[{"bad":1}]]}]'
+    sockets.last.receive(data(2, { f: { key: "test" }, flags: 4, body: Buffer.from(other) }))
+    await until(() => errors === 1)
+    assert.equal(({} as { bad?: number }).bad, undefined)
+  })
+
+  test("a message that nobody can be told of by its number", () => {
+    connect("websocket")
+    sockets.last.greet()
+    sockets.last.receive(frame(KINDS.DATA, varint(2 ** 53 - 1), message({})))
+
+    assert.equal(connection.state, "waiting")
   })
 })
 
@@ -318,8 +291,10 @@ suite("what is left behind", () => {
     connect("websocket")
     for (let count = 0; count < 1_000; count++) {
       sockets.last.greet()
-      const request = connection.request({ key: "test" }).catch(() => undefined)
+      const stop = new AbortController()
+      const request = connection.request({ key: "test" }, { signal: stop.signal }).catch(() => undefined)
       connection.cut()
+      stop.abort()
       await request
       assert.equal(sockets.open, 0)
       assert.equal(clock.timers.size, 0)
@@ -340,22 +315,20 @@ suite("what is left behind", () => {
         return typeof value === "function" ? (value.bind(target) as unknown) : value
       },
     })
-    let seen = 0
     for (let count = 0; count < 1_000; count++) {
-      while (posts.made.length === seen) await settle()
-      seen = posts.made.length
-      posts.last.greet()
+      await settle()
+      posts.held.greet()
       await connection.connected
-      const request = connection.request({ key: "test" }, { signal: counted }).catch(() => undefined)
+      const request = connection.request({ key: "test" }, { signal: counted, timeout: 50 })
+      const told = request.catch((error: unknown) => (error as { code: string }).code)
       if (count % 3 === 0) connection.cut()
-      while (connection.state === "open" && count % 3 === 1 && posts.made.length === seen) await settle()
-      posts.last.fail()
-      await request
-      while (connection.state === "open") await settle()
+      await settle()
+      if (count % 3 === 1) posts.held.fail()
+      clock.advance(50)
+      assert.equal(await told, "timeout")
       connection.cut()
       assert.equal(clock.timers.size, 0)
       assert.equal(posts.open, 0)
-      seen = posts.made.length
       connection.reconnect()
     }
     assert.equal(connection.reconnects, 999)

@@ -6,6 +6,7 @@ import { after, before, suite, test } from "node:test"
 import WebSocket from "ws"
 import {
   type AnyTuple,
+  type Clock,
   type ConnectionOptions,
   Payload,
   type TransportKind,
@@ -41,6 +42,48 @@ async function isState(connection: VortexConnection, wanted: string): Promise<vo
     })
 }
 
+/** Time that goes as fast as it is told to; the timers there are keep to it within milliseconds. */
+class FastClock implements Clock {
+  #speed = 1
+  #base = 0
+  #since = performance.now()
+  readonly #timers = new Map<object, { at: number; callback: () => void; handle?: NodeJS.Timeout }>()
+
+  now(): number {
+    return this.#base + (performance.now() - this.#since) * this.#speed
+  }
+
+  set speed(speed: number) {
+    this.#base = this.now()
+    this.#since = performance.now()
+    this.#speed = speed
+    for (const timer of this.#timers.keys()) this.#set(timer)
+  }
+
+  #set(timer: object): void {
+    const entry = this.#timers.get(timer)
+    if (!entry) return
+    clearTimeout(entry.handle)
+    const delay = Math.min(1e9, Math.max(0, entry.at - this.now()) / this.#speed)
+    entry.handle = setTimeout(() => {
+      this.#timers.delete(timer)
+      entry.callback()
+    }, delay)
+  }
+
+  setTimer(callback: () => void, ms: number): unknown {
+    const timer = {}
+    this.#timers.set(timer, { at: this.now() + ms, callback })
+    this.#set(timer)
+    return timer
+  }
+
+  clearTimer(timer: unknown): void {
+    clearTimeout(this.#timers.get(timer as object)?.handle)
+    this.#timers.delete(timer as object)
+  }
+}
+
 const codeOf = (promise: Promise<unknown>): Promise<string> =>
   promise.then(
     () => "ok",
@@ -53,7 +96,9 @@ after(async () => {
   await server.remove()
 })
 
-for (const transport of ["websocket", "post"] satisfies TransportKind[])
+const ALL = ["websocket", "post", "sse", "poll"] satisfies TransportKind[]
+
+for (const transport of ALL)
   suite(`by ${transport}`, () => {
     let connection: VortexConnection
     before(async () => {
@@ -158,84 +203,163 @@ for (const transport of ["websocket", "post"] satisfies TransportKind[])
       assert.deepEqual(texts(await slow), ["at last"])
     })
 
-    test("after kill -9 what waits is told once, and the page is back by itself", async () => {
+    test("after kill -9 the page is back by itself, and what was asked meanwhile is answered", async () => {
       const states: string[] = []
+      const resets: string[] = []
       const end = connection.onStateChange((state) => states.push(state))
-      const reconnects = connection.reconnects
-      let told = 0
-      const waiting = ["a", "b", "c"].map((name) =>
-        codeOf(connection.request({ key: "test.never", name })).finally(() => told++),
-      )
+      connection.addEventListener("reset", ({ detail }) => resets.push(detail.reason))
+      const { reconnects } = connection
       await connection.request({ key: "test.echo" })
       const oldServer = connection.peer?.uuid
 
       await server.kill()
-      assert.deepEqual(await Promise.all(waiting), ["connection-lost", "connection-lost", "connection-lost"])
-      assert.equal(await codeOf(connection.request({ key: "test.echo" })), "not-connected")
-      assert.notEqual(connection.state, "open")
+      await isState(connection, "waiting")
+      const meanwhile = connection.request({ key: "test.echo" }, { tuples: [note("meanwhile")] })
       const back = connection.connected
       await server.start()
       await back
 
-      assert.deepEqual(texts(await connection.request({ key: "test.echo" }, { tuples: [note("back")] })), [
-        "back",
-      ])
+      assert.deepEqual(texts(await meanwhile), ["meanwhile"])
       assert.notEqual(connection.peer?.uuid, oldServer)
       assert.equal(connection.reconnects, reconnects + 1)
-      assert.equal(told, 3)
       assert.equal(connection.transport, transport)
+      assert.equal(resets.length, 1)
       end()
       assert.equal(states[0], "waiting")
       assert.equal(states.at(-1), "open")
     })
 
-    test("a line that is cut in the middle of an answer gives it to nobody, and comes back", async () => {
+    test("a line that is cut in the middle of an answer has the rest on the next", async () => {
       const proxy = await new Proxy(server.port).start()
       const through = connect({ transport }, proxy.url)
+      let resumes = 0
+      through.addEventListener("resumed", () => resumes++)
       await through.connected
       const text = randomBytes(200_000).toString("hex")
-      proxy.allowance = 100_000
+      for (const allowance of [100, 1_000, 50_000, 100_000]) {
+        proxy.allowance = allowance
+        const asked = through.request({ key: "test.echo" }, { tuples: [note(text)] })
+        await isState(through, "waiting")
+        proxy.allowance = Infinity
 
-      const code = await codeOf(through.request({ key: "test.echo" }, { tuples: [note(text)] }))
-
-      assert.equal(code, "connection-lost")
-      proxy.allowance = Infinity
-      await through.connected
-      assert.deepEqual(texts(await through.request({ key: "test.echo" }, { tuples: [note("whole")] })), [
-        "whole",
-      ])
+        assert.deepEqual(texts(await asked), [text])
+      }
+      assert.equal(resumes, 4)
+      assert.equal(through.resets, 0)
       through.close()
       await proxy.stop()
     })
 
-    test("a line that takes everything and gives nothing is found out", async () => {
+    test("a line that takes everything and gives nothing is found out, and what was asked is answered", async () => {
       const proxy = await new Proxy(server.port).start()
-      const through = connect({ transport, limits: { silenceMs: 300 } }, proxy.url)
+      const clock = new FastClock()
+      const through = connect({ transport, clock }, proxy.url)
       await through.connected
       proxy.silent = true
 
-      const code = await codeOf(through.request({ key: "test.echo" }))
-
-      assert.equal(code, "connection-lost")
+      const asked = through.request({ key: "test.echo" }, { tuples: [note("after all")], timeout: 1e9 })
+      clock.speed = 1_000
+      await isState(through, "waiting")
+      clock.speed = 1
       proxy.silent = false
-      await through.connected
+
+      assert.deepEqual(texts(await asked), ["after all"])
+      assert.equal(through.resets, 0)
       through.close()
       await proxy.stop()
     })
-
-    test("going over to the other transport leaves one peer that is heard", async () => {
-      const other = transport === "post" ? "websocket" : "post"
-      const moving = connect({ transport, name: "moving" })
-      await moving.connected
-      for (const kind of [other, transport, other] as const) {
-        moving.useTransport(kind)
-        await moving.connected
-        assert.equal(moving.transport, kind)
-        assert.deepEqual(texts(await moving.request({ key: "test.echo" }, { tuples: [note(kind)] })), [kind])
-      }
-      moving.close()
-    })
   })
+
+suite("a live session", () => {
+  /** Wait until *connection* is carried by *kind*. */
+  const carriedBy = async (connection: VortexConnection, kind: TransportKind): Promise<void> => {
+    while (connection.transport !== kind || connection.state !== "open")
+      await new Promise<void>((resolve) => {
+        const end = connection.onStateChange(() => {
+          end()
+          resolve()
+        })
+      })
+  }
+
+  test("moves 200 times, in the middle of bursts both ways, and nothing is lost or comes twice", async () => {
+    const connection = connect({ transport: "websocket", name: "moving" })
+    const problems: unknown[] = []
+    connection.addEventListener("error", (event) => {
+      event.preventDefault()
+      problems.push(event.detail)
+    })
+    await connection.connected
+    const heard: number[] = []
+    connection.listen({ key: "test.counted" }, ({ tuples }) => {
+      heard.push(...(tuples as Note[]).map(({ text }) => Number(text)))
+    })
+    const echoed: Promise<string[]>[] = []
+    let sent = 0
+    for (let move = 0; move < 200; move++) {
+      const kind = ALL[(move + 1) % ALL.length] ?? "websocket"
+      for (let count = 0; count < 3; count++) {
+        void connection.send(new Payload({ key: "test.count" }, [note(String(sent++))]))
+        echoed.push(connection.request({ key: "test.echo" }, { tuples: [note(`echo ${move}.${count}`)] }).then(texts)) // prettier-ignore
+      }
+      connection.useTransport(kind)
+      for (let count = 0; count < 3; count++)
+        void connection.send(new Payload({ key: "test.count" }, [note(String(sent++))]))
+      await carriedBy(connection, kind)
+    }
+    const answers = (await Promise.all(echoed)).flat()
+    const counted = await connection.request({ key: "test.counted?" })
+
+    const numbers = Array.from({ length: sent }, (_, number) => number)
+    assert.deepEqual(texts(counted).map(Number), numbers)
+    assert.deepEqual(heard, numbers)
+    assert.deepEqual(
+      answers,
+      Array.from({ length: 600 }, (_, n) => `echo ${Math.floor(n / 3)}.${n % 3}`),
+    )
+    assert.deepEqual([connection.resets, connection.resumes, connection.reconnects], [0, 200, 0])
+    assert.deepEqual(problems, [])
+    connection.close()
+  })
+
+  test("is one peer to the server, wherever it moves", async () => {
+    const connection = connect({ transport: "post", name: "the mover" })
+    await connection.connected
+    for (const kind of ["websocket", "poll", "sse", "post"] as const) {
+      connection.useTransport(kind)
+      await carriedBy(connection, kind)
+      const there = texts(await connection.request({ key: "test.peers" }))
+      assert.equal(there.filter((peer) => peer.startsWith("the mover ")).length, 1, there.join())
+    }
+    connection.close()
+  })
+
+  test("that is closed is forgotten by the server", async () => {
+    const watching = connect({ transport: "websocket", name: "watching" })
+    for (const transport of ALL) {
+      const connection = connect({ transport, name: `leaving ${transport}` })
+      await connection.request({ key: "test.echo" })
+      connection.close()
+      const isThere = async (): Promise<boolean> =>
+        texts(await watching.request({ key: "test.peers" })).some((peer) => peer.startsWith("leaving "))
+      const deadline = performance.now() + 5_000
+      while ((await isThere()) && performance.now() < deadline);
+      assert.equal(await isThere(), false, transport)
+    }
+    watching.close()
+  })
+
+  test("whose caller waits no more is cancelled at the server", async () => {
+    const connection = connect({ transport: "websocket" })
+    const stop = new AbortController()
+    const asked = codeOf(connection.request({ key: "test.slow" }, { signal: stop.signal }))
+    await connection.request({ key: "test.echo" })
+    stop.abort(new Error("enough"))
+    await asked
+    await connection.request({ key: "test.release" })
+    connection.close()
+  })
+})
 
 test("auto falls back to POST where WebSockets are not let through, and stays there", async () => {
   const connection = connect({

@@ -6,8 +6,9 @@ usage: python server.py DATABASE [PORT]
 Prints ``READY port`` once it listens on 127.0.0.1, at /vortex, and ends when it is killed. It echoes on
 {"key": "test.echo"}, answers {"key": "test.slow"} when {"key": "test.release"} comes, never answers
 {"key": "test.never"}, fails on {"key": "test.fail"} and {"key": "test.refuse"}, pushes to whoever sends
-{"key": "test.push"}, has a model at {"key": "test.model"} and rows at {"key": "test.rows"}, and answers
-{"key": "test.peers"} with the names and transports of those that are there.
+{"key": "test.push"}, counts on {"key": "test.count"}, sending each back on {"key": "test.counted"}, and tells
+what it has counted on {"key": "test.counted?"}, has a model at {"key": "test.model"} and rows at
+{"key": "test.rows"}, and answers {"key": "test.peers"} with the names and transports of those that are there.
 """
 
 from __future__ import annotations
@@ -67,8 +68,10 @@ class Endpoints:
         self._held: list[Delivery] = []
         self.endpoints = [
             PayloadEndpoint({"key": f"test.{name}"}, getattr(self, name), vortex)
-            for name in ("echo", "slow", "release", "never", "fail", "refuse", "push", "peers")
+            for name in ("echo", "slow", "release", "never", "fail", "refuse", "push", "count", "peers")
         ]
+        self._counted: list[Tuple] = []
+        self.endpoints.append(PayloadEndpoint({"key": "test.counted?"}, self.counted, vortex))
 
     def echo(self, payload: Payload, delivery: Delivery) -> None:
         delivery.reply(payload.tuples, result=True)
@@ -94,6 +97,13 @@ class Endpoints:
         for number in range(int(delivery.filt["count"])):
             text = f"{number}:" + "x" * int(delivery.filt.get("size", 0))
             delivery.peer.send(Payload({"key": "test.pushed"}, [Note(text=text)]))
+
+    def count(self, payload: Payload, delivery: Delivery) -> None:
+        self._counted += payload.tuples
+        delivery.peer.send(Payload({"key": "test.counted"}, payload.tuples))
+
+    def counted(self, payload: Payload, delivery: Delivery) -> None:
+        delivery.reply(self._counted)
 
     def peers(self, payload: Payload, delivery: Delivery) -> None:
         delivery.reply([Note(text=f"{peer.name} {peer.transport}") for peer in self._vortex.peers])

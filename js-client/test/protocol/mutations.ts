@@ -1,11 +1,11 @@
 /**
- * Messages that a broken or hostile server might send: recorded ones, damaged in ways that are the same each run.
+ * Frames that a broken or hostile server might send: of recorded values, damaged in ways that are the same each run.
  *
- * What is in a body is damaged before it is compressed, as no damage to what is compressed gets far. Runs in Node and
- * in a page.
+ * Bodies are not compressed, as no damage to what is compressed gets far. Runs in Node and in a page.
  */
 
-import { type Vector, framesOf, inflated } from "./vectors.ts"
+import { KINDS, WELCOME, bytesOf, frame, groupOf, varint } from "../wire.ts"
+import { type Vector, inflated } from "./vectors.ts"
 
 /** Random integers below a bound, the same at each run. */
 export function numbers(seed: number): (below: number) => number {
@@ -92,70 +92,86 @@ function damaged(text: string, other: string, below: (bound: number) => number):
   return text
 }
 
-/** The recorded messages, raw and in base64, that mutations are made of. */
-export function seeds(files: ReadonlyMap<string, readonly Vector[]>): string[] {
-  return [...files.values()].flat().flatMap((vector) => {
-    const { kind, raw_b64 } = vector
-    if (vector.messages) return framesOf(vector).filter((frame) => frame !== "")
-    if (typeof raw_b64 !== "string") return []
-    const text = atob(raw_b64)
-    return [
-      kind === "encoded_payload" ? JSON.stringify({ _ct: "rpe", filt: { key: "k" }, data: text }) : text,
-    ]
-  })
+/** What a message is made of: its head and its body, as text. */
+export interface Seed {
+  readonly head: string
+  readonly body: string
+}
+
+/** The recorded messages and values, as messages of the native wire. */
+export async function seeds(files: ReadonlyMap<string, readonly Vector[]>): Promise<Seed[]> {
+  const found: Seed[] = []
+  for (const { kind, raw_b64 } of [...files.values()].flat()) {
+    if ((kind !== "encoded_payload" && kind !== "vortex_msg_era0") || typeof raw_b64 !== "string") continue
+    const { filt, tuples } = (await inflated(atob(raw_b64))) as { filt?: object; tuples?: object[] }
+    const head = JSON.stringify({ f: { ...filt, key: "k" }, r: null, d: 1 })
+    found.push({ head, body: JSON.stringify([{ v: tuples ?? [] }]) })
+    if (tuples?.length) found.push({ head, body: JSON.stringify(tuples.map(groupOf)) })
+  }
+  return found
+}
+
+const latin1 = (text: string): Uint8Array => Uint8Array.from(text, (char) => char.charCodeAt(0) & 255)
+
+/** A message of which the head or the body is damaged, or its flags. */
+function messageOf({ head, body }: Seed, other: Seed, below: (bound: number) => number): number[] {
+  const texts = [head, body]
+  const which = below(3) ? 1 : 0
+  texts[which] = damaged(texts[which] ?? "", which ? other.body : other.head, below)
+  const [headBytes = [], bodyBytes = []] = texts.map((text) =>
+    below(20) ? bytesOf(text) : [...latin1(text)],
+  )
+  const flags = below(20) ? 4 : below(256)
+  return [flags, ...varint(below(40) ? headBytes.length : below(1_000)), ...headBytes, ...bodyBytes]
 }
 
 /** *count* messages that were made of *from*. */
-export function* mutated(from: readonly string[], count: number, seed = 1): Generator<string, void, void> {
+export function* mutatedMessages(from: readonly Seed[], count: number, seed = 1): Generator<Uint8Array> {
   const below = numbers(seed)
-  const one = (): string => from[below(from.length)] ?? ""
-  for (let made = 0; made < count; made++) {
-    const text = one()
-    const opened = below(2) ? inner(text) : null
-    const found = damaged(opened ?? text, one(), below)
-    yield opened !== null && below(2) ? btoa(found.replaceAll(/[^\0-\xff]/g, "?")) : found
-  }
+  const one = (): Seed => from[below(from.length)] ?? { head: "{}", body: "[]" }
+  for (let made = 0; made < count; made++) yield Uint8Array.from(messageOf(one(), one(), below))
 }
 
-/** What is in base64, as the message's own text; null where it is not text in JSON. */
-function inner(text: string): string | null {
-  try {
-    const decoded = atob(text)
-    return decoded.startsWith("{") ? decoded : null
-  } catch {
-    return null
-  }
-}
-
-/** *count* messages whose envelope is whole, and whose body was one of the recorded ones: of eras 0 and 2. */
-export async function* mutatedBodies(
-  files: ReadonlyMap<string, readonly Vector[]>,
+/**
+ * *count* runs of bytes in which a server might write one frame each.
+ *
+ * @param next - The number of the next message that would be taken.
+ */
+export function* mutatedFrames(
+  from: readonly Seed[],
   count: number,
+  next: () => number,
   seed = 1,
-): AsyncGenerator<string, void, void> {
-  const bodies: string[] = []
-  for (const { kind, raw_b64 } of [...files.values()].flat())
-    if ((kind === "encoded_payload" || kind === "vortex_msg_era0") && typeof raw_b64 === "string")
-      bodies.push(JSON.stringify(await inflated(atob(raw_b64))))
+): Generator<Uint8Array> {
   const below = numbers(seed)
-  const one = (): string => bodies[below(bodies.length)] ?? ""
-  for (let made = 0; made < count; made++) yield withBody(damaged(one(), one(), below), below(3) === 0)
-}
-
-/** Small messages that inflate to *size* characters, each of one kind. */
-export async function* bombs(size: number): AsyncGenerator<string, void, void> {
-  const head = '{"_ct":"rp","filt":{"key":"k"},"tuples":['
-  for (const filler of [" ", "[", "1", '"', "1,", "{},", '{"a":', "\\u0000", "\0"])
-    for (const isEra0 of [false, true]) {
-      const body = filler.repeat(size / filler.length)
-      yield withBody(head + body, isEra0)
-      yield withBody(body, isEra0)
+  const one = (): Seed => from[below(from.length)] ?? { head: "{}", body: "[]" }
+  const number = (): number[] => varint([next(), next() - 1, next() + 1, 0, 2 ** 53 - 1][below(5)] ?? 0)
+  for (let made = 0; made < count; made++) {
+    const message = messageOf(one(), one(), below)
+    const answers = below(3) ? [] : varint(below(5))
+    const kind = answers.length ? KINDS.REPLY : KINDS.DATA
+    const whole = frame(kind, varint(next()), answers, message)
+    switch (below(12)) {
+      case 0:
+        yield frame(kind, number(), answers, message)
+        break
+      case 1:
+        yield latin1(damaged(String.fromCharCode(...whole.subarray(0, 5_000)), "\0\x80\xff", below))
+        break
+      case 2:
+        yield frame(below(256), message.slice(0, below(50)))
+        break
+      case 3:
+        yield frame([KINDS.ACK, KINDS.BEAT][below(2)] ?? 0, number(), below(2) ? number() : [])
+        break
+      case 4: {
+        const json = JSON.stringify({ ...WELCOME, code: "x", reason: "y", again: below(2) === 1 })
+        const kinds = [KINDS.WELCOME, KINDS.CLOSE, KINDS.HELLO, KINDS.PAD]
+        yield frame(kinds[below(4)] ?? 0, bytesOf(damaged(json, one().head, below)))
+        break
+      }
+      default:
+        yield whole
     }
-}
-
-async function withBody(json: string, isEra0: boolean): Promise<string> {
-  const stream = new Blob([json]).stream().pipeThrough(new CompressionStream("deflate"))
-  const bytes = new Uint8Array(await new Response(stream).arrayBuffer())
-  const data = btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""))
-  return isEra0 ? data : JSON.stringify({ _ct: "rpe", filt: { key: "k" }, data, result: null, date: null })
+  }
 }

@@ -1,15 +1,17 @@
 import assert from "node:assert/strict"
 import { getEventListeners } from "node:events"
 import { beforeEach, suite, test } from "node:test"
-import { ConnectionLost, RemoteError, type VortexError } from "../../src/errors.ts"
+import { RemoteError, type VortexError } from "../../src/errors.ts"
 import { defaultLimits } from "../../src/limits.ts"
-import { readMessage } from "../../src/protocol/envelope.ts"
+import type { Envelope } from "../../src/protocol/envelope.ts"
+import { encodeMessage, readMessage } from "../../src/protocol/native_message.ts"
 import { Payload } from "../../src/protocol/payload.ts"
 import { MESSAGE_ID, aboutOf, isSubset } from "../../src/routing/filt.ts"
 import { PayloadEndpoint } from "../../src/routing/payload_endpoint.ts"
-import { PayloadIO } from "../../src/routing/payload_io.ts"
+import { PayloadIO, type Waiting } from "../../src/routing/payload_io.ts"
 import { DateTime } from "../../src/tuples/date_time.ts"
 import { Tuple } from "../../src/tuples/tuple.ts"
+import { type MessageParts, message } from "../wire.ts"
 
 suite("isSubset", () => {
   const cases: [wanted: Record<string, unknown>, filt: Record<string, unknown>, matches: boolean][] = [
@@ -130,10 +132,16 @@ suite("PayloadIO", () => {
       (error) => errors.push(error),
     )
   })
-  const route = (filt: object, more: object = {}): Promise<void> =>
-    io.route(
-      readMessage(JSON.stringify({ _ct: "rpe", filt, data: null, result: null, ...more }), defaultLimits),
-    )
+  const envelope = (filt: object, more: MessageParts = {}): Envelope =>
+    readMessage(Uint8Array.from(message({ f: filt, ...more })), defaultLimits)
+  const route = (filt: object, more: MessageParts = {}, waiting?: Waiting): Promise<void> =>
+    io.route(envelope(filt, more), waiting)
+  /** Somebody who waits for an answer. */
+  const waiter = (): { answer: Promise<Payload>; waiting: Waiting } => {
+    let waiting!: Waiting
+    const answer = new Promise<Payload>((resolve, reject) => (waiting = { resolve, reject }))
+    return { answer, waiting }
+  }
 
   test("calls every endpoint that matches, and no other", async () => {
     const calls: string[] = []
@@ -207,16 +215,18 @@ suite("PayloadIO", () => {
     )
   })
 
-  test("an answer goes to who waits for it, by its messageId", async () => {
-    const { answer } = io.waitFor("7")
-    await route({ key: "a", [MESSAGE_ID]: "8" })
-    await route({ key: "a", [MESSAGE_ID]: "7" }, { result: true })
+  test("an answer goes to who waits for it, and to who listens", async () => {
+    const calls: unknown[] = []
+    new PayloadEndpoint({ key: "a" }, ({ result }) => calls.push(result), io)
+    const { answer, waiting } = waiter()
+    await route({ key: "a" }, { r: true }, waiting)
 
     assert.equal((await answer).result, true)
+    assert.deepEqual(calls, [true])
   })
 
   test("an answer that tells an error is one", async () => {
-    const { answer } = io.waitFor("7")
+    const { answer, waiting } = waiter()
     const refused = assert.rejects(answer, (error: VortexError) => {
       assert.deepEqual(
         [error instanceof RemoteError, error.code, error.message],
@@ -224,46 +234,35 @@ suite("PayloadIO", () => {
       )
       return true
     })
-    await route({ key: "a", [MESSAGE_ID]: "7" }, { result: "stale-record: it is: old" })
+    await route({ key: "a" }, { r: "stale-record: it is: old" }, waiting)
     await refused
   })
 
-  for (const [result, message] of [
-    [12345678901234567890n, '"12345678901234567890"'],
+  for (const [result, text] of [
+    [{ _ft: "int", _fd: "12345678901234567890" }, '"12345678901234567890"'],
     [{ text: 5, list: [null] }, '{"text":5,"list":[null]}'],
     [false, "false"],
   ] as const)
-    test(`an answer whose result is ${message} is an error too`, async () => {
-      const { answer } = io.waitFor("7")
-      const refused = assert.rejects(answer, { code: "remote-error", message })
-      const json = typeof result === "bigint" ? String(result) : JSON.stringify(result)
-      await io.route(
-        readMessage(`{"_ct":"rpe","filt":{"${MESSAGE_ID}":"7"},"result":${json}}`, defaultLimits),
-      )
+    test(`an answer whose result is ${text} is an error too`, async () => {
+      const { answer, waiting } = waiter()
+      const refused = assert.rejects(answer, { code: "remote-error", message: text })
+      await route({}, { r: result }, waiting)
       await refused
       assert.deepEqual(errors, [])
     })
 
-  test("an answer that has come in is given, although the line is lost before it is unpacked", async () => {
-    const { answer } = io.waitFor("7")
-    const { answer: other } = io.waitFor("8")
-    const delivered = route({ key: "a", [MESSAGE_ID]: "7" })
-    io.failAll(new ConnectionLost("gone"))
-
-    await assert.rejects(other, ConnectionLost)
-    await delivered
-    assert.equal((await answer).result, null)
-  })
-
   test("messages come in the order they came, although one takes longer to unpack than the next", async () => {
     const order: unknown[] = []
     new PayloadEndpoint({ key: "a" }, (payload) => order.push(payload.tuples.length), io)
-    const many = await new Payload(
-      { key: "a" },
-      Array.from({ length: 5_000 }, () => "x"),
-    ).toVortexMsg()
-    const none = await new Payload({ key: "a" }).toVortexMsg()
-    await Promise.all([many, none].map((text) => io.route(readMessage(text, defaultLimits))))
+    const many = await encodeMessage(
+      new Payload(
+        { key: "a" },
+        Array.from({ length: 5_000 }, () => "x"),
+      ),
+    )
+    assert.equal(many[0], 6, "it is compressed")
+    const none = await encodeMessage(new Payload({ key: "a" }))
+    await Promise.all([many, none].map((bytes) => io.route(readMessage(bytes, defaultLimits))))
 
     assert.deepEqual(order, [5_000, 0])
   })
@@ -271,9 +270,9 @@ suite("PayloadIO", () => {
   test("what cannot be read is reported, told to who waits for it, and the next one comes", async () => {
     const calls: unknown[] = []
     new PayloadEndpoint({ key: "a" }, () => calls.push("next"), io)
-    const { answer } = io.waitFor("7")
+    const { answer, waiting } = waiter()
     const failed = assert.rejects(answer, /expected a zlib stream/)
-    await route({ key: "a", [MESSAGE_ID]: "7" }, { data: "AAAA" })
+    await route({ key: "a" }, { flags: 6, body: Uint8Array.of(0, 0, 0) }, waiting)
     await route({ key: "a" })
 
     await failed

@@ -1,8 +1,20 @@
 /** What stands in for time and the network in tests: a virtual clock, a WebSocket and a fetch in memory. */
 
-import { deflateSync, inflateSync } from "node:zlib"
+import { inflateSync } from "node:zlib"
 import type { Clock } from "../../src/clock.ts"
 import type { SocketLike } from "../../src/transports/websocket.ts"
+import {
+  type MessageParts,
+  PREAMBLE,
+  type Sent,
+  ack,
+  bytesOf,
+  data,
+  framesIn,
+  joined,
+  reply,
+  welcome,
+} from "../wire.ts"
 
 /** Time that passes only when it is told to. */
 export class VirtualClock implements Clock {
@@ -54,61 +66,64 @@ export async function until(isSo: () => boolean): Promise<void> {
   while (!isSo()) await settle()
 }
 
-// ---- messages, spelled out as the wire has them
+/** A tuple's group, as a server writes it. */
+export const note = (...texts: string[]): object => ({
+  t: "test.Note",
+  f: ["text"],
+  k: "p",
+  r: texts.map((text) => [text]),
+})
 
-const DATE = '{"_ft":"datetime","_fd":"2026-01-02 03:04:05.000006+0000"}'
-
-/** An envelope as era 2's JSON; *tuples* go into its body, compressed. */
-export function rawMessage(filt: object, tuples?: readonly unknown[], result: unknown = null): string {
-  const data =
-    tuples &&
-    deflateSync(
-      `{"_ct":"rp","filt":${JSON.stringify(filt)},"tuples":${JSON.stringify(tuples)},"date":${DATE}}`,
-    )
-  return (
-    `{"_ct":"rpe","_c":"vortex.PayloadEnvelope.PayloadEnvelope","filt":${JSON.stringify(filt)},` +
-    `"data":${JSON.stringify(data?.toString("base64") ?? null)},"result":${JSON.stringify(result)},"date":${DATE}}`
-  )
+/** What is in an action's body, read by means of Node alone. */
+export function bodyOf({ flags, body }: Sent): unknown {
+  if (!(flags & 4)) return []
+  return JSON.parse((flags & 2 ? inflateSync(body) : Buffer.from(body)).toString())
 }
 
-export function base64Message(filt: object, tuples?: readonly unknown[], result: unknown = null): string {
-  return Buffer.from(rawMessage(filt, tuples, result)).toString("base64")
-}
+/** What a server has of a session: it numbers what it sends. */
+export class FakeSession {
+  #written = 0
 
-export const SERVER = { __vortexUuid__: "server-uuid", __vortexName__: "server" }
+  welcome(fields: object = {}): Uint8Array<ArrayBuffer> {
+    const { outcome } = { outcome: "new", ...fields }
+    if (outcome !== "resumed") this.#written = 0
+    return welcome({ n: this.#written, ...fields })
+  }
 
-/** What an envelope that we sent says, read by means of Node alone. */
-export function readSent(text: string): {
-  filt: Record<string, unknown>
-  tuples: unknown[]
-  result: unknown
-} {
-  const json = text.startsWith("{") ? text : Buffer.from(text, "base64").toString()
-  const envelope = JSON.parse(json) as { filt: Record<string, unknown>; data: string | null; result: unknown }
-  const body = envelope.data === null ? null : inflateSync(Buffer.from(envelope.data, "base64")).toString()
-  const tuples = body === null ? [] : (JSON.parse(body) as { tuples: unknown[] }).tuples
-  return { filt: envelope.filt, tuples, result: envelope.result }
+  push(parts: MessageParts): Uint8Array<ArrayBuffer> {
+    return data(++this.#written, parts)
+  }
+
+  reply(action: number, parts: MessageParts = {}): Uint8Array<ArrayBuffer> {
+    return reply(++this.#written, action, parts)
+  }
 }
 
 // ---- the network
 
 /** A WebSocket whose other end is the test. */
 export class FakeSocket implements SocketLike {
+  binaryType = "blob"
   onopen: ((event: never) => void) | null = null
   onmessage: ((event: never) => void) | null = null
   onclose: ((event: never) => void) | null = null
   onerror: ((event: never) => void) | null = null
-  readonly sent: string[] = []
+  /** Every frame that was sent. */
+  readonly sent: Sent[] = []
   closed = false
   readonly url: string
+  readonly protocol: string
+  readonly session: FakeSession
 
-  constructor(url: string) {
+  constructor(url: string, protocol: string, session: FakeSession) {
     this.url = url
+    this.protocol = protocol
+    this.session = session
   }
 
-  send(text: string): void {
+  send(bytes: Uint8Array<ArrayBuffer>): void {
     if (this.closed) throw new Error("sent on a closed WebSocket")
-    this.sent.push(text)
+    this.sent.push(...framesIn(bytes))
   }
 
   close(): void {
@@ -125,8 +140,11 @@ export class FakeSocket implements SocketLike {
     this.onopen?.({} as never)
   }
 
-  receive(data: unknown): void {
-    this.onmessage?.({ data } as never)
+  /** A message: frames, or whatever it is. */
+  receive(...parts: unknown[]): void {
+    const isFrames = parts.every((part) => part instanceof Uint8Array)
+    const bytes = isFrames ? joined(...parts).buffer : parts[0]
+    this.onmessage?.({ data: bytes } as never)
   }
 
   fail(code = 1006, reason = ""): void {
@@ -135,21 +153,41 @@ export class FakeSocket implements SocketLike {
   }
 
   /** Everything up to an open line. */
-  greet(): void {
+  greet(fields: object = {}): void {
     this.accept()
-    this.receive(rawMessage(SERVER))
+    this.receive(this.session.welcome(fields))
   }
 
-  /** The messages that were sent, less the hello and beats. */
-  get messages(): string[] {
-    return this.sent.slice(1).filter((text) => text !== ".")
+  push(parts: MessageParts): void {
+    this.receive(this.session.push(parts))
+  }
+
+  reply(action: number, parts: MessageParts = {}): void {
+    this.receive(this.session.reply(action, parts))
+  }
+
+  /** The actions that were sent. */
+  get actions(): Sent[] {
+    return this.sent.filter(({ kind }) => kind === "ACTION")
+  }
+
+  /** What was sent, in short. */
+  get told(): string[] {
+    return told(this.sent)
   }
 }
+
+/** Frames in short: the kind, the numbers, and the key of an action's filt. */
+export const told = (frames: readonly Sent[]): string[] =>
+  frames.map(({ kind, numbers, head }) =>
+    [kind, ...numbers, (head.f?.["key"] as string | undefined) ?? ""].join(" ").trim(),
+  )
 
 /** A network of WebSockets: each that was made, the newest last. */
 export class FakeSockets {
   readonly made: FakeSocket[] = []
-  readonly Socket: new (url: string) => FakeSocket
+  readonly session = new FakeSession()
+  readonly Socket: new (url: string, protocol: string) => FakeSocket
   /** Set, it is called with each new one. */
   onMade: (socket: FakeSocket) => void = () => undefined
 
@@ -158,9 +196,10 @@ export class FakeSockets {
       this.made.push(socket)
       this.onMade(socket)
     }
+    const { session } = this
     this.Socket = class extends FakeSocket {
-      constructor(url: string) {
-        super(url)
+      constructor(url: string, protocol: string) {
+        super(url, protocol, session)
         made(this)
       }
     }
@@ -181,6 +220,8 @@ export class FakeSockets {
 export class FakePost {
   readonly url: string
   readonly init: RequestInit
+  readonly session: FakeSession
+  readonly sent: Sent[]
   aborted = false
   /** Whether somebody still waits for the head or the body. */
   isOpen = true
@@ -189,27 +230,40 @@ export class FakePost {
   #controller: ReadableStreamDefaultController<Uint8Array> | null = null
   readonly response: Promise<Response>
 
-  constructor(url: string, init: RequestInit) {
+  constructor(url: string, init: RequestInit, session: FakeSession) {
     this.url = url
     this.init = init
+    this.session = session
+    const bytes = init.body as Uint8Array
+    if (String(bytes.slice(0, 4)) !== String(PREAMBLE)) throw new Error("a POST begins otherwise")
+    this.sent = framesIn(bytes.slice(4))
     this.response = new Promise((resolve, reject) => {
       this.#resolve = resolve
       this.#reject = reject
     })
     init.signal?.addEventListener("abort", () => {
       this.aborted = true
-      this.fail(new DOMException("aborted", "AbortError"))
+      this.fail(init.signal?.reason ?? new DOMException("aborted", "AbortError"))
     })
   }
 
-  /** The messages in the body. */
-  get messages(): string[] {
-    const body = this.init.body
-    if (typeof body !== "string" || !body.endsWith(".")) throw new Error("expected frames that end in dots")
-    return body.slice(0, -1).split(".")
+  /** What it is: the first of its frames. */
+  get first(): Sent {
+    const [first] = this.sent
+    if (!first) throw new Error("a POST without a frame")
+    return first
   }
 
-  head(status = 200, headers: Record<string, string> = { "Content-Type": "text/text" }): void {
+  /** The stream that it asks for. */
+  get via(): unknown {
+    return this.first.json["via"]
+  }
+
+  get told(): string[] {
+    return told(this.sent)
+  }
+
+  head(status = 200, headers: Record<string, string> = { "Content-Type": "application/vnd.vortex" }): void {
     const body = new ReadableStream<Uint8Array>({
       start: (controller) => {
         this.#controller = controller
@@ -221,8 +275,9 @@ export class FakePost {
     this.#resolve(new Response(body, { status, headers }))
   }
 
-  write(data: string | Uint8Array): void {
-    this.#controller?.enqueue(typeof data === "string" ? new TextEncoder().encode(data) : data)
+  write(...parts: (string | Uint8Array)[]): void {
+    for (const part of parts)
+      this.#controller?.enqueue(typeof part === "string" ? Uint8Array.from(bytesOf(part)) : part)
   }
 
   end(): void {
@@ -237,19 +292,35 @@ export class FakePost {
     this.#controller?.error(error)
   }
 
-  /** The head and the hello. */
-  greet(): void {
+  /** The head and WELCOME. */
+  greet(fields: object = {}): void {
     this.head()
-    this.write(`.${base64Message(SERVER)}.`)
+    this.write(this.session.welcome(fields))
+  }
+
+  /** A SEND: taken, up to this number. */
+  take(number: number): void {
+    this.head()
+    this.write(ack(number))
+    this.end()
+  }
+
+  push(parts: MessageParts): void {
+    this.write(this.session.push(parts))
+  }
+
+  reply(action: number, parts: MessageParts = {}): void {
+    this.write(this.session.reply(action, parts))
   }
 }
 
 /** A network of POSTs: each that was made, the newest last. */
 export class FakePosts {
   readonly made: FakePost[] = []
+  session = new FakeSession()
   onMade: (post: FakePost) => void = () => undefined
   readonly fetch = (url: unknown, init?: RequestInit): Promise<Response> => {
-    const post = new FakePost(String(url), init ?? {})
+    const post = new FakePost(String(url), init ?? {}, this.session)
     this.made.push(post)
     this.onMade(post)
     return post.response
@@ -261,7 +332,20 @@ export class FakePosts {
     return last
   }
 
+  /** The newest that asks for a response that is held. */
+  get held(): FakePost {
+    const held = this.made.filter(({ first }) => first.kind === "HELLO").at(-1)
+    if (!held) throw new Error("no HELLO was sent")
+    return held
+  }
+
+  /** Those that only send. */
+  get sends(): FakePost[] {
+    return this.made.filter(({ first }) => first.kind === "SEND")
+  }
+
+  /** Those whose answer somebody waits for: the last one, with a CLOSE, is not among them. */
   get open(): number {
-    return this.made.filter((post) => post.isOpen).length
+    return this.made.filter((post) => post.isOpen && post.init.signal).length
   }
 }

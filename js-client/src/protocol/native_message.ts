@@ -1,0 +1,343 @@
+/**
+ * Native messages: payloads as bytes, as they stand in the frames of our own wire.
+ *
+ *     flags, length of the head (varint), head (JSON: filt, result, date), body
+ *
+ * A body is JSON too, perhaps compressed: groups of tuples of one type, each a list of fields, the kind of each,
+ * and a list of values for each tuple. Values that have no kind of their own stand there as `convert` has them.
+ */
+
+import { DecodeError, EncodeError, LimitExceeded, shown } from "../errors.ts"
+import type { Limits } from "../limits.ts"
+import {
+  type Held,
+  Reading,
+  decode,
+  enter,
+  fromJsonable,
+  integer,
+  isField,
+  isPlain,
+  located,
+  newTuple,
+  own,
+  toJsonable,
+} from "../tuples/convert.ts"
+import { DateTime, wireText } from "../tuples/date_time.ts"
+import { tupleClassOf } from "../tuples/registry.ts"
+import { type AnyTuple, Tuple, tupleTypeOf } from "../tuples/tuple.ts"
+import { fromBase64, toBase64 } from "./base64.ts"
+import { deflate, inflate } from "./compression.ts"
+import { Envelope } from "./envelope.ts"
+import { parseJson, utf8 } from "./json_text.ts"
+import { type Bytes, joined, readVarint, varint } from "./native.ts"
+import type { Payload } from "./payload.ts"
+
+const IS_REPLY = 1
+const IS_COMPRESSED = 2
+const HAS_BODY = 4
+const EXPECTS_ANSWER = 8
+
+/** A body of fewer bytes is not worth compressing. */
+const COMPRESS_FROM = 256
+
+/** Microseconds of year 1 and of year 10000. */
+const FIRST_DATE = -62_135_596_800e6
+const END_OF_DATES = 253_402_300_800e6
+
+type Json = Readonly<Record<string, unknown>>
+
+// ---- in
+
+/**
+ * Read one message, but not what is in its body.
+ *
+ * @throws DecodeError, LimitExceeded
+ */
+export function readMessage(bytes: Uint8Array, limits: Limits): Envelope {
+  const [flags = 0] = bytes
+  const [length, start] = readVarint(bytes, 1)
+  const end = start + length
+  const hasBody = (flags & HAS_BODY) > 0
+  const isWhole = hasBody ? end <= bytes.length : end === bytes.length && !(flags & IS_COMPRESSED)
+  if (flags > 15 || (flags & IS_REPLY && flags & EXPECTS_ANSWER) || !isWhole)
+    throw new DecodeError("expected flags, a head and perhaps a body, and the message is none")
+  const head = parseJson(utf8(bytes.subarray(start, end)))
+  if (!isPlain(head)) throw new DecodeError(`expected an object, got ${shown(head)}`, ".head")
+  const reading = new Reading(limits)
+  const part = (name: string): unknown => {
+    reading.path.push(name)
+    const value = fromJsonable(own(head, name) ?? null, reading)
+    reading.path.pop()
+    return value
+  }
+  const filt = part("f") ?? {}
+  if (!isPlain(filt)) throw new DecodeError(`expected an object, got ${shown(filt)}`, ".f")
+  if (Object.keys(filt).length > limits.maxFiltItems)
+    throw new LimitExceeded("maxFiltItems", "a filt has too many keys")
+  const made = own(head, "d") ?? null
+  const date = isPlain(made) ? floatOf(made) : made
+  if (date !== null && !isDate(date))
+    throw new DecodeError(`expected microseconds since 1970, got ${shown(date)}`, ".d")
+  return new Envelope(
+    filt,
+    part("r"),
+    date === null ? null : new Date(Math.floor(date / 1000)),
+    (flags & IS_REPLY) > 0,
+    (itsLimits) => {
+      if (!hasBody) return () => []
+      const body = bytes.subarray(end) as Bytes
+      if (!(flags & IS_COMPRESSED)) return bodyDecoder(body, itsLimits)
+      return inflate(body, itsLimits.maxInflated).then((inflated) => bodyDecoder(inflated, itsLimits))
+    },
+  )
+}
+
+const isDate = (value: unknown): value is number =>
+  Number.isInteger(value) && (value as number) >= FIRST_DATE && (value as number) < END_OF_DATES
+
+function bodyDecoder(body: Uint8Array, limits: Limits): (held?: Held) => unknown[] {
+  const groups = parseJson(utf8(body))
+  return (held) => {
+    const reading = new Reading(limits)
+    return located(reading, () => {
+      const values: unknown[] = []
+      if (!Array.isArray(groups)) throw new DecodeError("expected a list of groups")
+      reading.path.push("tuples")
+      for (const group of groups as unknown[]) readGroup(group, values, reading, held)
+      return values
+    })
+  }
+}
+
+/** Adds the values of *group* to *values*. */
+function readGroup(group: unknown, values: unknown[], reading: Reading, held?: Held): void {
+  if (!isPlain(group)) throw new DecodeError(`expected a group, got ${shown(group)}`)
+  const { length } = Object.keys(group)
+  const others = own(group, "v")
+  if (length === 1 && Array.isArray(others)) {
+    enter(reading, others.length)
+    for (const value of others as unknown[]) {
+      reading.path.push(values.length)
+      values.push(decode(value, reading))
+      reading.path.pop()
+    }
+    reading.depthLeft++
+    return
+  }
+  const type = own(group, "t")
+  const names = own(group, "f")
+  const kinds = own(group, "k")
+  const rows = own(group, "r")
+  if (length !== 4 || typeof type !== "string" || typeof kinds !== "string" || !Array.isArray(rows))
+    throw new DecodeError(
+      "expected a group of tuples, with a type, fields, kinds and rows, or of other values",
+    )
+  if (!isNames(names)) throw new DecodeError(`expected the names of fields, got ${shown(names)}`)
+  if (kinds.length !== names.length || /[^pifdDbj]/.test(kinds))
+    throw new DecodeError(`expected the kind of each field, got ${shown(kinds)} for ${shown(names)}`)
+  enter(reading, rows.length)
+  enter(reading, rows.length * names.length)
+  const columns = names.map((name, index) => {
+    const kind = kinds.charAt(index) as ColumnKind
+    return { name, index, kind, read: readers[kind] }
+  })
+  let fields: readonly Column[] | undefined
+  const valueOf =
+    (row: readonly unknown[]) =>
+    (name: string): unknown => {
+      const raw = row[names.indexOf(name)]
+      return typeof raw === "object" ? undefined : raw
+    }
+  for (const row of rows as unknown[]) {
+    reading.path.push(values.length)
+    if (!Array.isArray(row) || row.length !== names.length)
+      throw new DecodeError(`expected a list of ${names.length} values, got ${shown(row)}`)
+    const there = held?.(valueOf(row))
+    if (there && isMadeOf(there, type, row, columns)) values.push(there)
+    else {
+      const tuple = newTuple(type)
+      fields ??= columns.filter(({ name }) => isField(tuple, name))
+      readRow(tuple, row, fields, reading)
+      values.push(tuple)
+    }
+    reading.path.pop()
+  }
+  reading.depthLeft += 2
+}
+
+const isNames = (value: unknown): value is string[] =>
+  Array.isArray(value) &&
+  new Set(value).size === value.length &&
+  value.every((item) => typeof item === "string" && !item.startsWith("_"))
+
+interface Column {
+  readonly name: string
+  readonly index: number
+  readonly kind: ColumnKind
+  readonly read: (value: unknown, reading: Reading) => unknown
+}
+
+function readRow(tuple: Tuple, row: readonly unknown[], fields: readonly Column[], reading: Reading): void {
+  for (const { name, index, kind, read } of fields) {
+    const raw = row[index]
+    reading.path.push(name)
+    const value = raw === null ? null : read(raw, reading)
+    if (value === undefined)
+      throw new DecodeError(`expected a value of the kind "${kind}", got ${shown(raw)}`)
+    ;(tuple as AnyTuple)[name] = value
+    reading.path.pop()
+  }
+}
+
+/** How a column's values are read; what comes is undefined where it is not what it should be. */
+const readers = {
+  p: (value: unknown) => (typeof value === "object" ? wholeNumber(value) : value),
+  i: (value: unknown) =>
+    typeof value === "number" ? (Number.isInteger(value) ? integer(value) : undefined) : wholeNumber(value),
+  f: (value: unknown) => {
+    if (typeof value === "number") return value
+    if (typeof value !== "string") return floatOf(value)
+    return infinities.has(value) ? Number(value) : undefined
+  },
+  d: (value: unknown) => (isText(value) && value.includes(":") ? new DateTime(value) : undefined),
+  D: (value: unknown) => (isText(value) && !value.includes(":") ? new DateTime(value) : undefined),
+  b: (value: unknown) => (isText(value) ? fromBase64(value) : undefined),
+  j: decode,
+}
+
+type ColumnKind = keyof typeof readers
+
+const isText = (value: unknown): value is string => typeof value === "string"
+
+const infinities = new Set(["NaN", "Infinity", "-Infinity"])
+
+/** A number of many digits, as `json_text` has it. */
+function wholeNumber(value: unknown): unknown {
+  return isPlain(value) && value["_ft"] === "int" ? integer(value["_fd"]) : undefined
+}
+
+function floatOf(value: unknown): number | undefined {
+  const number = wholeNumber(value)
+  return number === undefined ? undefined : Number(number)
+}
+
+/**
+ * Whether *tuple* is what would be made of *row*.
+ *
+ * It is false too where a value is more than a text, a number, a date or the like: such a tuple is made, and
+ * compared by `equalValues`.
+ */
+function isMadeOf(tuple: Tuple, type: string, row: readonly unknown[], columns: readonly Column[]): boolean {
+  return (
+    tupleTypeOf(tuple) === type &&
+    Object.getPrototypeOf(tuple) === (tupleClassOf(type) ?? Tuple).prototype &&
+    Object.keys(tuple).length === columns.length &&
+    columns.every(({ name, index, kind }) => {
+      if (!Object.hasOwn(tuple, name)) return false
+      const value = (tuple as AnyTuple)[name]
+      const raw = row[index]
+      if (raw === null || kind === "p" || kind === "f") return Object.is(value, raw)
+      if (kind === "i") return typeof raw === "number" && Object.is(value, raw + 0) // -0 comes as 0
+      return value instanceof DateTime && value.text === raw && value.isAsItCame
+    })
+  )
+}
+
+// ---- out
+
+/**
+ * *payload* as one message.
+ *
+ * @throws EncodeError if it holds what cannot travel.
+ */
+export async function encodeMessage(
+  payload: Payload,
+  { isReply = false, expectsAnswer = false } = {},
+): Promise<Bytes> {
+  const filt = toJsonable(payload.filt, ".filt") as Json
+  const head = {
+    f: Object.keys(filt).length ? filt : undefined,
+    r: toJsonable(payload.result, ".result") ?? undefined,
+    d: microsecondsOf(payload.date ?? new Date()),
+  }
+  let flags = (isReply ? IS_REPLY : 0) | (expectsAnswer ? EXPECTS_ANSWER : 0)
+  let body: Bytes | undefined
+  if (payload.tuples.length) {
+    flags |= HAS_BODY
+    body = bytesOf(groupsOf(payload.tuples))
+    const compressed = body.length < COMPRESS_FROM ? body : await deflate(body)
+    if (compressed.length < body.length) {
+      flags |= IS_COMPRESSED
+      body = compressed
+    }
+  }
+  const headBytes = bytesOf(head)
+  return joined([[flags], varint(headBytes.length), headBytes, body ?? []])
+}
+
+const bytesOf = (value: unknown): Bytes => new TextEncoder().encode(JSON.stringify(value))
+
+function microsecondsOf(date: Date): number {
+  return date.getTime() * 1000 + (date instanceof DateTime ? date.microseconds : 0)
+}
+
+type Group = { t: string; f: string[]; k: string; r: unknown[][] } | { v: unknown[] }
+
+function groupsOf(values: readonly unknown[]): Group[] {
+  const groups: Group[] = []
+  for (let at = 0; at < values.length;) {
+    const first = values[at]
+    const kind = groupKind(first)
+    let end = at + 1
+    while (end < values.length && groupKind(values[end]) === kind) end++
+    const part = values.slice(at, end)
+    if (!kind) groups.push({ v: part.map((value, index) => toJsonable(value, `.tuples[${at + index}]`)) })
+    else groups.push(groupOf(part as Tuple[], at))
+    at = end
+  }
+  return groups
+}
+
+/** The same text for tuples that may share a group; empty for what is no tuple. */
+function groupKind(value: unknown): string {
+  return value instanceof Tuple ? JSON.stringify([tupleTypeOf(value), fieldsOf(value)]) : ""
+}
+
+/** What is not there is left as it is by the one who reads this. */
+function fieldsOf(tuple: Tuple): string[] {
+  return Object.keys(tuple).filter((name) => isField(tuple, name) && (tuple as AnyTuple)[name] !== undefined)
+}
+
+function groupOf(tuples: readonly Tuple[], at: number): Group {
+  const [first = new Tuple()] = tuples
+  const type = tupleTypeOf(first)
+  const names = fieldsOf(first)
+  if (!type) throw new EncodeError(`${first.constructor.name} needs a static tupleType`, `.tuples[${at}]`)
+  const cell = (tuple: Tuple, name: string): unknown => (tuple as AnyTuple)[name]
+  const kinds = names.map((name) => {
+    const kinds = new Set(tuples.map((tuple) => kindOf(cell(tuple, name))))
+    kinds.delete(null)
+    const [kind] = kinds
+    return kinds.size > 1 ? "j" : (kind ?? "p")
+  })
+  const rows = tuples.map((tuple, row) =>
+    names.map((name, index) => written(cell(tuple, name), kinds[index], `.tuples[${at + row}].${name}`)),
+  )
+  return { t: type, f: names, k: kinds.join(""), r: rows }
+}
+
+function kindOf(value: unknown): ColumnKind | null {
+  if (value === null) return null
+  if (typeof value === "string" || typeof value === "boolean") return "p"
+  if (typeof value === "number") return Number.isFinite(value) ? "p" : "f"
+  if (value instanceof Date) return value instanceof DateTime && !value.text.includes(":") ? "D" : "d"
+  return value instanceof Uint8Array ? "b" : "j"
+}
+
+function written(value: unknown, kind: ColumnKind | undefined, path: string): unknown {
+  if (value === null) return null
+  if (kind === "f") return `${value as number}`
+  if (kind === "d" || kind === "D") return wireText(value as Date, path)
+  return kind === "b" ? toBase64(value as Uint8Array) : toJsonable(value, path)
+}

@@ -1,0 +1,481 @@
+/**
+ * ClientSession: what goes on between us and a server, across all the connections that carry it.
+ *
+ *     detached --WELCOME--> carried --connection lost--> detached ...
+ *
+ * Each message is numbered, kept until it is acknowledged, and written again on the next connection; what comes is
+ * taken in the order of its numbers, each once. Where a server has forgotten the session, another one begins, and
+ * what was not acknowledged or not answered is sent again in it, under the numbers that those actions had.
+ *
+ * No sockets, no clock, no timers: callers pass frames and the time in, and take events, frames and the next
+ * deadline out. Times are milliseconds on the caller's clock.
+ */
+
+import { DecodeError, LimitExceeded, VortexError, shown } from "../errors.ts"
+import type { Limits } from "../limits.ts"
+import { isPlain, own } from "../tuples/convert.ts"
+import type { PeerIdentity, SessionEvent } from "./events.ts"
+import { parseJson, utf8 } from "./json_text.ts"
+import { type Bytes, Kind, frame, jsonFrame, readVarint, varint } from "./native.ts"
+import { readMessage } from "./native_message.ts"
+
+/** What is written and not acknowledged, at most; one larger message passes alone. */
+const WINDOW = 512
+const WINDOW_BYTES = 1 << 20
+
+/** When what came is acknowledged, if nothing else is to be written. */
+const ACK_COUNT = 64
+const ACK_BYTES = 128 << 10
+const ACK_MS = 1_000
+
+/** What becomes of a HELLO. */
+const OUTCOMES = new Set(["new", "resumed", "reset"])
+
+/** What a frame has beside its message, at most: kind and three numbers. */
+const HEADER = 25
+
+/** Something that is sent, until it is done with. */
+export interface Action {
+  /** As `native_message` writes it. */
+  readonly message: Bytes
+  /** When nobody waits for an answer any more; Infinity: never. */
+  readonly expiresAt: number
+  /** Whether an answer is waited for. */
+  isAwaited: boolean
+  /** Its number; 0 until it is written for the first time. */
+  number: number
+}
+
+/** A message of the session: an action, or that nobody waits for it any more. */
+interface Outgoing {
+  readonly action: Action
+  readonly isCancel: boolean
+}
+
+/** How an HTTP response brings frames. */
+export type Via = "stream" | "sse" | "poll"
+
+interface Resume {
+  readonly session: string
+  readonly token: string
+  readonly epoch: string
+}
+
+type Json = Readonly<Record<string, unknown>>
+
+export class ClientSession {
+  /** How many sessions came before this one: numbers of one mean nothing in another. */
+  generation = 0
+  readonly #identity: PeerIdentity
+  readonly #limits: Limits
+  #isCarried = false
+  #via: Via | null = null
+  /** What the last WELCOME gave: how to resume, who we are to the server, and its bounds. */
+  #resume: Resume | null = null
+  #client: string | undefined
+  #beatMs = Infinity
+  #maxFrame = Infinity
+  /** Why the session that was is over, as far as we know; null where there was none. */
+  #over: string | null = null
+  readonly #events: SessionEvent[] = []
+  // Out: what waits, and what was written, of which the first so many on the present connection.
+  #queue: Outgoing[] = []
+  #queueBytes = 0
+  #written: Outgoing[] = []
+  #writtenBytes = 0
+  #cursor = 0
+  #acknowledged = 0
+  #nextAction = 1
+  /** The actions that are not done with: not acknowledged, or not answered; by their numbers, which ascend. */
+  readonly #open = new Map<number, Action>()
+  // In: what was taken, and how much of that was acknowledged.
+  #taken = 0
+  #told = 0
+  /** What a hello that is on its way says was taken: if the server forgot more than that, it could not resume. */
+  #mayTell = Infinity
+  #settledTold = 0
+  #untoldBytes = 0
+  #ackAt = Infinity
+  #beatAt = Infinity
+  #lastHeard = 0
+
+  /**
+   * @param identity - Who we are; goes out in the hello.
+   * @param limits - Bounds on what comes in, and on what waits.
+   */
+  constructor(identity: PeerIdentity, limits: Limits) {
+    this.#identity = { uuid: identity.uuid, name: identity.name }
+    this.#limits = limits
+  }
+
+  /** Whether a connection carries it now. */
+  get isCarried(): boolean {
+    return this.#isCarried
+  }
+
+  // ---- the beginning and the end of a connection
+
+  /** The first frame of a new connection. The old one, if there is one, carries the session until WELCOME. */
+  hello(via?: Via, wait?: number): Bytes {
+    const resume = this.#resume && { ...this.#resume, n: this.#taken }
+    // A poll's next hello is an acknowledgement as well.
+    if (via === "poll" && this.#via === "poll") this.#acknowledgedTo(this.#taken, this.#settledTold)
+    else this.#mayTell = this.#taken
+    return jsonFrame(Kind.HELLO, {
+      wire: 1,
+      ...this.#identity,
+      client: this.#client,
+      epoch: 1,
+      next: this.#nextAction,
+      resume: resume ?? undefined,
+      via,
+      wait,
+    })
+  }
+
+  /** The first frame of a POST that only sends; null while nothing carries the session. */
+  sendHead(): Bytes | null {
+    if (!this.#isCarried || !this.#resume) return null
+    const { session, token } = this.#resume
+    return jsonFrame(Kind.SEND, { session, token })
+  }
+
+  /**
+   * A connection's WELCOME came: it carries the session from now on.
+   *
+   * @param isSame - It carried it before: what is on its way there will arrive.
+   * @throws DecodeError if that is no WELCOME, or not one that can be.
+   */
+  welcome(bytes: Uint8Array, via: Via | null, isSame: boolean, now: number): void {
+    const fields = bytes[0] === Kind.WELCOME ? jsonOf(bytes) : {}
+    const text = (name: string): string => {
+      const value = own(fields, name)
+      if (typeof value === "string") return value
+      throw new DecodeError(`expected a WELCOME with a text "${name}": is this a vortex?`)
+    }
+    const number = (name: string): number => {
+      const value = own(fields, name)
+      if (typeof value === "number" && value >= 0) return value
+      throw new DecodeError(`expected a WELCOME with a number "${name}"`)
+    }
+    const outcome = text("outcome")
+    if (!OUTCOMES.has(outcome))
+      throw new DecodeError(`expected a WELCOME, got one of outcome ${shown(outcome)}`)
+    const isResumed = outcome === "resumed"
+    const resume = { session: text("session"), token: text("token"), epoch: text("epoch") }
+    const peer = { uuid: text("uuid"), name: text("name") }
+    const last = number("n")
+    const taken = number("taken")
+    const beatMs = number("beat") * 1000
+    const maxFrame = number("maxFrame")
+    let reset: string | null = null
+    if (isResumed) {
+      if (resume.session !== this.#resume?.session) throw new DecodeError("nothing was to be resumed")
+      if (last < this.#taken) throw new DecodeError(`${this.#taken} messages came, and ${last} were written`)
+      this.#acknowledge(taken)
+      if (!isSame) this.rewind()
+    } else {
+      const reason = own(fields, "reason")
+      if (this.#resume) this.#over = "unknown"
+      if (this.#over !== null) reset = typeof reason === "string" ? reason : this.#over
+      this.#beginAnew()
+    }
+    this.#over = null
+    this.#mayTell = Infinity
+    const client = own(fields, "client")
+    if (typeof client === "string") this.#client = client
+    this.#resume = resume
+    this.#beatMs = beatMs || Infinity
+    this.#maxFrame = maxFrame
+    this.#via = via
+    this.#isCarried = true
+    this.#lastHeard = now
+    this.#beatAt = via ? Infinity : now + this.#beatMs
+    // Ends the life of the token before; a poll's next hello does so too.
+    this.#ackAt = via === "poll" ? Infinity : now
+    // That a poll goes on is no news.
+    if (!isSame || !isResumed)
+      this.#events.push({ type: "opened", peer, reset, replayed: isResumed ? last - this.#taken : null })
+  }
+
+  /** The connection that a hello was for is not to be: the present one goes on. */
+  stay(): void {
+    this.#mayTell = Infinity
+    if (this.#taken > this.#told && this.#via !== "poll")
+      this.#ackAt = Math.min(this.#ackAt, this.#lastHeard + ACK_MS)
+  }
+
+  /** The connection that carried it is gone. */
+  detach(): void {
+    this.#isCarried = false
+  }
+
+  /** What was written and not acknowledged may not have arrived: write it again, and acknowledge again. */
+  rewind(): void {
+    this.#cursor = 0
+    this.#told = this.#settledTold = 0
+    if (this.#via !== "poll") this.#ackAt = this.#lastHeard
+  }
+
+  /** The frame that has the server forget the session. */
+  closing(reason: string): Bytes {
+    return jsonFrame(Kind.CLOSE, { code: "closed", reason, again: false })
+  }
+
+  /** This session is over, for a reason that has this *code*; what comes next is another one. */
+  forget(code: string): void {
+    if (this.#resume) this.#over = code
+    this.#resume = null
+    this.detach()
+  }
+
+  #beginAnew(): void {
+    const cancels = this.#written.filter(({ isCancel }) => isCancel)
+    const again = [...this.#open.values()].map((action) => ({ action, isCancel: false }))
+    const waiting = this.#queue.filter((one) => one.isCancel || !this.#open.has(one.action.number))
+    this.#queue = [...again, ...cancels, ...waiting]
+    this.generation++
+    this.#written = []
+    this.#queueBytes = this.#queue.reduce((size, one) => size + sizeOf(one), 0)
+    this.#writtenBytes = this.#cursor = this.#acknowledged = this.#taken = this.#untoldBytes = 0
+    this.#told = this.#settledTold = 0
+  }
+
+  // ---- in
+
+  /** Something came, if not a whole frame yet: whoever sends is there. */
+  heard(now: number): void {
+    this.#lastHeard = now
+  }
+
+  /** A frame came in on the connection that carries the session. */
+  receive(bytes: Uint8Array, now: number): void {
+    if (!this.#isCarried) return
+    this.#lastHeard = now
+    try {
+      this.#receive(bytes, now)
+    } catch (error) {
+      this.#lose(error instanceof VortexError ? error.message : String(error))
+    }
+  }
+
+  #receive(bytes: Uint8Array, now: number): void {
+    const kind = bytes[0] ?? 0
+    switch (kind) {
+      case Kind.DATA:
+      case Kind.REPLY:
+        this.#received(bytes, kind === Kind.REPLY, now)
+        return
+      case Kind.ACK:
+        this.#acknowledge(readVarint(bytes, 1)[0])
+        return
+      case Kind.BEAT:
+        if (readVarint(bytes, 1)[0] > this.#taken) this.#lose("a message was lost on the way")
+        return
+      case Kind.CLOSE: {
+        const fields = jsonOf(bytes)
+        const [code, reason] = [own(fields, "code"), own(fields, "reason")].map(String)
+        this.#lose(`${code}: ${reason}`)
+        if (own(fields, "again") !== true) this.forget(code ?? "")
+        return
+      }
+      case Kind.PAD:
+        return
+    }
+    if (kind < 0x80) throw new DecodeError(`expected a frame that a server sends, got one of kind ${kind}`)
+  }
+
+  #received(bytes: Uint8Array, isReply: boolean, now: number): void {
+    const [number, start] = readVarint(bytes, 1)
+    if (number <= this.#taken) return
+    if (number > this.#taken + 1) {
+      this.#lose(`message ${number} came after ${this.#taken}`)
+      return
+    }
+    let at = start
+    let action: Action | undefined
+    if (isReply) {
+      let answered
+      ;[answered, at] = readVarint(bytes, at)
+      action = this.#open.get(answered)
+      this.#open.delete(answered)
+    }
+    this.#taken = number
+    this.#untoldBytes += bytes.length
+    if (this.#via !== "poll") this.#ackAt = Math.min(this.#ackAt, now + ACK_MS)
+    const waiting = action?.isAwaited ? action : null
+    if (action) action.isAwaited = false
+    try {
+      const envelope = readMessage(bytes.subarray(at), this.#limits)
+      this.#events.push({ type: "received", envelope, action: waiting })
+    } catch (error) {
+      const known = error instanceof VortexError ? error : new DecodeError(String(error))
+      this.#events.push({ type: "malformed", error: known, action: waiting })
+    }
+  }
+
+  #acknowledge(number: number): void {
+    const count = number - this.#acknowledged
+    if (count > this.#written.length)
+      throw new DecodeError(`message ${number} was acknowledged, and not written`)
+    if (count <= 0) return
+    for (const one of this.#written.splice(0, count)) {
+      this.#writtenBytes -= sizeOf(one)
+      if (!one.isCancel && !one.action.isAwaited) this.#open.delete(one.action.number)
+    }
+    this.#acknowledged = number
+    this.#cursor = Math.max(0, this.#cursor - count)
+  }
+
+  #lose(reason: string): void {
+    if (!this.#isCarried) return
+    this.detach()
+    this.#events.push({ type: "lost", reason })
+  }
+
+  // ---- out
+
+  /**
+   * Have *message* sent, when its turn has come, be that on another connection, or in another session.
+   *
+   * @throws LimitExceeded if more waits than may, or the message is larger than any that the server takes.
+   */
+  send(message: Bytes, isAwaited: boolean, expiresAt = Infinity): Action {
+    const action: Action = { message, expiresAt, isAwaited, number: 0 }
+    const { maxOutboxItems, maxOutboxBytes } = this.#limits
+    if (message.length + HEADER > this.#maxFrame) throw this.#tooLarge(action)
+    if (this.#queue.length >= maxOutboxItems)
+      throw new LimitExceeded("maxOutboxItems", `${maxOutboxItems} messages wait to be sent already`)
+    if (this.#queueBytes && this.#queueBytes + message.length > maxOutboxBytes)
+      throw new LimitExceeded("maxOutboxBytes", `${this.#queueBytes} bytes wait to be sent already`)
+    this.#enqueue({ action, isCancel: false })
+    return action
+  }
+
+  #enqueue(one: Outgoing): void {
+    this.#queue.push(one)
+    this.#queueBytes += sizeOf(one)
+  }
+
+  #tooLarge({ message }: Action): LimitExceeded {
+    return new LimitExceeded(
+      "maxFrame",
+      `a message has ${message.length} bytes, and the server takes ${this.#maxFrame}`,
+    )
+  }
+
+  /** Nobody waits for its answer any more. What was not written yet is not written at all. */
+  cancel(action: Action): void {
+    if (!action.isAwaited) return
+    action.isAwaited = false
+    if (action.number) this.#enqueue({ action, isCancel: true })
+    else this.#queue = this.#queue.filter((one) => one.action !== action)
+    if (!action.number) this.#queueBytes -= action.message.length
+    // What the server has is done with; what it may not have is sent to it, since numbers leave none out.
+    const isUnacknowledged = this.#written.some((one) => one.action === action && !one.isCancel)
+    if (
+      action.number &&
+      !isUnacknowledged &&
+      !this.#queue.some((one) => one.action === action && !one.isCancel)
+    )
+      this.#open.delete(action.number)
+  }
+
+  /** Take what is to be written next on the connection that carries the session. */
+  framesToSend(now: number): Bytes[] {
+    if (!this.#isCarried) return []
+    const frames: Bytes[] = []
+    for (let one; (one = this.#next());) {
+      this.#cursor++
+      frames.push(this.#frameOf(one, this.#acknowledged + this.#cursor, now))
+    }
+    const settled = this.#settled
+    const taken = Math.min(this.#taken, this.#mayTell)
+    const isNews = taken > this.#told || settled > this.#settledTold
+    const isDue = now >= this.#ackAt || taken - this.#told >= ACK_COUNT || this.#untoldBytes >= ACK_BYTES
+    if ((frames.length && isNews) || (isDue && this.#via !== "poll")) {
+      frames.unshift(frame(Kind.ACK, varint(taken), varint(settled)))
+      this.#acknowledgedTo(taken, settled)
+    }
+    if (!frames.length && now >= this.#beatAt)
+      frames.push(frame(Kind.BEAT, varint(this.#acknowledged + this.#cursor)))
+    if (frames.length && !this.#via) this.#beatAt = now + this.#beatMs
+    return frames
+  }
+
+  #acknowledgedTo(taken: number, settled: number): void {
+    this.#told = taken
+    this.#settledTold = settled
+    this.#untoldBytes = 0
+    this.#ackAt = Infinity
+  }
+
+  /** All actions up to this one are done with. */
+  get #settled(): number {
+    const [first = this.#nextAction] = this.#open.keys()
+    return first - 1
+  }
+
+  #next(): Outgoing | undefined {
+    const again = this.#written[this.#cursor]
+    if (again) return again
+    const [one] = this.#queue
+    if (!one) return undefined
+    const size = sizeOf(one)
+    if (this.#written.length >= WINDOW) return undefined
+    if (this.#written.length && this.#writtenBytes + size > WINDOW_BYTES) return undefined
+    this.#queue.shift()
+    this.#queueBytes -= size
+    if (one.action.message.length + HEADER > this.#maxFrame && !one.isCancel && !one.action.number) {
+      this.#events.push({ type: "refused", action: one.action, error: this.#tooLarge(one.action) })
+      return this.#next()
+    }
+    if (!one.action.number) {
+      one.action.number = this.#nextAction++
+      this.#open.set(one.action.number, one.action)
+    }
+    this.#written.push(one)
+    this.#writtenBytes += size
+    return one
+  }
+
+  #frameOf({ action, isCancel }: Outgoing, number: number, now: number): Bytes {
+    const head = [varint(number), varint(action.number)]
+    if (isCancel) return frame(Kind.CANCEL, ...head)
+    const { expiresAt, message } = action
+    const deadline = expiresAt === Infinity ? 0 : Math.max(1, Math.ceil(expiresAt - now))
+    return frame(Kind.ACTION, ...head, varint(deadline), message)
+  }
+
+  // ---- time
+
+  /** Do what is due at *now*; ask `nextDeadline` when to come again. */
+  tick(now: number): void {
+    if (this.#isCarried && now >= this.#silentAt)
+      this.#lose(`nothing came for ${(now - this.#lastHeard) / 1000} s`)
+  }
+
+  /** When to call `tick` and `framesToSend` next, on the clock that *now* comes from; Infinity: never. */
+  nextDeadline(): number {
+    return this.#isCarried ? Math.min(this.#beatAt, this.#ackAt, this.#silentAt) : Infinity
+  }
+
+  /** A poll is answered when there is something, and it knows by itself when that should be. */
+  get #silentAt(): number {
+    return this.#via === "poll" ? Infinity : this.#lastHeard + 1.5 * this.#beatMs
+  }
+
+  /** Take what has happened, in order, each once; also while it is being taken by somebody else. */
+  *events(): Generator<SessionEvent, void, void> {
+    for (let event; (event = this.#events.shift());) yield event
+  }
+}
+
+const sizeOf = ({ action, isCancel }: Outgoing): number => (isCancel ? 0 : action.message.length)
+
+/** @throws DecodeError if *bytes* are no frame of JSON. */
+function jsonOf(bytes: Uint8Array): Json {
+  const fields = parseJson(utf8(bytes.subarray(1)))
+  if (!isPlain(fields)) throw new DecodeError("expected an object in a frame of JSON")
+  return fields
+}
