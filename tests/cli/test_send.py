@@ -49,14 +49,32 @@ class TestSending:
         assert stage.code() == 0
         assert [payload.jsonTuples for payload in got.payloads] == [[text]]
 
-    def test_says_so_when_the_line_breaks_on_the_way(self, stage: Stage) -> None:
+    def test_goes_on_by_the_next_line_when_it_breaks_on_the_way(self, stage: Stage) -> None:
         stage.listen()
-        stage.harness.network.onConnect(lambda line: line.toServer.cut(afterBytes=100_000))
+        stage.harness.network.onConnect(
+            lambda line: line.toServer.cut(afterBytes=100_000) if line.number == 0 else None
+        )
+        got = RecordingEndpoint({"key": "in"}, stage.server)
+        long = Random(1).randbytes(200_000).hex()
+
+        stage.start(sending(stage, Payload({"key": "in"}, [long])))
+        stage.harness.advance(1)
+
+        assert stage.code() == 0
+        assert got.tuples == [long]
+        assert len(stage.harness.network.connections) == 2
+
+    def test_says_so_when_there_is_no_next_line_in_time(self, stage: Stage) -> None:
+        stage.listen()
+        stage.harness.network.onConnect(
+            lambda line: line.toServer.cut(afterBytes=100_000) if line.number == 0 else line.cut()
+        )
         got = RecordingEndpoint({"key": "in"}, stage.server)
 
-        code = stage.run(sending(stage, Payload({"key": "in"}, [Random(1).randbytes(200_000).hex()])))
+        stage.start(sending(stage, Payload({"key": "in"}, [Random(1).randbytes(200_000).hex()])))
+        stage.harness.advance(20)
 
-        assert code == 4
+        assert stage.code() == 4
         assert got.payloads == []
         assert stage.told == [f"connection-lost: {URL} went before all was handed over"]
 
@@ -113,14 +131,29 @@ class TestARequest:
         assert stage.code() == 4
         assert stage.told == ["timeout: the peer 'server', asked for 'nobody', did not answer in 10 s"]
 
-    def test_whose_line_breaks_ends_at_once(self, stage: Stage) -> None:
+    def test_whose_line_breaks_has_its_answer_by_the_next(self, stage: Stage) -> None:
+        stage.listen()
+        asked: list[Delivery] = []
+        jobs = RecordingEndpoint({"key": "jobs"}, stage.server, lambda _, delivery: asked.append(delivery))
+        stage.start(sending(stage, Payload({"key": "jobs"}), asRequest=True))
+
+        stage.harness.network.connections[0].cut()
+        asked[0].reply([5])
+        stage.harness.advance(1)
+
+        assert stage.code() == 0
+        assert stage.out.lines == ["5"]
+        assert len(jobs.payloads) == 1
+
+    def test_whose_server_is_gone_ends_in_time(self, stage: Stage) -> None:
         stage.listen()
         stage.start(sending(stage, Payload({"key": "nobody"}), asRequest=True))
 
-        stage.harness.network.connections[0].cut()
+        stage.server.shutdown()
+        stage.harness.advance(20)
 
         assert stage.code() == 4
-        assert stage.told[0].startswith("connection-lost: the peer 'server', asked for 'nobody', went")
+        assert stage.told[-1].startswith("timeout: the peer 'server', asked for 'nobody'")
 
     def test_whose_answer_cannot_be_read_says_so(self, stage: Stage) -> None:
         stage.listen()

@@ -85,7 +85,7 @@ async def whenOpen(
         nonlocal told
         if ended.called:
             return
-        if connection.peer is not None:
+        if state is ConnectionState.OPEN and connection.peer is not None:
             ended.callback(connection.peer)
         elif state is ConnectionState.WAITING and connection.error is not None:
             final = finalEnd(connection.error)

@@ -91,7 +91,7 @@ class _Watch:
 
     def _changed(self, state: ConnectionState, connection: VortexConnection) -> None:
         """The line came, or went."""
-        if connection.peer is not None:
+        if state is ConnectionState.OPEN and connection.peer is not None:
             self._told = ""
             self._output.tell(f"connected to {connection.peer.name!r} at {self._target.url}")
             if self._isAsking:
