@@ -1,4 +1,4 @@
-"""Whatever frames come in: the connection is given up, or the session ends. Nothing gets out, nothing stays."""
+"""Whatever frames come in: the connection is given up, or the session ends. Nothing gets out or stays."""
 
 from __future__ import annotations
 
@@ -194,7 +194,7 @@ class TestSpoiltFrames:
             assert isinstance(session, str)
             assert isinstance(token, str)
 
-        assert read > 20
+        assert read > 5
 
 
 class TestSpoiltStreams:
