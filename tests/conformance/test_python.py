@@ -11,10 +11,12 @@ from tests.conformance.python_client import ClientScript
 from tests.conformance.python_posts import Posts
 from tests.conformance.python_server import ServerScript
 from vortex.errors import DecodeError, VortexError
+from vortex.protocol.event_decoder import EventDecoder
 from vortex.protocol.native import NativeDecoder, readVarint, varint
 
 VARINTS = cases("varints.json")
 FRAMES = cases("frames.json")
+EVENTS = cases("events.json")
 CLIENT = cases("client_*.json")
 SERVER = cases("server_*.json")
 POSTS = cases("posts.json")
@@ -65,6 +67,22 @@ def expectedOf(case: Case) -> list[bytes] | str:
     return [bytesOf(frame) for frame in case["frames"]]
 
 
+class TestEvents:
+    @pytest.mark.parametrize("case", EVENTS.values(), ids=EVENTS)
+    def test_are_taken_apart_as_the_case_says(self, case: Case) -> None:
+        chunks = [bytesOf(chunk) for chunk in case["chunks"]]
+        whole = b"".join(chunks)
+
+        for parts in (chunks, [whole[at : at + 1] for at in range(len(whole))]):
+            decoder = EventDecoder(1000)
+            if "error" in case:
+                with pytest.raises(DecodeError):
+                    [decoder.feed(part) for part in parts]
+            else:
+                frames = [frame for part in parts for frame in decoder.feed(part)]
+                assert frames == [bytesOf(frame) for frame in case["frames"]]
+
+
 class TestClientSession:
     @pytest.mark.parametrize("case", CLIENT.values(), ids=CLIENT)
     def test_does_as_the_case_says(self, case: Case) -> None:
@@ -87,6 +105,7 @@ class TestTheCases:
     def test_are_at_least_150(self) -> None:
         assert len(VARINTS) == 19
         assert len(FRAMES) == 23
+        assert len(EVENTS) == 12
         assert len(CLIENT) == 126
         assert len(SERVER) == 93
         assert len(POSTS) == 20
