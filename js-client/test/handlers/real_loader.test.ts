@@ -134,7 +134,7 @@ suite("Rows of a real server", () => {
     for (const note of notes.rows) await assert.rejects(notes.save(note, { text: "x" }), /needs its id/)
   })
 
-  test("are the truth after a save whose answer was cut off, which is told as not known", async () => {
+  test("are saved once, and the save is answered, although its answer was cut off", async () => {
     const proxy = await new Proxy(server.port).start()
     const [, other] = load("websocket")
     const [connection, rows] = load("websocket", proxy.url)
@@ -143,36 +143,74 @@ suite("Rows of a real server", () => {
       await until(rows, () => true)
       const row = await other.create({ title: "before the cut" })
       await until(rows, () => rows.get(row.id) !== undefined)
+      let told = 0
+      other.addEventListener("rows", () => told++)
       // From here on the server has nothing more to say, but to answer the save.
       proxy.allowance = 0
-      await assert.rejects(rows.save(row, { title: "behind the cut" }), { code: "connection-lost" })
-      assert.deepEqual(
-        [rows.status(row).error?.code, rows.get(row.id)?.title],
-        ["connection-lost", "before the cut"],
-      )
+      const saving = rows.save(row, { title: "behind the cut" })
+      await untilState(connection, "waiting")
+      assert.deepEqual([rows.status(row).busy, rows.state], ["saving", "stale"])
+      await until(other, () => other.get(row.id)?.title === "behind the cut")
       proxy.allowance = Infinity
-      await until(rows, () => rows.get(row.id)?.title === "behind the cut")
 
-      assert.deepEqual(shown(rows), stored())
+      assert.equal((await saving).title, "behind the cut")
+      await until(rows, () => rows.get(row.id)?.title === "behind the cut")
+      assert.deepEqual([shown(rows), told, connection.resets], [stored(), 1, 0])
     } finally {
       connection.close()
       await proxy.stop()
     }
   })
 
-  test("are right again after the server was killed, and a save meanwhile is told", async () => {
+  test("made while there is no line are made when there is one", async () => {
+    const [connection, rows] = load("websocket")
+    await until(rows, () => true)
+    connection.cut()
+    const creating = rows.create({ title: "made during a cut" })
+    connection.reconnect()
+    const { id } = await creating
+
+    assert.deepEqual((stored() as unknown[]).at(-1), [id, "made during a cut"])
+    assert.equal(connection.resumes, 1)
+  })
+
+  test("are asked for again where the session was lost, not where the line was", async () => {
+    const [connection, rows] = load("websocket")
+    await until(rows, () => true)
+    let asked = 0
+    const { request } = connection
+    connection.request = (...args) => {
+      asked++
+      return request.apply(connection, args)
+    }
+    const changed: number[] = []
+    rows.addEventListener("rows", () => changed.push(asked))
+    const [, other] = load("post")
+    await until(other, () => true)
+    connection.cut()
+    const row = await other.create({ title: "made by another during a cut" })
+    assert.equal(rows.get(row.id), undefined)
+    connection.reconnect()
+    await until(rows, () => rows.get(row.id) !== undefined)
+
+    assert.deepEqual([asked, changed, shown(rows)], [0, [0], stored()])
+  })
+
+  test("are right again after the server was killed, and a save meanwhile is made", async () => {
     const [connection, rows] = load("websocket")
     await until(rows, () => true)
     const row = await rows.create({ title: "before" })
     await server.kill()
     await untilState(connection, "waiting")
-    await assert.rejects(rows.save(row, { title: "lost" }), { code: "not-connected" })
+    const saving = rows.save(row, { title: "saved while it was down" })
     const sql =
-      "import sqlite3, sys; db = sqlite3.connect(sys.argv[1]); db.execute(\"update row set title = 'meanwhile' where title = 'before'\"); db.commit()"
+      "import sqlite3, sys; db = sqlite3.connect(sys.argv[1]); db.execute(\"insert into row (title) values ('meanwhile')\"); db.commit()"
     execFileSync(PYTHON, ["-c", sql, server.database])
     await server.start()
+    await saving
     await until(rows, (all) => all.some(({ title }) => title === "meanwhile"))
 
+    assert.equal(rows.get(row.id)?.title, "saved while it was down")
     assert.deepEqual(shown(rows), stored())
   })
 })
