@@ -61,6 +61,9 @@ class Carrier(FrameTransport, Protocol):
     def notWelcome(self, problem: str) -> None:
         """It will not carry the session, and is to end."""
 
+    def displaced(self) -> None:
+        """Another has said HELLO after it: whether it will carry the session depends on that."""
+
 
 class ClientLine:
     """
@@ -118,13 +121,16 @@ class ClientLine:
 
     def hello(self, carrier: Carrier, wait: float | None = None) -> bytes:
         """
-        What *carrier* has to say first.
+        What *carrier* has to say first. One that has said so before, and has no answer yet, is displaced.
 
         Args:
             wait: Seconds that the answer to a poll may take.
         """
         patience = self._host.limits.helloTimeout + (wait or 0)
-        self._forget(carrier)
+        for other in tuple(self._candidates):
+            self._forget(other)
+            if other is not carrier:
+                other.displaced()
         self._candidates[carrier] = self._host.wheel.callLater(patience, self._late, carrier, patience)
         return self._session.helloFrame(carrier.via, wait)
 
@@ -161,6 +167,11 @@ class ClientLine:
         if carrier is self._carrier:
             self._carrier = None
             self.driver.transportLost(carrier, reason)
+
+    @property
+    def isGreeting(self) -> bool:
+        """Whether a HELLO has no answer yet."""
+        return bool(self._candidates)
 
     @property
     def isCarried(self) -> bool:

@@ -57,6 +57,9 @@ ROTATION_BYTES = 32 << 20
 ROTATION_RETRY = 10.0
 """Seconds after which that is tried again, if nothing came of it."""
 
+TURN = 0.25
+"""Seconds after which it is looked whether another connection has still to be welcomed."""
+
 
 class _Held:
     """
@@ -106,6 +109,9 @@ class _Held:
 
     def notWelcome(self, problem: str) -> None:
         self._link.cameToNothing(self, NotConnected(f"{self._link.end.where}: {problem}"))
+
+    def displaced(self) -> None:
+        self._link.displaced(self)
 
     # ---- FrameTransport
 
@@ -286,9 +292,20 @@ class _Link:
         if self._rotation is not None:
             self._rotation.cancel()
             self._rotation = None
-        if self.current is not None and self._next is None and not self._isOver:
-            via = self.current.via
-            self._hold("sse" if via == "sse" else self._ways.next(self._now()), False)
+        current = self.current
+        if current is None or self._next is not None or self._isOver:
+            return
+        if self.line.isGreeting:  # it may be about to go elsewhere
+            self._rotateLater(TURN)
+        else:
+            self._hold(self._ways.next(self._now()), mayReset=current.hasEnded)
+
+    def displaced(self, held: _Held) -> None:
+        """Another connection is to be welcomed in place of *held*."""
+        if held is self._next:
+            self._stopPatience()
+            self._drop(held, "another connection is to carry the session")
+            self._rotateLater(TURN)
 
     def hasEnded(self, held: _Held, failure: Failure | None) -> None:
         """The response of *held* has come to its end, or has broken."""
@@ -303,7 +320,7 @@ class _Link:
             self.cameToNothing(held, error)
         elif held is self.current:
             if held.via == "poll" and failure is None:
-                self._hold(self._ways.next(self._now()), True)
+                self._rotate()
                 return
             if held.via != "poll":
                 self._ways.ended(self._now() - held.openedAt, self._now())

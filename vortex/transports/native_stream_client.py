@@ -89,6 +89,9 @@ class NativeStream(Stream):
         self._dialling.sessionEnded(code, reason)
         self._dialling.failed(reason)
 
+    def displaced(self) -> None:
+        self.notWelcome("another connection is to carry the session")
+
     def notWelcome(self, problem: str) -> None:
         self._dialling.failed(problem)
         self.abort()

@@ -61,6 +61,7 @@ class StreamDialling:
         if self._stream is not None:
             self._stream.end(CloseCode.NORMAL, reason)
         else:
+            self.failed(reason)
             self._giveUp()
 
     def failed(self, problem: str) -> None:

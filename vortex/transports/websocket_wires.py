@@ -134,6 +134,9 @@ class _NativeLink(WebSocketLink):
     def sessionClosed(self, code: str, reason: str) -> None:
         self._dialling.end.sessionClosed(code, reason)
 
+    def displaced(self) -> None:
+        self.notWelcome("another connection is to carry the session")
+
     def notWelcome(self, problem: str) -> None:
         self._dialling.end.because(NotConnected(f"{self._dialling.end.where}: {problem}"))
         self.abort()
