@@ -78,10 +78,6 @@ class _ClientEnd(_End):
     def sessionClosed(self, code: str, reason: str) -> None:
         """For its line: this is closed as well."""
 
-    def displaced(self) -> None:
-        """For its line: another has taken its place."""
-        self.abort()
-
     def notWelcome(self, problem: str) -> None:
         """For its line: it is of no use."""
         self.abort()
