@@ -8,7 +8,7 @@ import platform
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
 
-from benchmarks import codec, echo, fanout, idle, page, routing
+from benchmarks import codec, echo, fanout, idle, native, page, routing
 from benchmarks.processes import CLIENT_CPU, SERVER_CPU, Contender, makePeerEnvironment
 from benchmarks.settings import FULL, QUICK, TINY, Settings
 from benchmarks.table import Row, markdown
@@ -18,6 +18,7 @@ BENCHMARKS: dict[str, Callable[[Settings, Contender | None], Iterator[Row]]] = {
     "routing": routing.run,
     "websocket": fanout.runWebSocket,
     "post": fanout.runPost,
+    "native": native.run,
     "echo": echo.run,
     "idle": idle.run,
     "page": page.run,

@@ -23,7 +23,7 @@ from benchmarks.rounds import Columns, median
 from benchmarks.settings import Settings
 from benchmarks.table import Row, Target, atLeast, atMost, compared, grown
 
-__all__ = ["runPost", "runWebSocket"]
+__all__ = ["broadcasts", "runPost", "runWebSocket"]
 
 SEND_TARGETS = {1_000: atLeast(2.5)}
 TAKE_TARGETS = {1_000: atLeast(3)}
@@ -63,32 +63,54 @@ def _row(columns: Columns, what: str, name: str, unit: str, target: Target | Non
 
 
 def _measured(settings: Settings, peer: Contender | None, kind: str, clients: int) -> Columns:
-    broadcasts = max(5, min(60, settings.deliveries // clients))
-
-    def measure(contender: Contender) -> dict[str, float]:
-        with Lines(contender, kind, clients) as lines:
-            for _ in range(2):
-                _check(lines.broadcast()["sample"])
-            seconds, cpu = [], []
-            for _ in range(broadcasts):
-                before = lines.server.cpuSeconds()
-                seconds.append(lines.broadcast()["longest"] / clients)
-                cpu.append((lines.server.cpuSeconds() - before) / clients)
-            return {
-                "sending": median(seconds),
-                "sendingCpu": median(cpu),
-                "taking": lines.connectCpu,
-                "memory": lines.memoryKib,
-            }
-
-    return Columns(contendersWith(peer), measure, settings.serverRounds)
+    return Columns(
+        contendersWith(peer),
+        lambda contender: broadcasts(settings, contender, kind, clients),
+        settings.serverRounds,
+    )
 
 
-def _check(message: str) -> None:
-    """What came is the row that was sent, whoever sent it."""
-    text = message.encode()
+def broadcasts(settings: Settings, contender: Contender, kind: str, clients: int) -> dict[str, float]:
+    """
+    Have one payload sent to so many clients of *kind*, again and again.
+
+    Returns:
+        Seconds until the last has it, "sending"; processor seconds, "sendingCpu"; both by the clients.
+        Processor seconds for a client that connects, "taking", and KiB of it, "memory". Bytes of the
+        WebSocket's frame in which the payload comes, "size".
+    """
+    with Lines(contender, kind, clients) as lines:
+        for _ in range(2):
+            size = _check(lines.broadcast()["sample"], kind)
+        seconds, cpu = [], []
+        for _ in range(max(5, min(60, settings.deliveries // clients))):
+            before = lines.server.cpuSeconds()
+            seconds.append(lines.broadcast()["longest"] / clients)
+            cpu.append((lines.server.cpuSeconds() - before) / clients)
+        return {
+            "sending": median(seconds),
+            "sendingCpu": median(cpu),
+            "taking": lines.connectCpu,
+            "memory": lines.memoryKib,
+            "size": size + (2 if size < 126 else 4),
+        }
+
+
+def _check(message: str, kind: str) -> int:
+    """What came is the row that was sent, whoever sent it; returns how long it is."""
+    text = message.encode("latin-1")
+    if not (_holdsNativeRow(text) if kind == "native" else _holdsRow(text)):
+        raise RuntimeError(f"expected a row, got {message!r}")
+    return len(text)
+
+
+def _holdsNativeRow(frame: bytes) -> bool:
+    body = frame.find(b"}\x78") + 1  # a zlib stream behind the head, which is JSON
+    return b'"t":"bench.Row"' in (zlib.decompressobj().decompress(frame[body:]) if body else frame)
+
+
+def _holdsRow(text: bytes) -> bool:
     if not text.startswith(b"{"):
         text = base64.b64decode(text)
     data = text.partition(b'"data":"')[2].partition(b'"')[0]
-    if b'"_c":"bench.Row"' not in zlib.decompress(base64.b64decode(data)).replace(b" ", b""):
-        raise RuntimeError(f"expected a row, got {message!r}")
+    return b'"_c":"bench.Row"' in zlib.decompress(base64.b64decode(data)).replace(b" ", b"")

@@ -39,7 +39,7 @@ class Lines:
 
     def _connect(self, kind: str) -> None:
         # VortexPY takes a while for thousands, and takes those that were silent meanwhile for dead.
-        self._client.call("beat", seconds=30)
+        self._client.call("beat", seconds=10 if kind == "native" else 30)
         time.sleep(SETTLE)
         cpu, memory = self.server.cpuSeconds(), self.server.memoryKib()
         self._client.call("connect", kind=kind, count=self.clients)
@@ -66,6 +66,18 @@ class Lines:
     def beat(self, seconds: float) -> None:
         """Have every client beat that often."""
         self._client.call("beat", seconds=seconds)
+
+    def resume(self, missed: int) -> dict[str, Any]:
+        """
+        Break all connections, have so many messages sent meanwhile, and resume one after the other; returns
+        how long each took until it had them.
+        """
+        self._client.call("cut")
+        time.sleep(SETTLE)
+        for _ in range(missed):
+            self.server.call("broadcast")
+        statistics: dict[str, Any] = self._client.call("resume", messages=missed)
+        return statistics
 
     def close(self) -> None:
         self._stack.close()

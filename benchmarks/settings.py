@@ -19,6 +19,8 @@ class Settings:
         clients: Numbers of WebSockets.
         postClients: Numbers of held POSTs.
         deliveries: How many messages a round of fan-out delivers, in 5 broadcasts or more.
+        resumes: How many sessions are resumed, one after the other.
+        missed: How many messages each of them has missed.
         requests: How many requests a round of echo makes.
         concurrent: How many clients make them at the same time.
         idleClients: How many WebSockets are idle.
@@ -35,6 +37,8 @@ class Settings:
     clients: tuple[int, ...]
     postClients: tuple[int, ...]
     deliveries: int
+    resumes: int
+    missed: int
     requests: int
     concurrent: int
     idleClients: int
@@ -52,6 +56,8 @@ FULL = Settings(
     clients=(100, 1_000, 2_500),
     postClients=(100, 1_000, 2_500),
     deliveries=20_000,
+    resumes=100,
+    missed=100,
     requests=2_000,
     concurrent=64,
     idleClients=1_000,
@@ -68,6 +74,8 @@ QUICK = Settings(
     clients=(100, 1_000),
     postClients=(100,),
     deliveries=5_000,
+    resumes=20,
+    missed=20,
     requests=300,
     concurrent=16,
     idleClients=100,
@@ -84,6 +92,8 @@ TINY = Settings(
     clients=(2, 3),
     postClients=(2,),
     deliveries=4,
+    resumes=2,
+    missed=2,
     requests=6,
     concurrent=2,
     idleClients=2,

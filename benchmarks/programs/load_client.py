@@ -1,10 +1,11 @@
 """
-The load client: many connections of VortexPY clients, in one process.
+The load client: many connections of VortexPY clients, or of ours, in one process.
 
 usage: load_client.py PORT     it is told what to do on its standard input, as a contender is
 
 It speaks as VortexPY 6.2.2 does: an upgrade or a POST with its uuid and name, then its hello in raw JSON;
-on a WebSocket a beat every so often. What comes back is taken apart into messages, which are counted and
+on a WebSocket a beat every so often. Or it speaks the native wire on a WebSocket, acknowledges what comes,
+and resumes. What comes back is taken apart into messages, which are counted and
 timed and not decoded, so that it takes a fraction of what the server takes. It imports no library of either
 contender.
 """
@@ -44,10 +45,11 @@ def envelope(filt: dict[str, Any], body: str | None = None) -> bytes:
     return json.dumps(content, separators=(",", ":")).encode()
 
 
-def frame(text: bytes) -> bytes:
-    """A WebSocket text frame from a client."""
+def frame(text: bytes, opcode: int = 1) -> bytes:
+    """A WebSocket frame from a client; of itself a text."""
     size = len(text)
-    head = bytes((0x81, 0x80 | size)) if size < 126 else bytes((0x81, 0xFE)) + size.to_bytes(2, "big")
+    first = 0x80 | opcode
+    head = bytes((first, 0x80 | size)) if size < 126 else bytes((first, 0xFE)) + size.to_bytes(2, "big")
     mask = (MASK * (size // 4 + 1))[:size]
     masked = (int.from_bytes(text, "big") ^ int.from_bytes(mask, "big")).to_bytes(size, "big")
     return head + MASK + masked
@@ -57,7 +59,14 @@ BEAT = frame(b".")
 
 
 class Connection:
-    """One connection: what was read and is no whole message yet. `messages` takes what was read apart."""
+    """
+    One connection: what was read and is no whole message yet. `messages` takes what was read apart.
+
+    Attributes:
+        beat: What says that it is still there.
+    """
+
+    beat = BEAT
 
     def __init__(self, number: int, port: int) -> None:
         self.uuid = f"bench-{number:06}"
@@ -134,6 +143,81 @@ class WebSocketConnection(Connection):
         return found
 
 
+WELCOME, DATA = 0x02, 0x10
+ACK_EVERY = 16
+"""Messages; a client of ours acknowledges about as many at once when they come as fast as here."""
+
+
+def nativeFrame(kind: int, content: bytes) -> bytes:
+    return varint(1 + len(content)) + bytes((kind,)) + content
+
+
+def varint(number: int) -> bytes:
+    more = number >> 7
+    return bytes((number & 0x7F | (0x80 if more else 0),)) + (varint(more) if more else b"")
+
+
+def readVarint(data: bytes, at: int) -> tuple[int, int]:
+    number = shift = 0
+    while True:
+        number |= (data[at] & 0x7F) << shift
+        shift += 7
+        at += 1
+        if data[at - 1] < 0x80:
+            return number, at
+
+
+class NativeConnection(WebSocketConnection):
+    """A client of ours: its messages are the WELCOME, and what is pushed."""
+
+    beat = frame(nativeFrame(0x12, b"\0"), 2)
+
+    def __init__(self, number: int, port: int) -> None:
+        super().__init__(number, port)
+        self.resume: dict[str, Any] | None = None
+        self._taken = 0
+
+    def opening(self) -> bytes:
+        return super().opening()[:-2] + b"Sec-WebSocket-Protocol: vortex.1\r\n\r\n"
+
+    def hello(self) -> bytes:
+        said = {"wire": 1, "uuid": self.uuid, "name": "client", "epoch": 1, "next": 1, "resume": self.resume}
+        text = json.dumps({key: value for key, value in said.items() if value is not None})
+        return frame(nativeFrame(0x01, text.encode()), 2)
+
+    def messages(self, data: bytes) -> list[bytes]:
+        found = []
+        for wires in super().messages(data):
+            at = 0
+            while at < len(wires):
+                length, at = readVarint(wires, at)
+                if wires[at] == DATA:
+                    self._take(readVarint(wires, at + 1)[0])
+                    found.append(wires)
+                elif wires[at] == WELCOME:
+                    welcome = json.loads(wires[at + 1 : at + length])
+                    self.resume = {key: welcome[key] for key in ("session", "token", "epoch")}
+                    self.resume["n"] = self._taken
+                    found.append(wires)
+                at += length
+        return found
+
+    def _take(self, number: int) -> None:
+        if number <= self._taken:
+            raise RuntimeError(f"message {number} came behind {self._taken}")
+        self._taken = number
+        if self.resume is not None:
+            self.resume["n"] = number
+        if number % ACK_EVERY == 0:
+            self.socket.sendall(frame(nativeFrame(0x11, varint(number) + b"\0"), 2))
+
+    def again(self, port: int) -> NativeConnection:
+        """Another connection for the same session."""
+        other = NativeConnection(int(self.uuid[-6:]), port)
+        other.resume, other._taken = self.resume, self._taken
+        return other
+
+
 class PostConnection(Connection):
     body = base64.b64encode(envelope({})) + b"."
     _text = b""
@@ -181,6 +265,7 @@ class EmptyPostConnection(PostConnection):
 
 KINDS: dict[str, type[Connection]] = {
     "websocket": WebSocketConnection,
+    "native": NativeConnection,
     "post": PostConnection,
     "post-empty": EmptyPostConnection,
 }
@@ -200,7 +285,14 @@ class LoadClient:
 
     def run(self) -> None:
         """Do what standard input says until it ends."""
-        commands = {"connect": self.connect, "collect": self.collect, "echo": self.echo, "beat": self.beat}
+        commands = {
+            "connect": self.connect,
+            "collect": self.collect,
+            "echo": self.echo,
+            "beat": self.beat,
+            "cut": self.cut,
+            "resume": self.resume,
+        }
         while line := sys.stdin.readline():
             arguments = json.loads(line)
             outcome = commands[arguments.pop("do")](**arguments)
@@ -241,7 +333,31 @@ class LoadClient:
         received, self._received = self._received, []
         if len(received) > messages:
             raise RuntimeError(f"{len(received)} messages came, expected {messages}")
-        return {**_statistics([at - start for at in received]), "sample": self._sample.decode()}
+        return {**_statistics([at - start for at in received]), "sample": self._sample.decode("latin-1")}
+
+    def cut(self) -> None:
+        """Break all connections."""
+        for fileno, connection in self._connections.items():
+            self._poll.unregister(fileno)
+            connection.socket.close()
+
+    def resume(self, messages: int) -> dict[str, float]:
+        """Resume all that `cut` has broken, one after the other, each until so many messages have come."""
+        broken, self._connections = self._connections, {}
+        took = []
+        for old in broken.values():
+            assert isinstance(old, NativeConnection)
+            start = time.monotonic_ns()
+            connection = old.again(self._port)
+            self._connections[connection.socket.fileno()] = connection
+            self._poll.register(connection.socket.fileno(), select.EPOLLIN)
+            connection.socket.sendall(connection.opening())
+            self._received.clear()
+            while len(self._received) < 1 + messages:  # the WELCOME is one as well
+                self._busyTurn()
+            took.append(self._now - start)
+        self._received.clear()
+        return _statistics(took)
 
     def echo(self, requests: int, concurrent: int, body: str | None) -> dict[str, Any]:
         """Send so many requests from *concurrent* connections, each when the last one's answer has come."""
@@ -271,7 +387,7 @@ class LoadClient:
             self._busyTurn()
         seconds = time.monotonic() - start
         self._onMessage = self._collected
-        return {**_statistics(took), "seconds": seconds, "sample": self._sample.decode()}
+        return {**_statistics(took), "seconds": seconds, "sample": self._sample.decode("latin-1")}
 
     def beat(self, seconds: float) -> None:
         """From now on each connection beats every *seconds* seconds, one after the other; 0: none does."""
@@ -295,7 +411,7 @@ class LoadClient:
                     due -= 1
                     fileno, connection = next(iter(self._connections.items()))
                     self._connections[fileno] = self._connections.pop(fileno)
-                    connection.socket.sendall(BEAT)
+                    connection.socket.sendall(connection.beat)
 
     def _busyTurn(self) -> None:
         if self._turn():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks import echo, fanout, idle, page
+from benchmarks import echo, fanout, idle, native, page
 from benchmarks.settings import TINY
 
 
@@ -25,6 +25,20 @@ class TestBenchmarks:
         assert [row.what for row in rows] == [
             "one payload to 2 held POSTs, each",
             "one payload to 2 held POSTs, processor time each",
+        ]
+        assert all(row.ours for row in rows)
+
+    def test_the_native_wire_reaches_all_and_resumes(self) -> None:
+        rows = list(native.run(TINY, None))
+
+        assert [row.what for row in rows] == [
+            "native: one payload to 3 WebSockets, each",
+            "native: one payload to 3 WebSockets, processor time each",
+            "native: take in one of 3 WebSockets, processor time",
+            "native: memory of one of 3 WebSockets",
+            "native: a push of one row",
+            "native: resume a session, 0 messages missed",
+            "native: resume a session, 2 messages missed",
         ]
         assert all(row.ours for row in rows)
 

@@ -16,10 +16,16 @@ class TestBenchmarks:
         assert [row.what for row in rows] == [
             "encode 1 tuple",
             "encode universal 1 tuple",
+            "encode native 1 tuple",
             "decode 1 tuple",
+            "decode native 1 tuple",
+            "size native 1 tuple",
             "encode 3 tuples",
             "encode universal 3 tuples",
+            "encode native 3 tuples",
             "decode 3 tuples",
+            "decode native 3 tuples",
+            "size native 3 tuples",
         ]
         assert all(row.ours and not row.peer and row.ratio is None for row in rows)
 
@@ -41,7 +47,7 @@ class TestCommand:
 
         lines = capsys.readouterr().out.splitlines()
         assert lines[2].startswith("| what | VortexPY 6.2.2 | ours |")
-        assert len(lines) == 2 + 2 + 6
+        assert len(lines) == 2 + 2 + 12
 
     def test_names_the_benchmarks_where_one_is_unknown(self, capsys: pytest.CaptureFixture[str]) -> None:
         with pytest.raises(SystemExit):
