@@ -83,6 +83,7 @@ if TYPE_CHECKING:
     from vortex.transports.http import VortexResource
     from vortex.transports.http_site import VortexSite
     from vortex.transports.memory import MemoryLink, connectInMemory
+    from vortex.transports.native_memory import NativeMemoryLink
     from vortex.transports.tls import TlsOptions
 
 __all__ = [
@@ -108,6 +109,7 @@ __all__ = [
     "MemoryLink",
     "ModelHandler",
     "NameNotFound",
+    "NativeMemoryLink",
     "NoVortex",
     "NotConnected",
     "NotWritable",
@@ -168,6 +170,7 @@ _ON_USE = {
     "JwtAuthenticator": "vortex.access.jwt",
     "MemoryLink": "vortex.transports.memory",
     "ModelHandler": "vortex.handlers.model_handler",
+    "NativeMemoryLink": "vortex.transports.native_memory",
     "OrmCrudExtension": "vortex.orm.crud_extension",
     "OrmCrudHandler": "vortex.orm.orm_crud_handler",
     "Payload": "vortex.protocol.payload",

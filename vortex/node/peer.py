@@ -63,7 +63,10 @@ class VortexPeer:
 
     @property
     def transport(self) -> str:
-        """What carries it: "websocket", "post", "tcp", "tls", "unix" or "memory"."""
+        """
+        What carries it: "websocket", "post", "sse", "poll", "tcp", "tls", "unix", "memory" or "eventsource". On
+        the native wire it changes with the connection.
+        """
         return self._link.kind
 
     @property

@@ -48,7 +48,7 @@ class SessionDriver:
     Args:
         session: What is driven.
         host: The node that this link belongs to.
-        kind: "websocket", "post", "tcp", "tls", "unix" or "memory"; what a peer's `transport` says.
+        kind: What a peer's `transport` says: "websocket", "tcp" and so on.
         address: The other end, for people to read.
         principal: Who the other end was found to be; None if it was not asked.
         onOpened: Called once with the peer, when it has said who it is. For outgoing links only.
