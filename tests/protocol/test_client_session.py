@@ -328,6 +328,17 @@ class TestActions:
 
         assert actionsOf(end.frames()) == [(1, 1, "a")]
 
+    def test_that_expect_no_answer_are_not_forgotten_by_a_second_reset(self) -> None:
+        end = ClientEnd(replayFrames=2)
+        for label in "ab":
+            end.session.send(says(label))
+        end.frames()
+        self.reset(end)  # both wait to be sent again, and are not
+
+        self.reset(end)
+
+        assert actionsOf(end.frames()) == [(1, 1, "a"), (2, 2, "b")]
+
     def test_get_their_answer(self, end: ClientEnd) -> None:
         end.session.send(asks("a"))
         end.frames()

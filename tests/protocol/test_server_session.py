@@ -255,14 +255,17 @@ class TestOverHttp:
 
     def test_it_has_those_30_seconds_after_a_long_silence_too(self) -> None:
         end = ServerEnd(via="stream")
+        end.session.send(says("a"))
+        end.frames()
+        end.receive(wire.ack(1), now=1.0)
         for now in range(10, 300, 10):
             end.session.tick(now)
-        end.session.send(says("a"))
+        end.session.send(says("b"))
         end.frames()
 
         end.session.tick(300.0)
         end.session.tick(310.0)
-        end.receive(wire.ack(1), now=315.0)
+        end.receive(wire.ack(2), now=315.0)
         end.session.tick(400.0)
 
         assert end.session.events() == []
