@@ -55,6 +55,13 @@ class TestTimerWheel:
         assert clock.getDelayedCalls() == []
         assert len(wheel) == 0
 
+    def test_forgets_what_is_cancelled_long_before_its_time(self, wheel: TimerWheel) -> None:
+        wheel.callLater(10, lambda: None)
+        for number in range(10_000):
+            wheel.callLater(1e6 + number, lambda: None).cancel()
+
+        assert len(wheel._order) < 100
+
     def test_a_call_cancelled_by_another_of_its_slot_does_not_run(
         self, clock: Clock, wheel: TimerWheel
     ) -> None:

@@ -22,6 +22,9 @@ from vortex.clocks import Clock, DelayedCall
 
 __all__ = ["TimerWheel"]
 
+SPARE = 64
+"""Numbers of empty slots that are left in the heap, besides as many as there are slots."""
+
 log = Logger()
 
 
@@ -116,6 +119,8 @@ class TimerWheel:
                 if not self._slots:
                     self._order.clear()
                     self._arm()
+                elif len(self._order) > 2 * len(self._slots) + SPARE:
+                    self._order[:] = sorted(self._slots)  # which is a heap
 
     def _arm(self) -> None:
         """Have the reactor wake us for the earliest slot, and for nothing else."""
