@@ -46,7 +46,7 @@ class FakePeer:
         self.uuid = f"uuid of {name}"
         self.identity = identity
         self.roles = roles
-        self.isOnline = True
+        self.isOnline = self.isConnected = True
         self.sent: list[dict[str, Any]] = []
         self.priorities: list[int] = []
         self._form = form

@@ -164,7 +164,7 @@ class Nobody:
     name = uuid = "nobody"
     identity = None
     roles: frozenset[str] = frozenset()
-    isOnline = True
+    isOnline = isConnected = True
 
     def __init__(self) -> None:
         self.sent: list[Message] = []

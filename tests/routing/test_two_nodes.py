@@ -71,7 +71,7 @@ class Way:
 
     identity: str | None = None
     roles: frozenset[str] = frozenset()
-    isOnline = True
+    isOnline = isConnected = True
 
     def __init__(self, node: FakeNode, form: Form, line: deque[tuple[Way, bytes]]) -> None:
         self.node = node

@@ -195,8 +195,9 @@ class Vortex:
         return tuple(self._byName.get(name, ()))
 
     def peerWithUuid(self, uuid: str) -> VortexPeer | None:
-        """Who is online under *uuid*; of several, the one that has lived longest."""
-        return next(iter(self._byUuid.get(uuid, ())), None)
+        """Who is online under *uuid*; of several, the one that has lived longest of those connected now."""
+        peers = self._byUuid.get(uuid, {})
+        return next((peer for peer in peers if peer.isConnected), None) or next(iter(peers), None)
 
     def onPeerChange(self, callback: PeerCallback) -> Callable[[], None]:
         """
@@ -478,8 +479,8 @@ class Vortex:
             payload: What to send. It is encoded once, however many get it, and gets a
                 messageId where its filt has none.
             toName: To all peers of that name.
-            toUuid: To the peer of that uuid; of several, the one that has lived
-                longest. With neither, to every peer.
+            toUuid: To the peer of that uuid; of several, as `peerWithUuid` has it. With
+                neither, to every peer.
             priority: Lower leaves first.
             mergeKey: Says that the next payload of this key and priority makes this one needless: a peer
                 for whom more than `Limits.mergeBytes` wait gets only the newest.
@@ -541,7 +542,8 @@ class Vortex:
 
         Args:
             payload: What to ask.
-            toName, toUuid: Whom; both may be left out when one peer is connected.
+            toName, toUuid: Whom; both may be left out when one peer is connected. Of several those are left
+                out that nothing carries now, as what a program has left behind that was started anew.
             timeout: Seconds to wait; None: for ever.
 
         Returns:

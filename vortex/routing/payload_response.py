@@ -134,12 +134,14 @@ def _theOne(node: Node, toName: str | None, toUuid: str | None, peer: Peer | Non
         return peer
     peers = node.peers
     if toUuid is not None:
-        named, whom = [each for each in peers if each.uuid == toUuid][:1], f"with uuid {toUuid!r}"
+        named, whom = [each for each in peers if each.uuid == toUuid], f"with uuid {toUuid!r}"
     elif toName is not None:
         named, whom = [each for each in peers if each.name == toName], f"named {toName!r}"
     else:
         named, whom = list(peers), "at all"
-    if len(named) == 1:
+    if len(named) > 1:  # a program that was started anew is there beside its former life's session
+        named = [each for each in named if each.isConnected] or named
+    if len(named) == 1 or (named and toUuid is not None):
         return named[0]
     if not named:
         raise NotConnected(f"there is no peer {whom} to ask")

@@ -55,6 +55,10 @@ class Peer(Protocol):
     def isOnline(self) -> bool:
         """Whether a message sent now may still reach it."""
 
+    @property
+    def isConnected(self) -> bool:
+        """Whether anything carries its session now; while nothing does, what is sent to it waits."""
+
     def send(self, payload: Payload, priority: int = 100) -> object:
         """Queue *payload*, unasked; lower priorities go first."""
 
