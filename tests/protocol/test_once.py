@@ -250,11 +250,33 @@ class TestAClientThatIsAway:
         answered(record, 1)
         once.detached(record, 200)
 
-        again = attached(once, nextAction=2, now=800)
+        again = attached(once, nextAction=3, now=800)
 
         assert again is not record
-        assert again.take(1, expectsAnswer=True) == Run()
         assert once.bytes == 0
+        assert again.take(1, expectsAnswer=True) == Unknown()
+        assert again.take(2, expectsAnswer=True) == Run()
+
+    def test_is_known_by_its_last_action_only_so_far(self) -> None:
+        once = onceOf(maxClients=1, clientMemory=1)
+        for number in range(12):
+            record = attached(once, f"c{number}", now=10 * number)
+            answered(record, 1)
+            once.detached(record, 10 * number)
+
+        taken = [
+            attached(once, f"c{number}", nextAction=2, now=999).take(1, expectsAnswer=True)
+            for number in range(12)
+        ]
+
+        assert taken == [Run(), Run(), *[Unknown()] * 10]
+
+    def test_begins_with_another_epoch_as_ever(self, once: Once[str]) -> None:
+        record = attached(once)
+        answered(record, 1)
+        once.detached(record, 0)
+
+        assert attached(once, epoch=2, now=10_000).take(1, expectsAnswer=True) == Run()
 
     def test_is_not_away_while_one_of_its_sessions_is_there(self, once: Once[str]) -> None:
         record = attached(once)
@@ -280,7 +302,7 @@ class TestAClientThatIsAway:
 
         assert len(once) == 2
         assert once.counters == {"clientsForgotten": 1}
-        assert attached(once, "c1", now=3).take(1, expectsAnswer=True) == Run()
+        assert attached(once, "c1", now=3).take(1, expectsAnswer=True) == Unknown()
         assert attached(once, "c2", now=3).take(1, expectsAnswer=True) == Stored(b"done")
 
     def test_that_comes_back_and_goes_again_is_away_from_then_on(self) -> None:

@@ -478,6 +478,12 @@ class TestTheEnd:
         assert events == [Closed("refused", "for a test")]
         assert end.session.state is State.CLOSED
 
+    @pytest.mark.parametrize("code", ["session-expired", "overflow", "slow"])
+    def test_is_for_no_reason_that_only_a_server_knows(self, code: str) -> None:
+        events = ServerEnd().receive(wire.close(code, again=False))
+
+        assert events == [Closed("normal", "for a test")]
+
     def test_is_the_connections_where_it_may(self, end: AnyEnd) -> None:
         assert brokenOf(end.receive(wire.close("shutdown", again=True))) == ["lost"]
         assert end.session.state is State.OPEN

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from twisted.internet.task import Clock
 
-from tests.native_frames import ACK, ack, action, cancel, message
+from tests.native_frames import ACK, ack, action, cancel, hello, message
 from tests.transports.native_talk import Talker, pass_
-from tests.transports.native_wires import TWO_WAYS, NativePost, send
+from tests.transports.native_wires import TWO_WAYS, NativePost, resumeOf, send
 from tests.transports.wires import Server
 from vortex.limits import Limits
 from vortex.protocol.payload import Payload
@@ -45,6 +45,23 @@ def asks(first: int, count: int) -> bytes:
 def isRead(talker: Talker) -> bool:
     """Whether the server reads what the line brings."""
     return bool(talker.line.wire.producerState == "producing")
+
+
+class TestPolls:
+    def test_bring_no_more_than_anything_else(self, clock: Clock) -> None:
+        server = Server(clock, limits=Limits(maxMessagesPerSecond=10))
+        heard: list[Payload] = []
+        endpoint = PayloadEndpoint({"key": "news"}, lambda payload, _: heard.append(payload), server.vortex)
+        first = NativePost(server, hello(via="poll", wait=0) + news(1, 500))
+        clock.advance(0.2)
+
+        again = hello(first.welcome["client"], via="poll", wait=0, resume=resumeOf(first.welcome))
+        refused = NativePost(server, again + news(501, 500))
+        clock.advance(50)
+        taken = NativePost(server, again + news(501, 500))
+
+        assert (refused.status, taken.status) == (503, 200)
+        assert (len(heard), endpoint.isLive) == (1000, True)
 
 
 @pytest.mark.parametrize("kind", TWO_WAYS)

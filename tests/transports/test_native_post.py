@@ -121,7 +121,7 @@ class TestAnswersThatCarry:
         pass_(clock, 11)
 
         assert [number for number, _ in first.line.events] == [0, 1, 2]
-        assert [number for number, _ in second.line.events] == [3, 4, 4]
+        assert [number for number, _ in second.line.events] == [1, 3, 4, 4]
         assert second.line.got[-1].kind == BEAT
 
     def test_that_are_replaced_end_behind_a_whole_frame(self, server: Server) -> None:

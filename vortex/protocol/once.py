@@ -11,7 +11,7 @@ application's own database, see `vortex.routing.delivery.Delivery.recordIn`.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, OrderedDict
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -29,6 +29,9 @@ __all__ = [
     "Unknown",
     "Verdict",
 ]
+
+GONE = 10
+"""How many times `Limits.maxClients` of those forgotten are known still by their last action's number."""
 
 A = TypeVar("A")
 """What stands for an action while it is carried out."""
@@ -125,6 +128,10 @@ class ClientRecord(Generic[A]):
     def mayMiss(self, nextAction: int) -> None:
         """Numbers below *nextAction* may be missing: another record took them, or another server."""
         self._base = max(self._base, nextAction)
+
+    def passOver(self, action: int) -> None:
+        """All up to *action* count as taken, here or elsewhere, and nothing is known of what came of them."""
+        self.last = max(self.last, action)
 
     def take(self, action: int, *, expectsAnswer: bool) -> Verdict[A]:
         """
@@ -247,6 +254,7 @@ class Once(Generic[A]):
         self.counters = counters
         self.bytes = 0
         self._records: dict[str, ClientRecord[A]] = {}
+        self._gone: OrderedDict[str, tuple[int, int]] = OrderedDict()  # epoch, last action
         self._away: dict[str, float] = {}  # those without a session, and until when; the next to go is first
 
     def __len__(self) -> int:
@@ -273,6 +281,9 @@ class Once(Generic[A]):
             if record is not None:
                 record.forgetAll()
             record = self._records[client] = ClientRecord(self, client, epoch, nextAction)
+            goneEpoch, last = self._gone.pop(client, (0, 0))
+            if goneEpoch == epoch:
+                record.passOver(last)
         record.mayMiss(nextAction)
         self._away.pop(client, None)
         record._sessions += 1
@@ -308,4 +319,9 @@ class Once(Generic[A]):
 
     def _discard(self, client: str) -> None:
         self._away.pop(client, None)
-        self._records.pop(client).forgetAll()
+        record = self._records.pop(client)
+        record.forgetAll()
+        if record.last:
+            self._gone[client] = record.epoch, record.last
+            if len(self._gone) > GONE * self.limits.maxClients:
+                self._gone.popitem(last=False)

@@ -45,6 +45,7 @@ class ServerSession(Session):
         clientKey: What the client is known by; of one client always the same.
         epoch: The client's.
         nextAction: The number of its next new action.
+        isAnothers: Whether the session before, that it has shown the token of, was another principal's.
         limits: Bounds on what comes in, waits, and is kept.
         now: The time, in seconds on the caller's clock.
 
@@ -52,6 +53,13 @@ class ServerSession(Session):
         id: The public id.
         gen: How many connections have carried it.
     """
+
+    # Of these it is known here whether they are true.
+    _closeWords = Session._closeWords - {
+        CloseCode.SESSION_EXPIRED.value,
+        CloseCode.OVERFLOW.value,
+        CloseCode.SLOW.value,
+    }
 
     def __init__(
         self,
@@ -61,6 +69,7 @@ class ServerSession(Session):
         clientKey: str,
         epoch: int,
         nextAction: int,
+        isAnothers: bool = False,
         limits: Limits,
         now: float,
     ) -> None:
@@ -71,6 +80,7 @@ class ServerSession(Session):
         self.clientKey = clientKey
         self.epoch = epoch
         self.nextAction = nextAction
+        self.isAnothers = isAnothers
         self._peer = peer
         self._token = b""
         self._oldTokens: dict[bytes, float] = {}  # until when each is good
@@ -78,6 +88,7 @@ class ServerSession(Session):
         self._behindSince = math.inf
         self._progressAt = now
         self._welcome: dict[str, Any] = {}
+        self._isWelcoming = False  # whether the WELCOME is still to be written
         self._resumeFrom: int | None = None
         self._settledTo = 0
 
@@ -147,6 +158,7 @@ class ServerSession(Session):
         self._backlog = self._outbox.bytes
         self._behindSince = math.inf
         self._control.append(jsonFrame(Kind.WELCOME, welcome))
+        self._isWelcoming = True
         if self._resumeFrom is None:
             self._goOn(0, now)
             self._events.append(Opened(*self._peer))
@@ -208,6 +220,14 @@ class ServerSession(Session):
     def _isBehind(self) -> bool:
         """Whether much waits that did not when the connection began."""
         return self._isReady and self._outbox.bytes - self._backlog > self._limits.slowBytes
+
+    def framesToSend(self) -> list[bytes]:
+        if self._isWelcoming:  # alone: if what follows is long, and cut, the token is there
+            self._isWelcoming = False
+            welcome = self.helloToSend()
+            if welcome:
+                return [b"".join(welcome)]
+        return super().framesToSend()
 
     def _write(self, message: Message) -> bytes:
         number = self.written + 1

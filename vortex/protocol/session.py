@@ -53,8 +53,6 @@ MAX_CONTROL = 16 << 10
 MAX_REASON = 200
 """Characters of the other end's reason for a CLOSE that are kept."""
 
-_CLOSE_WORDS = frozenset(code.value for code in CloseCode)
-
 MAX_TEXT = 128
 """Characters that an id, a token or a secret may have."""
 
@@ -92,6 +90,8 @@ class Session:
     """
 
     form = Form.NATIVE
+
+    _closeWords = frozenset(code.value for code in CloseCode)  # why the other end may say that it is over
 
     def __init__(self, *, limits: Limits, now: float) -> None:
         self.via: str | None = None
@@ -243,7 +243,7 @@ class Session:
             if said.get("again") is True:
                 self._break(CloseCode.LOST, f"{code!r:.40}: {reason}")
             else:
-                self._ended(code if code in _CLOSE_WORDS else CloseCode.NORMAL.value, reason)
+                self._ended(code if code in self._closeWords else CloseCode.NORMAL.value, reason)
         elif kind == Kind.PAD or kind >= 0x80:
             return
         else:

@@ -30,6 +30,9 @@ MAX_ENDED = 10_000
 MAX_IDENTITY = 512
 """Characters that a peer's uuid and name may have together."""
 
+MAX_SEND = 512
+"""More bytes than stand before the frames in a body: the preamble, and a SEND."""
+
 Via = Literal["stream", "sse", "poll"]
 
 
@@ -138,7 +141,7 @@ class SessionTable:
             "name": self._name,
             "epoch": self.epoch,
             "beat": BEAT,
-            "maxFrame": self._limits.maxFrame,
+            "maxFrame": self._maxFrame(hello.via),
             "schema": self._schema,
         }
         if reason is not None:
@@ -154,6 +157,7 @@ class SessionTable:
                 clientKey=_clientKey(secret, principal),
                 epoch=hello.epoch,
                 nextAction=hello.next,
+                isAnothers=reason == "auth",
                 limits=self._limits,
                 now=now,
             )
@@ -183,6 +187,11 @@ class SessionTable:
         if not session.canResumeFrom(number):
             return None, "unknown"
         return session, None
+
+    def _maxFrame(self, via: Via | None) -> int:
+        """Bytes that a frame may have; over HTTP it goes in a body, which is not longer than that may be."""
+        limits = self._limits
+        return limits.maxFrame if via is None else min(limits.maxFrame, max(1, limits.maxBody - MAX_SEND))
 
     def ended(self, session: ServerSession, code: str) -> None:
         """*session* is over, for one of `CloseCode`'s words."""

@@ -153,13 +153,14 @@ class ClientLine:
                 return
 
     def cut(self, carrier: Carrier, error: VortexError) -> None:
-        """What comes by *carrier* is of no use."""
-        if carrier in self._candidates:
+        """What comes by *carrier* is of no use. What is too long would come again: it ends the session."""
+        if isinstance(error, LimitExceeded) and (carrier in self._candidates or carrier is self._carrier):
+            self.driver.close(CloseCode.LIMIT.value, str(error))
+        elif carrier in self._candidates:
             self._forget(carrier)
             carrier.notWelcome(str(error))
         else:
-            code = CloseCode.LIMIT if isinstance(error, LimitExceeded) else CloseCode.PROTOCOL
-            self.driver.cut(carrier, code.value, str(error))
+            self.driver.cut(carrier, CloseCode.PROTOCOL.value, str(error))
 
     def lost(self, carrier: Carrier, reason: str) -> None:
         """*carrier* is gone."""

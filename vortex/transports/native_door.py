@@ -168,6 +168,14 @@ class NativeDoor:
         driver.carryOn(transport, frames, kind=kind, address=address)
         return driver
 
+    def isExhausted(self, hello: Hello, principal: Principal | None) -> bool:
+        """Whether the session that *hello* goes on with has brought so much that it has to wait."""
+        now = self._host.clock.seconds()
+        whose = None if principal is None else principal.id
+        if hello.resume is None or not self.table.resumes(hello, whose, now):
+            return False
+        return self._drivers[hello.resume[0]].intake.isExhausted(now)
+
     def sender(self, session: str, token: str, principal: Principal | None) -> NativeDriver | None:
         """Whose SEND it is that shows these; None if nobody's."""
         driver = self._drivers.get(session)

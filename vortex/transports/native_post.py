@@ -60,11 +60,15 @@ class NativePosts:
             self._host.counters["malformed"] += 1
             tooLarge = isinstance(error, LimitExceeded)
             raise HttpRefused(413 if tooLarge else 400, errorText(error)) from error
+        door = self._host.door
+        if door.isExhausted(hello, principal):
+            raise HttpRefused(503, "this session brings more than is taken (maxMessagesPerSecond)")
         response = nativeResponse(request, self._host, hello)
         try:
-            self._host.door.enter(
+            driver = door.enter(
                 hello, response, kind=response.kind, address=address, principal=principal, frames=frames
             )
+            driver.waitAfter(1 + len(frames))
         except AccessDenied as error:
             raise HttpRefused(403, str(error)) from error
         except NotConnected as error:

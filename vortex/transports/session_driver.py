@@ -346,6 +346,8 @@ class SessionDriver:
         if record is None:
             self.close(CloseCode.STALE_EPOCH.value, "the client has begun another epoch")
             return False
+        if session.isAnothers:  # what it has asked for as that, it may not do as this, nor again
+            record.passOver(session.nextAction - 1)
         self._actions = IncomingActions(self, self._host, record)
         return True
 

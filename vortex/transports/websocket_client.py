@@ -21,7 +21,14 @@ from twisted.internet.interfaces import IAddress, IStreamClientEndpoint
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
-from vortex.errors import AccessDenied, ConnectionLost, NotConnected, Unauthenticated, VortexError
+from vortex.errors import (
+    AccessDenied,
+    ConnectionLost,
+    LimitExceeded,
+    NotConnected,
+    Unauthenticated,
+    VortexError,
+)
 from vortex.protocol.codes import CloseCode, closeText
 from vortex.transports.backpressure import DrivenProducer
 from vortex.transports.dial import LinkWatcher, NotNative, cannotConnect
@@ -90,6 +97,9 @@ class WebSocketLink(DrivenProducer, WebSocketClientProtocol):  # type: ignore[mi
     def leave(self, reason: str) -> None:
         """End it, by the wish of who dialled."""
         raise NotImplementedError
+
+    def tooLong(self, error: LimitExceeded) -> None:
+        """A message is longer than is accepted; the connection is ending."""
 
     # ---- Twisted's side
 
@@ -184,6 +194,7 @@ class WebSocketLink(DrivenProducer, WebSocketClientProtocol):  # type: ignore[mi
             text = (reasonUtf8 or b"").decode("utf-8", "replace")
             if self.wasMaxMessagePayloadSizeExceeded or self.wasMaxFramePayloadSizeExceeded:
                 text = f"a message is longer than the {self._host.limits.maxFrame} bytes accepted (maxFrame)"
+                self.tooLong(LimitExceeded("maxFrame", text))
             self._over(ConnectionLost(f"{self._dialling.end.where}: {text}"))
 
     def _over(self, error: VortexError) -> None:

@@ -9,9 +9,10 @@ from collections.abc import Mapping
 
 from twisted.internet.interfaces import IStreamClientEndpoint
 
-from vortex.errors import DecodeError, NotConnected, VortexError
+from vortex.errors import DecodeError, LimitExceeded, NotConnected, VortexError
 from vortex.protocol.codes import CloseCode
 from vortex.protocol.framing import Framing, encodeDot
+from vortex.protocol.link_session import TAKE_BYTES
 from vortex.protocol.native import SUBPROTOCOL, NativeDecoder
 from vortex.protocol.vortexpy_session import VortexPySession
 from vortex.routing.ports import Peer
@@ -92,6 +93,8 @@ class _NativeLink(WebSocketLink):
         self.mayReset = mayReset
         self._line = line
         self._decoder = NativeDecoder(host.limits.maxFrame)
+        # autobahn leaves alone what is there already: a message may hold other frames before the longest
+        self.maxFramePayloadSize = self.maxMessagePayloadSize = host.limits.maxFrame + 2 * TAKE_BYTES
 
     # ---- the WebSocket
 
@@ -115,6 +118,9 @@ class _NativeLink(WebSocketLink):
 
     def lost(self, reason: str) -> None:
         self._line.lost(self, reason)
+
+    def tooLong(self, error: LimitExceeded) -> None:
+        self._line.cut(self, error)
 
     def leave(self, reason: str) -> None:
         if self._line.isCarriedBy(self):

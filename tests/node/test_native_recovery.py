@@ -1,0 +1,142 @@
+"""Sessions of the native wire that could go wrong again and again, or take effect twice: they do not."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+import pytest
+
+from tests.node.test_native_connection import (
+    OVERS,
+    AlwaysLongest,
+    ByToken,
+    answerer,
+    cutAll,
+    eventsOf,
+)
+from vortex import ConnectionLost, LimitExceeded, Payload, PayloadEndpoint, RemoteError, SessionReset
+from vortex.limits import Limits
+from vortex.node.vortex_connection import ConnectionState
+from vortex.routing.delivery import Delivery
+from vortex.testing import VortexHarness
+from vortex.testing.harness import Over
+
+
+@pytest.fixture
+def harness() -> Iterator[VortexHarness]:
+    with VortexHarness() as made:
+        yield made
+
+
+def noise(size: int) -> bytes:
+    """What cannot be compressed."""
+    return random.Random(1).randbytes(size)
+
+
+@pytest.mark.parametrize("over", OVERS)
+class TestAnAnswerThatIsTooLong:
+    def test_ends_the_session_once(self, harness: VortexHarness, over: Over) -> None:
+        """It would come again at each resume."""
+        server, client = harness.node("server"), harness.node("client", limits=Limits(maxFrame=100_000))
+        big = PayloadEndpoint(
+            {"key": "big"}, lambda _, delivery: delivery.reply([noise(150_000)], True), server
+        )
+        echo = answerer(server)
+        connection = harness.connect(client, server, over=over, wire="native", random=AlwaysLongest())
+
+        asked = connection.request(Payload({"key": "big"}))
+        harness.advance(1)
+        with pytest.raises(ConnectionLost):
+            harness.resultOf(asked)
+        answer = harness.resultOf(connection.request(Payload({"key": "echo"}, ["x"])))
+        harness.advance(60)
+
+        assert answer.tuples == ["x"]
+        assert (connection.state, connection.reconnects) == (ConnectionState.OPEN, 1)
+        assert len(server.peers) == 1
+        assert (big.isLive, len(echo.payloads)) == (True, 1)
+
+
+class TestALongMessage:
+    @pytest.mark.parametrize("isDown", [True, False])
+    def test_may_be_written_again_behind_others(self, harness: VortexHarness, isDown: bool) -> None:
+        """Each is no longer than maxFrame; together, in one message of the WebSocket, they are."""
+        limits = Limits(maxFrame=100_000)
+        server, client = harness.node("server", limits=limits), harness.node("client", limits=limits)
+        here, there = (server, client) if isDown else (client, server)
+        got: list[int] = []
+        endpoint = PayloadEndpoint({"key": "k"}, lambda payload, _: got.append(len(payload.tuples[0])), there)
+        connection = harness.connect(client, server, over="websocket", wire="native", random=AlwaysLongest())
+        events = eventsOf(connection)
+        cutAll(harness)
+
+        for size in (*[1000] * 40, 70_000):
+            here.peers[0].send(Payload({"key": "k"}, [noise(size)]))
+        harness.advance(1)
+
+        assert endpoint.isLive
+        assert got == [*[1000] * 40, 70_000]
+        assert not any(isinstance(event, SessionReset) for event in events)
+
+    def test_is_refused_at_once_that_no_body_can_hold(self, harness: VortexHarness) -> None:
+        server, client = harness.node("server", limits=Limits(maxBody=50_000)), harness.node("client")
+        echo = answerer(server)
+        connection = harness.connect(client, server, over="post", wire="native")
+
+        with pytest.raises(LimitExceeded, match="the other end accepts 49488"):
+            harness.resultOf(connection.request(Payload({"key": "echo"}, [noise(60_000)])))
+        answer = harness.resultOf(connection.request(Payload({"key": "echo"}, [noise(45_000)])))
+
+        assert answer.tuples == [noise(45_000)]
+        assert (len(echo.payloads), connection.reconnects) == (1, 0)
+
+
+class TestAnAction:
+    @pytest.mark.parametrize("over", ["websocket", "post"])
+    def test_is_not_done_again_as_somebody_else(self, harness: VortexHarness, over: Over) -> None:
+        server, client = harness.node("server", authenticator=ByToken()), harness.node("client")
+        paid: list[tuple[str | None, int]] = []
+
+        def pay(payload: Payload, delivery: Delivery) -> None:
+            paid.append((delivery.peer.identity, payload.tuples[0]))
+
+        endpoint = PayloadEndpoint({"key": "pay"}, pay, server)
+        shown = ["good"]
+        connection = harness.connect(
+            client, server, over=over, wire="native", token=lambda: shown[0], random=AlwaysLongest()
+        )
+        asked = connection.request(Payload({"key": "pay"}, [100]), timeout=None)
+        harness.settle()
+
+        shown[0] = "other"
+        cutAll(harness)
+        harness.advance(1)
+        with pytest.raises(RemoteError, match="what came of it is not known") as caught:
+            harness.resultOf(asked)
+        connection.request(Payload({"key": "pay"}, [7]), timeout=None).addErrback(lambda _: None)
+        harness.settle()
+
+        assert caught.value.code == "outcome-unknown"
+        assert paid == [("pump", 100), ("somebody", 7)]
+        assert endpoint.isLive
+
+
+class TestAProgramThatIsStartedAnew:
+    @pytest.mark.parametrize("by", ["toName", "toUuid"])
+    def test_is_asked_and_not_the_session_that_it_has_left(self, harness: VortexHarness, by: str) -> None:
+        server, before = harness.node("server"), harness.node("worker", uuid="W")
+        left = harness.connect(before, server, wire="native", random=AlwaysLongest())
+        cutAll(harness)
+        left.close()
+        after = harness.node("worker", uuid="W")
+        echo = answerer(after)
+        harness.connect(after, server, wire="native")
+        assert [peer.isConnected for peer in server.peers] == [False, True]
+
+        ask = Payload({"key": "echo"}, ["x"])
+        asked = server.request(ask, toName="worker") if by == "toName" else server.request(ask, toUuid="W")
+
+        assert harness.resultOf(asked).tuples == ["x"]
+        assert server.peerWithUuid("W") is server.peers[1]
+        assert len(echo.payloads) == 1
