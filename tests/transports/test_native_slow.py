@@ -10,6 +10,7 @@ from tests.transports.native_talk import Talker, pass_, push
 from tests.transports.native_wires import HELD, numbers
 from tests.transports.wires import Server
 from vortex.limits import Limits
+from vortex.protocol.payload import Payload
 
 
 @pytest.fixture
@@ -27,6 +28,20 @@ class TestWhoIsSlow:
         clock.advance(0)
 
         assert numbers(slow.line.got) == list(range(1, 513))
+
+    def test_gets_the_newest_of_what_bears_a_key_once_much_waits(self, clock: Clock, kind: str) -> None:
+        server = Server(clock, limits=Limits(replayFrames=2, mergeBytes=200))
+        slow = Talker(server, kind)
+        for number in range(20):
+            server.vortex.send(Payload({"key": "price"}, [number]), mergeKey="price" if number > 1 else None)
+        clock.advance(0)
+        waiting = server.vortex.counters["merged"]
+
+        slow.say(ack(2))
+        clock.advance(0)
+
+        assert 10 < waiting < 18
+        assert numbers(slow.line.got) == [1, 2, 3, 4]
 
     def test_is_cut_and_loses_nothing(self, clock: Clock, kind: str) -> None:
         server = Server(clock, limits=Limits(slowBytes=1000))

@@ -93,6 +93,11 @@ class EventSession:
         return len(self._outbox) + len(self._toRewrite)
 
     @property
+    def merged(self) -> int:
+        """How many events were replaced by a newer one of their merge key, for want of room."""
+        return self._outbox.merged
+
+    @property
     def heldBytes(self) -> int:
         """Bytes that it keeps or queues."""
         return self._keptBytes + self._outbox.bytes

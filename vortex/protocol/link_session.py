@@ -38,6 +38,10 @@ class LinkSession(Protocol):
     def queued(self) -> int:
         """How many messages wait to be written."""
 
+    @property
+    def merged(self) -> int:
+        """How many messages were replaced by a newer one of their merge key, for want of room."""
+
     def attached(self, now: float, form: Form | None = None) -> None:
         """A connection carries it from now on; what opens one goes out first."""
 

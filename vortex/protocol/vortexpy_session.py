@@ -233,6 +233,11 @@ class VortexPySession:
         """How many messages wait in the outbox."""
         return len(self._outbox)
 
+    @property
+    def merged(self) -> int:
+        """How many messages were replaced by a newer one of their merge key, for want of room."""
+        return self._outbox.merged
+
     # ---- time
 
     def tick(self, now: float) -> None:

@@ -244,7 +244,10 @@ class SessionDriver:
             if frame is not None:
                 transport.writeFrame(frame)
                 return
+        before = self._session.merged
         self._session.send(message, priority=priority, mergeKey=mergeKey)
+        if self._session.merged > before:
+            self._host.counters["merged"] += 1
         self._settle()
 
     def cancel(self, message: Message) -> None:
