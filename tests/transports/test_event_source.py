@@ -121,6 +121,22 @@ def server(clock: Clock) -> Server:
     return Server(clock)
 
 
+class TestManyThatListen:
+    def test_are_kept_no_more_for_than_all_sessions_without_a_connection_may_hold(self, clock: Clock) -> None:
+        server = Server(clock, limits=Limits(sessionPool=100_000))
+        jobs = Jobs(server)
+        ears = [Ears(server, JOBS) for _ in range(10)]
+
+        jobs.show(*(f"{number} {'x' * 1000}" for number in range(100)))
+        for each in ears:
+            each.lose()
+
+        kept = server.vortex.door.kept
+        assert len(kept) == 10
+        assert 90_000 < kept.bytes <= 100_000
+        assert "evicted" not in server.vortex.counters
+
+
 class TestListening:
     def test_begins_with_what_there_is_and_goes_on_with_what_changes(self, server: Server) -> None:
         jobs = Jobs(server, Listened(name="one"), Listened(name="two"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from twisted.internet.task import Clock
 
-from tests.native_frames import ACK, ack, action, cancel, hello, message
+from tests.native_frames import ACK, REPLY, ack, action, cancel, hello, message
 from tests.transports.native_talk import Talker, pass_
 from tests.transports.native_wires import TWO_WAYS, NativePost, resumeOf, send
 from tests.transports.wires import Server
@@ -171,6 +171,19 @@ class TestRequests:
         assert isRead(talker)
         talker.say(asks(5, 1))
         assert isRead(talker)
+
+    def test_are_refused_past_ten_times_as_many(self, clock: Clock, kind: str) -> None:
+        server = Server(clock, limits=Limits(maxWaitingRequests=3))
+        slow = Slow(server)
+        talker = Talker(server, kind)
+
+        talker.say(asks(1, 40))
+
+        assert len(slow.deliveries) == 30
+        refused = talker.line.having(REPLY)
+        assert [each.action for each in refused] == list(range(31, 41))
+        assert refused[0].json["f"] == {"key": "slow"}
+        assert refused[0].json["r"].startswith("limit-exceeded: 30 requests of this session are being")
 
     def test_that_are_never_answered_slow_it_and_can_be_cancelled(self, clock: Clock, kind: str) -> None:
         server = Server(clock, limits=Limits(maxWaitingRequests=3))

@@ -16,7 +16,7 @@ import hashlib
 import math
 import secrets
 from collections import deque
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 
 from vortex.errors import QueueOverflow
 from vortex.limits import Limits
@@ -48,6 +48,7 @@ class EventSession:
         principal: The id of who it was found to be; None if it was not asked.
         resetFor: Why one before it cannot be gone on with, which is told first; None where there was none.
         limits: Bounds on what waits, and is kept.
+        room: Gives the bytes that may be kept now, if that is less than `Limits.replayBytes`.
         now: The time, in seconds on the caller's clock.
 
     Attributes:
@@ -64,6 +65,7 @@ class EventSession:
         principal: str | None,
         resetFor: str | None,
         limits: Limits,
+        room: Callable[[], int],
         now: float,
     ) -> None:
         self.id = secrets.token_hex(16)
@@ -73,6 +75,7 @@ class EventSession:
         self._name = name
         self._secret = _hash(secret)
         self._limits = limits
+        self._room = room
         self._outbox: Outbox[Message] = Outbox(
             limits.maxOutboxBytes, limits.maxOutboxItems, limits.mergeBytes
         )
@@ -208,9 +211,9 @@ class EventSession:
         event = b"id: %b.%d\ndata: %b\n\n" % (self.id.encode(), self.written, text)
         self._kept.append((self.written, event))
         self._keptBytes += len(event)
-        limits = self._limits
-        while len(self._kept) > limits.replayFrames or (
-            len(self._kept) > 1 and self._keptBytes > limits.replayBytes
+        mostBytes = min(self._limits.replayBytes, self._room())
+        while len(self._kept) > self._limits.replayFrames or (
+            len(self._kept) > 1 and self._keptBytes > mostBytes
         ):
             self._keptBytes -= len(self._kept.popleft()[1])
         return event

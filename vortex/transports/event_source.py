@@ -131,6 +131,7 @@ class EventSources:
             principal=principal,
             resetFor=resetFor,
             limits=host.limits,
+            room=lambda: host.limits.sessionPool // max(1, len(self._drivers)),
             now=host.clock.seconds(),
         )
         driver = KeptDriver(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from twisted.logger import Logger
 
-from vortex.errors import RemoteError, VortexError, errorText
+from vortex.errors import LimitExceeded, RemoteError, VortexError, errorText
 from vortex.protocol.codes import CloseCode
 from vortex.protocol.envelope import Envelope, Form, Message
 from vortex.protocol.once import (
@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from vortex.transports.transport import LinkHost
 
 __all__ = ["IncomingActions"]
+
+MOST_RUNNING = 10
+"""How many times `Limits.maxWaitingRequests`, past which it is read slower, a session may have running."""
 
 log = Logger()
 
@@ -66,7 +69,14 @@ class IncomingActions:
         assert number is not None  # who has none is not given to us
         verdict = self._record.take(number, expectsAnswer=envelope.expectsAnswer)
         if isinstance(verdict, Run):
-            self._run(number, envelope, peer)
+            most = MOST_RUNNING * self._host.limits.maxWaitingRequests
+            if envelope.expectsAnswer and len(self._running) >= most:
+                text = f"{most} requests of this session are being carried out already"
+                self._refuseForGood(
+                    number, LimitExceeded("maxWaitingRequests", text), envelope.replyFiltOrFilt
+                )
+            else:
+                self._run(number, envelope, peer)
         elif isinstance(verdict, Running):
             self._watch(verdict.under, envelope.deadline)
         else:
@@ -76,9 +86,7 @@ class IncomingActions:
         """An action came in that cannot be read: it counts as well, and is refused for good."""
         verdict = self._record.take(number, expectsAnswer=True)
         if isinstance(verdict, Run):
-            message = Message(Payload(result=errorText(error)), isReply=True, action=number)
-            self._record.finished(number, message.encoded(Form.NATIVE))
-            self.sendAnswer(message, 100)
+            self._refuseForGood(number, error, {})
         elif not isinstance(verdict, Running):
             self._answer(number, verdict, {})
 
@@ -164,6 +172,12 @@ class IncomingActions:
                 self._driver.close(CloseCode.STALE_EPOCH.value, "the client has begun another epoch")
             case Dropped() | Run() | Running():
                 pass
+
+    def _refuseForGood(self, number: int, error: VortexError, filt: dict[object, object]) -> None:
+        """Answer with *error*, now and whenever it comes again."""
+        message = Message(Payload(filt, result=errorText(error)), isReply=True, action=number)
+        self._record.finished(number, message.encoded(Form.NATIVE))
+        self.sendAnswer(message, 100)
 
     def _refuse(self, number: int, error: VortexError, filt: dict[object, object]) -> None:
         log.info("{peer}: {error}", peer=str(self._driver.peer), error=str(error))
