@@ -80,6 +80,7 @@ def broadcasts(settings: Settings, contender: Contender, kind: str, clients: int
         WebSocket's frame in which the payload comes, "size".
     """
     with Lines(contender, kind, clients) as lines:
+        size = 0
         for _ in range(2):
             size = _check(lines.broadcast()["sample"], kind)
         seconds, cpu = [], []
