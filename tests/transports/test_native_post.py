@@ -83,6 +83,11 @@ class TestAnswersThatCarry:
         assert line.received.count(b"HTTP/1.1 ") == 1
         assert b"\r\nConnection: close\r\n" in line.head + b"\r\n"
         assert len(server.vortex.peers) == 1
+        server.vortex.peers[0].close()
+        assert line.ended
+        assert line.received.count(b"HTTP/1.1 ") == 1
+        assert line.closed
+        assert server.vortex.peers == ()
 
     def test_begin_with_the_welcome_and_what_proxies_want_to_have(self, server: Server) -> None:
         line = knock("stream", server)

@@ -97,6 +97,21 @@ class TestResume:
         old.line.lose()
         assert server.vortex.peers[0].isConnected
 
+    @pytest.mark.parametrize("kind", HELD)
+    def test_leaves_whether_the_older_line_is_read(self, server: Server, clock: Clock, kind: str) -> None:
+        old = Talker(server, kind)
+        new = old.comesBack()
+
+        if old.line.wire.producer is not None:  # it has a farewell to write still
+            old.line.stall()
+        for number in range(1, 4):
+            pass_(clock, 8)
+            push(server, "a")
+            new.say(ack(number))
+
+        assert numbers(new.line.got) == [1, 2, 3]
+        assert server.vortex.peers[0].isConnected
+
     @pytest.mark.parametrize("kind", TWO_WAYS)
     def test_leaves_what_the_older_line_brings(self, server: Server, echo: Echo, kind: str) -> None:
         old = Talker(server, kind)

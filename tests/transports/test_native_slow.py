@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
+from random import Random
+
 import pytest
 from twisted.internet.task import Clock
 
-from tests.native_frames import DATA, ack
+from tests.native_frames import DATA, REPLY, ack, action, message
 from tests.transports.native_talk import Talker, pass_, push
 from tests.transports.native_wires import HELD, numbers
 from tests.transports.wires import Server
 from vortex.limits import Limits
 from vortex.protocol.payload import Payload
+from vortex.routing.delivery import Delivery
+from vortex.routing.payload_endpoint import PayloadEndpoint
 
 
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
+
+
+def answer(delivery: Delivery, texts: list[str]) -> None:
+    """Answer, and more than once."""
+    for text in texts:
+        delivery.reply([text])
 
 
 @pytest.mark.parametrize("kind", HELD)
@@ -61,6 +72,38 @@ class TestWhoIsSlow:
         clock.advance(0)
         assert again.welcome["outcome"] == "resumed"
         assert numbers(again.line.got) == list(range(513, 561))
+
+    def test_is_not_who_is_sent_much_at_once(self, clock: Clock, kind: str) -> None:
+        """Megabytes wait for a moment: for the connection, or for what was written to be acknowledged."""
+        server = Server(clock, limits=Limits(slowBytes=1000))
+        talker = Talker(server, kind)
+        large = [b64encode(Random(seed).randbytes(600_000)).decode() for seed in (1, 2, 3)]
+        endpoint = PayloadEndpoint({"key": "all"}, lambda _, delivery: answer(delivery, large), server.vortex)
+
+        talker.say(action(1, 1, message({"key": "all"})))
+        for taken in (2, 3):
+            clock.advance(0.5)
+            talker.say(ack(taken))
+        pass_(clock, 9)
+
+        assert [each.body[0]["v"] for each in talker.line.got if each.kind in (DATA, REPLY)] == [
+            [text] for text in large
+        ]
+        assert server.vortex.counters["slow"] == 0
+        assert endpoint.isLive
+
+    def test_is_not_who_takes_a_little_all_the_time(self, clock: Clock, kind: str) -> None:
+        server = Server(clock, limits=Limits(slowBytes=1000, replayFrames=10))
+        talker = Talker(server, kind)
+        push(server, *(f"{number:0100}" for number in range(50)))
+
+        for taken in range(1, 40):
+            pass_(clock, 1)
+            if taken % 4 == 0:
+                talker.say(ack(taken))
+
+        assert server.vortex.counters["slow"] == 0
+        assert not talker.line.isOver
 
     def test_costs_nobody_else_anything(self, clock: Clock, kind: str) -> None:
         server = Server(clock, limits=Limits(maxOutboxItems=10))
