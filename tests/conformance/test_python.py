@@ -106,6 +106,6 @@ class TestTheCases:
         assert len(VARINTS) == 19
         assert len(FRAMES) == 23
         assert len(EVENTS) == 12
-        assert len(CLIENT) == 126
-        assert len(SERVER) == 93
-        assert len(POSTS) == 20
+        assert len(CLIENT) == 128
+        assert len(SERVER) == 94
+        assert len(POSTS) == 21
