@@ -165,7 +165,7 @@ class TestEachTransport:
 
     @onReactor
     async def test_ends_with_the_node_that_it_leads_to(self, scene: Scene, scheme: str) -> None:
-        connection = scene.connect(await scene.listen(scheme))
+        connection = scene.connect(await scene.listen(scheme), wire="vortexpy")
         await connection.connected
         states: list[ConnectionState] = []
         connection.onStateChange(lambda state, _: states.append(state))
@@ -177,6 +177,23 @@ class TestEachTransport:
         assert states[0] == "waiting"
         assert connection.peer is None
         assert scene.pump.peers == ()
+
+    @onReactor
+    async def test_waits_for_the_next_life_of_the_node_that_it_leads_to(
+        self, scene: Scene, scheme: str
+    ) -> None:
+        connection = scene.connect(await scene.listen(scheme))
+        peer = await connection.connected
+        states: list[ConnectionState] = []
+        connection.onStateChange(lambda state, _: states.append(state))
+
+        await scene.jobs.shutdown()
+        if not states:
+            await nextState(connection)
+
+        assert states[0] == "waiting"
+        assert (connection.peer, peer.isOnline, peer.isConnected) == (peer, True, False)
+        assert "this vortex is shutting down" in str(connection.error)
 
 
 class TestWhyNot:

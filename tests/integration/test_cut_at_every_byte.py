@@ -48,6 +48,18 @@ class TestEveryByte:
         assert ends[-2:] == phases[-2:]
 
 
+class TestEveryByteOfTheNativeWire:
+    @pytest.mark.parametrize("over", ["tcp", "websocket", "post"])
+    @pytest.mark.parametrize("way", ["toServer", "toClient"])
+    def test_costs_no_request(self, over: Over, way: Way) -> None:
+        assert set(map(repr, outcomes(over, 0, way, "native"))) == {repr(ANSWERED)}
+
+    @pytest.mark.parametrize("way", ["toServer", "toClient"])
+    @pytest.mark.parametrize("number", [1, 2])
+    def test_of_a_post_that_only_sends_costs_no_request(self, number: int, way: Way) -> None:
+        assert set(map(repr, outcomes("post", number, way, "native"))) == {repr(ANSWERED)}
+
+
 class TestEveryTurn:
     """A memory link has no bytes; it is cut between any two calls of the clock."""
 

@@ -59,7 +59,8 @@ async def connected(port: int) -> AsyncIterator[tuple[Vortex, VortexPeer]]:
     """A vortex of ours with one connection, and who is at its other end."""
     vortex = Vortex("ours")
     try:
-        yield vortex, await vortex.connect(f"tcp://127.0.0.1:{port}").connected.addTimeout(PATIENCE, reactor)
+        connection = vortex.connect(f"tcp://127.0.0.1:{port}", wire="vortexpy")
+        yield vortex, await connection.connected.addTimeout(PATIENCE, reactor)
     finally:
         await vortex.shutdown()
 

@@ -8,7 +8,7 @@ from twisted.internet.task import Clock
 from tests.transports.streams_by_hand import helloOf
 from tests.transports.wires import Server, Wire
 from tests.wire_messages import base64Envelope, envelope, era0
-from vortex.transports.strangers import isNoRequest, notHttp, notRaw
+from vortex.transports.strangers import isNoRequest, notHttp, notNativeRaw, notRaw
 
 IDENTITY = {"__vortexUuid__": "uuid-s", "__vortexName__": "s"}
 HELLOS = {
@@ -65,6 +65,33 @@ class TestRaw:
 
     def test_that_is_an_alert_wants_tls(self) -> None:
         assert notRaw(TLS_ALERT) == "the other end wants TLS: connect to it by tls://"
+
+
+class TestNativeRaw:
+    WELCOME = b"\xd1\x02" + b'\x02{"outcome":"new"'
+    CLOSE = b'\x2a\x03{"code":"refused"'
+
+    @pytest.mark.parametrize(
+        "beginning", [WELCOME, CLOSE, b"\x15" + CLOSE[1:], b"\x02\x05\x00", b"\x03\x80ab"]
+    )
+    def test_is_a_servers_as_long_as_it_may_be(self, beginning: bytes) -> None:
+        assert {notNativeRaw(beginning[:size]) for size in range(len(beginning) + 1)} == {None}
+
+    @pytest.mark.parametrize("hello", HELLOS.values(), ids=HELLOS)
+    def test_that_is_vortexpys_says_how_to_connect(self, hello: bytes) -> None:
+        assert notNativeRaw(hello) == ("this end speaks VortexPY's wire: connect to it with wire='vortexpy'")
+
+    def test_that_is_an_alert_wants_tls(self) -> None:
+        assert notNativeRaw(TLS_ALERT) == "the other end wants TLS: connect to it by tls://"
+
+    def test_that_is_http_is_told_as_that(self) -> None:
+        assert notNativeRaw(b"HTTP/1.1 400 Bad Request\r\n") == (
+            "this is an HTTP server: connect to it by http:// or ws://"
+        )
+
+    @pytest.mark.parametrize(("beginning", "shown"), STRANGERS.items(), ids=repr)
+    def test_from_a_stranger_is_quoted(self, beginning: bytes, shown: str) -> None:
+        assert notNativeRaw(beginning) == f"expected a vortex's raw connection, got {shown}"
 
 
 class TestARequest:
