@@ -14,7 +14,8 @@
 #   make js                 the browser client that is in vortex/static
 #   make bench              the benchmarks, beside the real VortexPY
 #   make soak [SECONDS=600] a server under clients that come and go, watched for what it does not give back;
-#                           then sessions in 100,000 steps against their model, and cut at each of 30,000 bytes
+#                           then one whose clients do not read; sessions in 100,000 steps against their model,
+#                           and cut at each of 30,000 bytes
 #
 # PYTHON=python3.12 chooses the interpreter, VENV=dir where its environment is made. All but demo and unit need
 # Node 20 or newer.
@@ -81,6 +82,7 @@ bench: $(VENV)/.dev $(CHROMIUM)
 
 soak: $(VENV)/.dev
 	$(BIN)/python -m tests.integration.soak $(SECONDS)
+	$(BIN)/python -m tests.integration.slow_consumers
 	$(BIN)/python -m tests.protocol.session_machine 100000
 	$(BIN)/python -m tests.protocol.byte_cut 200
 
