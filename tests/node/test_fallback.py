@@ -16,7 +16,7 @@ from vortex import AccessDenied, NotConnected, Vortex, VortexConnection, VortexE
 from vortex.errors import ConnectionRefused
 from vortex.node.wire_choice import WireChoice
 from vortex.testing import VortexHarness
-from vortex.transports.dial import NotNative
+from vortex.transports.dial import HungUp, NotNative
 
 HELLO = {"__vortexUuid__": "uuid-s", "__vortexName__": "s"}
 PLAIN = response(200, b"", "Content-Type: text/text\r\nTransfer-Encoding: chunked\r\n")
@@ -73,6 +73,12 @@ def refuse(scene: Scene, how: str) -> None:
     line = scene.line
     if how == "hangs up":
         line.hangUp()
+        if (
+            "sec-websocket-protocol" in line.headers
+        ):  # it is asked again: the line may have been cut just then
+            scene.settle()
+            assert scene.line.headers["sec-websocket-protocol"] == "vortex.1"
+            scene.line.hangUp()
     elif how == "says 400":
         line.say(response(400, b"unknown subprotocol\n"))
     elif how == "leaves it out":
@@ -104,7 +110,7 @@ class TestAWebSocket:
         connection = scene.connect("ws://s/vortex")
 
         refuse(scene, how)
-        assert len(scene.lines) == 2
+        assert len(scene.lines) == (3 if how == "hangs up" else 2)
         assert "sec-websocket-protocol" not in scene.line.headers
         opensVortexPy(scene)
 
@@ -120,7 +126,7 @@ class TestAWebSocket:
         scene.harness.network.connections[-1].cut()
         scene.harness.advance(0.3)
 
-        assert len(scene.lines) == 3
+        assert len(scene.lines) == 4
         assert "sec-websocket-protocol" not in scene.line.headers
         assert connection.peer is None
 
@@ -247,9 +253,37 @@ class TestTheChoice:
         assert choice.failed(error) is again
         assert choice.isNative is (wire != "vortexpy" and not again)
 
+    def test_is_not_vortexpys_for_one_line_that_was_cut(self) -> None:
+        choice = WireChoice("auto", True)
+
+        assert choice.failed(HungUp("x"))
+        assert choice.isNative
+        assert not choice.failed(ConnectionRefused("x"))
+        assert choice.failed(HungUp("x"))
+        assert choice.isNative
+        assert choice.failed(HungUp("x"))
+        assert not choice.isNative
+
     def test_is_made_once(self) -> None:
         choice = WireChoice("auto", True)
         choice.worked()
 
         assert not choice.failed(NotNative("x"))
         assert choice.isNative
+
+
+class TestALineThatIsCut:
+    def test_in_its_first_handshake_does_not_cost_the_native_wire(self) -> None:
+        with VortexHarness() as harness:
+            server, client = harness.node("server"), harness.node("client")
+            harness.network.onConnect(
+                lambda connection: None if connection.number else harness.clock.callLater(0, connection.cut)
+            )
+
+            connection = harness.connect(client, server, over="websocket", random=AlwaysLongest())
+
+            cutAndBack: list[object] = []
+            connection.onSessionEvent(lambda event, _: cutAndBack.append(event))
+            harness.network.connections[-1].cut()
+            harness.advance(1)
+            assert len(cutAndBack) == 1  # only a session of the native wire goes on

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Literal
 
 from vortex.errors import VortexError
-from vortex.transports.dial import NotNative
+from vortex.transports.dial import HungUp, NotNative
 
 __all__ = ["WIRES", "Wire", "WireChoice"]
 
@@ -29,14 +29,22 @@ class WireChoice:
     def __init__(self, wire: Wire, isHttp: bool) -> None:
         self.isNative = wire != "vortexpy"
         self._isOpenToOther = wire == "auto" and isHttp
+        self._hasHungUp = False
 
     def worked(self) -> None:
         """It was open on that wire, and stays on it."""
         self._isOpenToOther = False
 
     def failed(self, error: VortexError) -> bool:
-        """The attempt came to nothing; returns whether to make another at once, on the other wire."""
+        """
+        The attempt came to nothing; returns whether to make another at once: on the other wire, or, where the
+        line may only have been cut, on this one again.
+        """
         if not self._isOpenToOther:
             return False
+        if self.isNative and isinstance(error, HungUp) and not self._hasHungUp:
+            self._hasHungUp = True
+            return True
+        self._hasHungUp = False
         self.isNative = not (self.isNative and isinstance(error, NotNative))
         return not self.isNative

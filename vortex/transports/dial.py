@@ -30,6 +30,7 @@ from vortex.transports.tls_words import isTlsError, tlsError
 __all__ = [
     "Dialled",
     "LinkWatcher",
+    "HungUp",
     "NotNative",
     "cannotConnect",
     "endOfSession",
@@ -42,6 +43,10 @@ _REFUSALS: dict[str, type[VortexError]] = {each.code: each for each in (Unauthen
 
 class NotNative(NotConnected):
     """The other end does not speak the native wire; it may speak VortexPY's."""
+
+
+class HungUp(NotNative):
+    """It has hung up instead of an answer, as VortexPY's servers do; or the line was cut just then."""
 
 
 class LinkWatcher(Protocol):

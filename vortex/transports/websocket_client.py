@@ -31,7 +31,7 @@ from vortex.errors import (
 )
 from vortex.protocol.codes import CloseCode, closeText
 from vortex.transports.backpressure import DrivenProducer
-from vortex.transports.dial import LinkWatcher, NotNative, cannotConnect
+from vortex.transports.dial import HungUp, LinkWatcher, NotNative, cannotConnect
 from vortex.transports.http_answer import UpgradeAnswer, noAnswer
 from vortex.transports.outgoing import LinkEnd, requestHeaders, requestUrl
 from vortex.transports.strangers import notHttp
@@ -308,7 +308,7 @@ class WebSocketDialling:
             error = noAnswer(reason, self.end.where)
             hungUp = reason.check(errors.ConnectionDone, errors.ConnectionLost)
             # VortexPY's servers do for any subprotocol.
-            self.end.because(NotNative(str(error)) if link.protocols and hungUp else error)
+            self.end.because(HungUp(str(error)) if link.protocols and hungUp else error)
         self._timer.cancel()
         self.end.tell()
 
