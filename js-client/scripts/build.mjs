@@ -16,6 +16,32 @@ const folder = resolve(process.argv[2] ?? join(root, "../vortex/static"))
 const { version, license } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"))
 const banner = `/*! txvortex ${version}, ${license} licence */`
 
+// Properties that nobody outside the client has to do with: in the bundle their names are shorter.
+const internal = [
+  ...[
+    "depthLeft",
+    "expiresAt",
+    "framesToSend",
+    "generation",
+    "isAsItCame",
+    "isAwaited",
+    "isCancel",
+    "isCarried",
+  ],
+  ...[
+    "isClosed",
+    "isMoving",
+    "isSilent",
+    "nextDeadline",
+    "nextMs",
+    "nodesLeft",
+    "notSent",
+    "openMs",
+    "openedAt",
+  ],
+  "sendHead",
+]
+
 mkdirSync(folder, { recursive: true })
 
 /** @param {import("esbuild").BuildOptions} options */
@@ -27,6 +53,7 @@ const bundle = (file, options) =>
     bundle: true,
     minify: true,
     sourcemap: true,
+    mangleProps: new RegExp(`^(${internal.join("|")})$`),
     target: "es2022",
     banner: { js: banner },
     logLevel: "warning",

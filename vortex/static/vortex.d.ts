@@ -11,12 +11,12 @@ declare class VortexError extends Error {
     readonly code: string;
     constructor(message: string, code?: string);
 }
-/** There is no line: nothing was sent. */
+/** The connection was closed: nothing was sent. */
 declare class NotConnected extends VortexError {
     name: string;
     constructor(message: string);
 }
-/** The line went away before the answer came: what was asked for may or may not have happened. */
+/** The connection was closed before the answer came: what was asked for may or may not have happened. */
 declare class ConnectionLost extends VortexError {
     name: string;
     constructor(message: string);
@@ -66,7 +66,7 @@ declare function errorOf(result: unknown): VortexError | null;
  */
 /** What a connection lets a server do to it. */
 interface Limits {
-    /** Characters in one message as it stands on the wire. */
+    /** Bytes in one frame. */
     readonly maxFrame: number;
     /** Bytes that one compressed payload may inflate to. */
     readonly maxInflated: number;
@@ -76,10 +76,12 @@ interface Limits {
     readonly maxNodes: number;
     /** Keys in one filt. */
     readonly maxFiltItems: number;
-    /** Frames that are no message which one line may bring; past it the line is left. */
-    readonly maxMalformed: number;
-    /** Silence after which the line is taken for dead; the server beats every 10 s. */
-    readonly silenceMs: number;
+    /** Messages that wait to be sent; one more is an error of who sends it. */
+    readonly maxOutboxItems: number;
+    /** Bytes of those; one that is larger still waits alone. */
+    readonly maxOutboxBytes: number;
+    /** How long a connection may take until the server has said its first word. */
+    readonly helloTimeoutMs: number;
 }
 /** What holds where a connection is told nothing else. */
 declare const defaultLimits: Limits;
@@ -170,6 +172,20 @@ declare function addTupleType<C extends TupleClass>(cls: C): C;
 /** The class of *tupleType*; undefined where nobody has added one. */
 declare function tupleClassOf(tupleType: string): TupleClass | undefined;
 
+/** Payload: what is sent and received, a filt, tuples and a result. */
+/** What a payload is routed by. */
+type Filt = Readonly<Record<string, unknown>>;
+/** The only thing that is routed. */
+declare class Payload {
+    filt: Filt;
+    tuples: unknown[];
+    /** null: nothing to say; true: done; anything else tells an error. */
+    result: unknown;
+    /** When it was made; null where the sender does not say. */
+    date: Date | null;
+    constructor(filt?: Filt, tuples?: readonly unknown[], result?: unknown, date?: Date | null);
+}
+
 /**
  * Convert: values and what they are in JSON.
  *
@@ -184,24 +200,13 @@ declare function tupleClassOf(tupleType: string): TupleClass | undefined;
  * JSON's text is `protocol/json_text`'s; what envelopes and payloads are, those files say.
  */
 
-type Json = Readonly<Record<string, unknown>>;
-/** Of what is made already, what may be the same as a tuple that has come, by how that is in JSON. */
-type Held = (object: Json) => Tuple | undefined;
+/** Of what is made already, what may be the same as a tuple that has come, by the fields of that. */
+type Held = (valueOf: (field: string) => unknown) => Tuple | undefined;
 
-/**
- * Envelope: a message that is addressed and not opened, and the wire of VortexPY that it came on.
- *
- *     era 0   base64(zlib(rp))            first byte within the base64: x
- *     era 1   base64(rpe), encodedPayload                                {
- *     era 2   base64(rpe), data                                          {
- *     raw     rpe, data                   first byte of the text:        {
- *
- * `rp` is a payload and `rpe` an envelope around an encoded one, base64(zlib(rp)). All of them are read; what is
- * written is era 2, raw or within base64. Frames are `framing`'s.
- */
+/** Envelope: a message that is addressed and not opened. How it stands on the wire is `native_message`'s. */
 
-/** How a message is written: JSON, or JSON within base64. */
-type Form = "raw" | "base64";
+/** What gives a body's values, once it is unpacked; *held* is what is there of them already. */
+type DecodeBody = (held?: Held) => unknown[];
 /** A message whose body is still encoded. */
 declare class Envelope {
     #private;
@@ -210,11 +215,8 @@ declare class Envelope {
     readonly date: Date | null;
     /** An answer or a push, which is not to be answered. */
     readonly isReply: boolean;
-    constructor(filt: Filt, result: unknown, date: Date | null, isReply: boolean, body: unknown);
-    /** Whether it says who the other end is, and no more. */
-    get isHello(): boolean;
-    /** Whether it says nothing at all. */
-    get isEmpty(): boolean;
+    /** @param body - Inflates what is in it; throws DecodeError and LimitExceeded, as does what it returns. */
+    constructor(filt: Filt, result: unknown, date: Date | null, isReply: boolean, body: (limits: Limits) => DecodeBody | Promise<DecodeBody>);
     /**
      * Inflate and decode what is in it.
      *
@@ -230,34 +232,6 @@ declare class Envelope {
      * @internal
      */
     unpack(limits: Limits): Promise<(held?: Held) => Payload>;
-}
-
-/** Payload: what is sent and received, a filt, tuples and a result. */
-
-/** What a payload is routed by. */
-type Filt = Readonly<Record<string, unknown>>;
-/** The only thing that is routed. */
-declare class Payload {
-    filt: Filt;
-    tuples: unknown[];
-    /** null: nothing to say; true: done; anything else tells an error. */
-    result: unknown;
-    /** When it was made; null where the sender does not say. */
-    date: Date | null;
-    constructor(filt?: Filt, tuples?: readonly unknown[], result?: unknown, date?: Date | null);
-    /**
-     * Read one message of any of VortexPY's wires.
-     *
-     * @throws DecodeError, LimitExceeded
-     */
-    static fromVortexMsg(message: string | Uint8Array, limits?: Limits): Promise<Payload>;
-    /**
-     * This payload as one message.
-     *
-     * @param form - "raw": JSON, for a WebSocket; "base64": the same within base64, for what is framed by dots.
-     * @throws EncodeError if it holds what cannot travel.
-     */
-    toVortexMsg(form?: Form): Promise<string>;
 }
 
 /**
@@ -302,6 +276,11 @@ declare function aboutOf(filt: Filt): Filt;
  * once, and only if somebody wants it. What one callback raises is reported, and is nothing to the next.
  */
 
+/** Who waits for an answer. */
+interface Waiting {
+    readonly resolve: (payload: Payload) => void;
+    readonly reject: (error: unknown) => void;
+}
 /** Brings each message to those whose filt it holds, and each answer to the one who waits for it. */
 declare class PayloadIO {
     #private;
@@ -319,17 +298,10 @@ declare class PayloadIO {
     /**
      * Deliver a message, after those that came before.
      *
+     * @param waiting - Who has waited for it.
      * @returns When that is done; it never rejects.
      */
-    route(coming: Envelope | Promise<Envelope>): Promise<void>;
-    /** Have the answer to the request of that id brought to one who waits for it. */
-    waitFor(id: string): {
-        readonly answer: Promise<Payload>;
-        /** Wait no longer: the answer rejects with this. */
-        readonly withdraw: (reason: unknown) => void;
-    };
-    /** End every request whose answer has not come in with *error*. */
-    failAll(error: VortexError): void;
+    route(envelope: Envelope, waiting?: Waiting): Promise<void>;
 }
 
 /** PayloadEndpoint: a filt, and who is called with the payloads that it matches. */
@@ -372,28 +344,33 @@ declare class PayloadEndpoint {
  * is being opened, nor after it was closed, nor does anything that the listener throws reach it.
  */
 
-/** The ways to reach one and the same server. */
-type TransportKind = "websocket" | "post";
+/**
+ * The ways to reach one and the same server: a WebSocket; a POST whose response is held open, as bytes or as
+ * events; and POSTs one after the other, each answered when there is something.
+ */
+type TransportKind = "websocket" | "post" | "sse" | "poll";
 
-/** WebSocket: a browser's, or one with the same interface, as a `FrameTransport`. One text frame, one message. */
+/** WebSocket: a browser's, or one with the same interface, as a `Transport`. Each message holds whole frames. */
 
 /** What of a WebSocket is used; a browser's has it, so has that of the package `ws`. */
 interface SocketLike {
+    /** How what comes is handed over. */
+    binaryType: string;
     /** Called when it is open. */
     onopen: ((event: never) => void) | null;
-    /** Called with each frame, in `data`. */
+    /** Called with each message, in `data`. */
     onmessage: ((event: never) => void) | null;
     /** Called once it is over, with `code` and `reason`. */
     onclose: ((event: never) => void) | null;
     /** Called when it fails, before `onclose`. */
     onerror: ((event: never) => void) | null;
-    /** Send one text frame. */
-    send(text: string): void;
+    /** Send one message. */
+    send(bytes: Uint8Array<ArrayBuffer>): void;
     /** End it in good order. */
     close(): void;
 }
-/** Makes the WebSocket to a URL, as `WebSocket` does. */
-type SocketConstructor = new (url: string) => SocketLike;
+/** Makes the WebSocket to a URL, for a subprotocol, as `WebSocket` does. */
+type SocketConstructor = new (url: string, protocol: string) => SocketLike;
 
 /**
  * Loader: the rows that a filt names, loaded and kept current, and changed with the server's consent.
@@ -401,7 +378,8 @@ type SocketConstructor = new (url: string) => SocketLike;
  * What is here is what the server has said. A save shows as busy until it is answered; the row then is what the
  * server made of it, or, where it said no, what it was before. Nothing is changed ahead of the answer.
  *
- * It asks at each new line, so what was missed while there was none is made up for.
+ * It asks once, and again when another session has begun: what was missed then is made up for. Through a line that
+ * comes back nothing was missed.
  */
 
 /** What has become of the rows since the last time. */
@@ -451,6 +429,8 @@ interface Line {
     listen(filt: Filt, callback: (payload: Payload, delivery: Delivery) => void): PayloadEndpoint;
     /** Have *callback* called whenever `state` has changed, until what this returns is called. */
     onStateChange(callback: () => void): () => void;
+    /** Have *callback* called whenever what was sent to us may have been lost, until what this returns is called. */
+    onReset(callback: () => void): () => void;
     /** Tell whoever looks after the page of a callback that has failed, or of rows that could not be loaded. */
     report(error: unknown): void;
 }
@@ -540,13 +520,13 @@ declare class Loader<T extends Tuple = AnyTuple> extends EventTarget implements 
 /**
  * VortexConnection: the page's link to one server, which comes back by itself.
  *
- *     connecting --server's hello--> open
- *       |     ^                       |
- *       v     |                       | line lost, cut()
- *      waiting <----------------------+          any --close()--> closed
+ *     connecting --WELCOME--> open
+ *       |     ^                 |
+ *       v     |                 | connection lost, cut()
+ *      waiting <----------------+          any --close()--> closed
  *
- * Nothing is queued while there is no line: a send then fails at once, and a request whose answer had not come
- * when its line was lost ends with `ConnectionLost`.
+ * What goes on between the two outlives what carries it: what is sent while there is no line waits, and a request
+ * whose answer had not come is answered on the next one.
  */
 
 /** Where a connection is on its way, see the module's diagram. */
@@ -568,7 +548,10 @@ interface ConnectionOptions {
     readonly name?: string;
     /** What tells us from others of our name; default: random, new for every connection. */
     readonly uuid?: string;
-    /** "auto": a WebSocket, and held POST in turn when that cannot be opened; stays with what worked. */
+    /**
+     * "auto": a WebSocket; a held POST in turn where that cannot be opened; long polls where something in between
+     * holds back what the server writes. It stays with what worked, but for polls, which it leaves again if it can.
+     */
     readonly transport?: TransportKind | "auto";
     /** What makes a WebSocket; default: the global one. */
     readonly WebSocket?: SocketConstructor;
@@ -593,13 +576,34 @@ interface RequestOptions {
     readonly tuples?: readonly unknown[];
     /** How long to wait for the answer, in milliseconds. */
     readonly timeout?: number;
-    /** Ends the wait with its reason; what was sent stays sent. */
+    /** Ends the wait with its reason; the server is told, and may stop. */
     readonly signal?: AbortSignal;
+}
+/** What a "resumed" event tells in its `detail`. */
+interface SessionResumed {
+    /** How many messages the server writes again. */
+    readonly replayed: number;
+    /** How long nothing carried it, in milliseconds; 0 where it has moved from one connection to another. */
+    readonly afterMs: number;
+}
+/** What a "reset" event tells in its `detail`. */
+interface SessionReset {
+    /** Why: "expired", "unknown", "overflow", "epoch", "auth", "schema", "superseded", or what has ended it before. */
+    readonly reason: string;
 }
 /** What a connection tells. */
 interface ConnectionEvents {
-    /** It is somewhere else on its way now. */
+    /** It is somewhere else on its way now, or on another transport. */
     state: CustomEvent<StateChange>;
+    /** The session goes on, on another connection, and nothing was lost. */
+    resumed: CustomEvent<SessionResumed>;
+    /**
+     * Another session has begun in the place of the one there was. What the server had sent meanwhile is lost; what
+     * was not acknowledged or not answered is sent again.
+     */
+    reset: CustomEvent<SessionReset>;
+    /** The server has dropped the session, since there was no line for too long; told just before its "reset". */
+    expired: CustomEvent<null>;
     /** A message could not be read, or a callback failed. */
     error: CustomEvent<VortexError>;
     /** A `ping` came back, after so many milliseconds. */
@@ -608,9 +612,9 @@ interface ConnectionEvents {
 /**
  * A link to a server's vortex. It connects at once, and again whenever its line is lost.
  *
- * Events: "state" (`CustomEvent<StateChange>`), "roundtrip" (`CustomEvent<number>`, milliseconds) and "error"
- * (`CustomEvent<VortexError>`: a message that could not be read, or a callback that failed; the console has it
- * too, unless the event's default is prevented).
+ * Events: "state" (`CustomEvent<StateChange>`), "resumed", "reset" and "expired" (what became of the session),
+ * "roundtrip" (`CustomEvent<number>`, milliseconds) and "error" (`CustomEvent<VortexError>`: a message that could
+ * not be read, or a callback that failed; the console has it too, unless the event's default is prevented).
  */
 declare class VortexConnection extends EventTarget {
     #private;
@@ -623,7 +627,7 @@ declare class VortexConnection extends EventTarget {
      * @throws TypeError if that is no URL.
      */
     constructor(url: string | URL, options?: ConnectionOptions);
-    /** Where it is on its way; only while it is "open" can anything be sent. */
+    /** Where it is on its way. What is sent before it is "open" waits until it is. */
     get state(): State;
     /** What carries the line, or is being tried; null while there is none. */
     get transport(): TransportKind | null;
@@ -631,6 +635,10 @@ declare class VortexConnection extends EventTarget {
     get peer(): PeerIdentity | null;
     /** How often the line came back. */
     get reconnects(): number;
+    /** How often the session went on, on another connection. */
+    get resumes(): number;
+    /** How often another session began in the place of one that could not go on. */
+    get resets(): number;
     /** What the last `ping` took, in milliseconds. */
     get roundTripMs(): number | null;
     /** When the next attempt is made, in milliseconds on the clock; null unless one is waited for. */
@@ -638,27 +646,35 @@ declare class VortexConnection extends EventTarget {
     /** The present line's peer, or the next one's; rejects with `NotConnected` once closed. */
     get connected(): Promise<PeerIdentity>;
     /**
-     * Be told of each change of state.
+     * Be told of each change of state, and of transport.
      *
      * @returns What ends it.
      */
     onStateChange(callback: (state: State, connection: this) => void): () => void;
     /**
-     * Send a payload, after all that was sent before.
+     * Be told when another session has begun: what was sent to this page in the one before may be lost.
      *
-     * @returns When it was handed to the transport. That is no answer yet: `request` waits for one.
-     * @throws NotConnected unless the line is open, and still is when the payload has been encoded.
+     * @returns What ends it.
+     */
+    onReset(callback: () => void): () => void;
+    /**
+     * Send a payload, after all that was sent before; without a line, when there is one again.
+     *
+     * @returns When it is in the queue. That is no answer yet: `request` waits for one.
+     * @throws NotConnected once the connection is closed.
      * @throws EncodeError if it holds what cannot travel.
+     * @throws LimitExceeded if too much waits, or it is larger than the server takes.
      */
     send(payload: Payload): Promise<void>;
     /**
-     * Send a payload and wait for its answer.
+     * Send a payload and wait for its answer, through any loss of the line.
      *
      * @param about - The filt, or a whole payload.
-     * @throws NotConnected at once, unless the line is open: nothing was sent.
-     * @throws ConnectionLost as soon as the line is gone: it may have been done, or not.
-     * @throws RequestTimeout if no answer came in time.
+     * @throws NotConnected once the connection is closed: nothing was sent.
+     * @throws ConnectionLost if it is closed meanwhile: it may have been done, or not.
+     * @throws RequestTimeout if no answer came in time; without a line it may not even have been sent.
      * @throws RemoteError with the server's code and text.
+     * @throws LimitExceeded if too much waits, or it is larger than the server takes.
      * @throws the signal's reason, if it says stop.
      */
     request(about: Filt | Payload, options?: RequestOptions): Promise<Payload>;
@@ -686,21 +702,24 @@ declare class VortexConnection extends EventTarget {
     /** Be told of any event. */
     addEventListener(type: string, listener: EventListenerOrEventListenerObject | null, options?: AddEventListenerOptions | boolean): void;
     /**
-     * Go over to the other transport now; "auto" begins with a WebSocket again.
+     * Go over to another transport; "auto" begins with a WebSocket again.
      *
-     * The old line is left first: a request that waits for its answer there ends with `ConnectionLost`, and until
-     * the new line is open nothing can be sent.
+     * The present one carries the line until the other has taken over, and nothing is lost on the way. If that cannot be
+     * opened, the line stays where it is.
      */
     useTransport(transport: TransportKind | "auto"): void;
     /** Lose the line, as if it had broken; it stays lost until `reconnect`. */
     cut(): void;
     /** Try now, unless the line is open; this also ends a `cut`. Nothing ends a `close`. */
     reconnect(): void;
-    /** Leave for good: no line, no timer and no listener stays. Requests that wait end with `ConnectionLost`. */
+    /**
+     * Leave for good: no line, no timer and no listener stays, and the server forgets the session. Requests that wait
+     * end with `ConnectionLost`.
+     */
     close(): void;
 }
 
 export { ConnectionLost, DateTime, DecodeError, Delivery, EncodeError, Envelope, LimitExceeded, Loader, MESSAGE_ID, NotConnected, Payload, PayloadEndpoint, PayloadIO, RemoteError, RequestTimeout, Tuple, VortexConnection, VortexError, aboutOf, addTupleType, defaultLimits, errorOf, isSubset, tupleClassOf, tupleTypeOf };
-export type { AnyTuple, Clock, ConnectionEvents, ConnectionOptions, EndpointCallback, Filt, Form, Key, Limits, Line, LoaderEvents, LoaderOptions, LoaderState, PeerIdentity, RequestOptions, RowStatus, RowsCallback, RowsChange, SocketConstructor, SocketLike, State, StateChange, TransportKind, TupleClass };
+export type { AnyTuple, Clock, ConnectionEvents, ConnectionOptions, DecodeBody, EndpointCallback, Filt, Key, Limits, Line, LoaderEvents, LoaderOptions, LoaderState, PeerIdentity, RequestOptions, RowStatus, RowsCallback, RowsChange, SessionReset, SessionResumed, SocketConstructor, SocketLike, State, StateChange, TransportKind, TupleClass, Waiting };
 
 export as namespace Vortex

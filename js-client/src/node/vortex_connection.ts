@@ -352,7 +352,7 @@ export class VortexConnection extends EventTarget {
     const start = this.#clock.now()
     await this.request({ [SERVER_ECHO]: true }, options)
     const took = (this.#roundTripMs = this.#clock.now() - start)
-    this.dispatchEvent(new CustomEvent("roundtrip", { detail: took }))
+    this.#tell("roundtrip", took)
     return took
   }
 
@@ -382,8 +382,7 @@ export class VortexConnection extends EventTarget {
 
   /** Tell of a failure that no caller hears of: as an "error" event, and on the console. */
   readonly report = (error: unknown): void => {
-    const detail = asVortexError(error)
-    if (this.dispatchEvent(new CustomEvent("error", { detail, cancelable: true }))) console.error(error)
+    if (this.#tell("error", asVortexError(error))) console.error(error)
   }
 
   /** Be told of one of `ConnectionEvents`. */
@@ -496,11 +495,7 @@ export class VortexConnection extends EventTarget {
         else void this.payloadIO.route(envelope, waiting)
         break
       }
-      case "malformed":
-        this.#claim(event.action)?.reject(event.error)
-        this.report(event.error)
-        break
-      case "refused": {
+      case "failed": {
         const waiting = this.#claim(event.action)
         if (waiting) waiting.reject(event.error)
         else this.report(event.error)
@@ -537,11 +532,11 @@ export class VortexConnection extends EventTarget {
     if (carrier === "poll") this.#improveLater()
     if (replayed !== null) {
       this.#resumes++
-      this.dispatchEvent(new CustomEvent("resumed", { detail: { replayed, afterMs } }))
+      this.#tell("resumed", { replayed, afterMs })
     } else if (reset !== null) {
       this.#resets++
-      if (reset === "expired") this.dispatchEvent(new CustomEvent("expired"))
-      this.dispatchEvent(new CustomEvent("reset", { detail: { reason: reset } }))
+      if (reset === "expired") this.#tell("expired", null)
+      this.#tell("reset", { reason: reset })
     }
     // Whoever was told may have left.
     if (this.#driver.carrier !== carrier) return
@@ -609,9 +604,14 @@ export class VortexConnection extends EventTarget {
   }
 
   #setState(state: State, reason: string | null): void {
-    const detail: StateChange = { state, previous: this.#state, transport: this.transport, reason }
+    const change: StateChange = { state, previous: this.#state, transport: this.transport, reason }
     this.#state = state
-    this.dispatchEvent(new CustomEvent("state", { detail }))
+    this.#tell("state", change)
+  }
+
+  /** @returns Whether nobody has prevented what is usual. */
+  #tell<K extends keyof ConnectionEvents>(type: K, detail: ConnectionEvents[K]["detail"]): boolean {
+    return this.dispatchEvent(new CustomEvent(type, { detail, cancelable: true }))
   }
 
   /** *payload* as a message, when all that was sent before is in the queue. */

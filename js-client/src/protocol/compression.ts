@@ -1,6 +1,7 @@
 /** Compression: zlib streams (RFC 1950), by what browsers have built in. */
 
 import { DecodeError, LimitExceeded } from "../errors.ts"
+import { joined } from "./native.ts"
 
 /** What one compressed byte can unpack to at most. */
 const MAX_RATIO = 1032
@@ -51,11 +52,5 @@ export async function inflate(
     })
     throw error instanceof LimitExceeded ? error : new DecodeError(`expected a zlib stream: ${String(error)}`)
   }
-  const whole = new Uint8Array(size)
-  let at = 0
-  for (const part of parts) {
-    whole.set(part, at)
-    at += part.length
-  }
-  return whole
+  return joined(parts)
 }

@@ -32,18 +32,12 @@ export interface Received {
   readonly action: Action | null
 }
 
-/** What came in is no message. The connection stays up, nothing else is lost. */
-export interface Malformed {
-  readonly type: "malformed"
+/** What came in is no message, or what should go out can never be sent. Nothing else is lost. */
+export interface Failed {
+  readonly type: "failed"
   readonly error: VortexError
+  /** What it would have answered, or what is not sent; null where nobody waits for that. */
   readonly action: Action | null
-}
-
-/** An action can never be sent: the server takes nothing of its size. */
-export interface Refused {
-  readonly type: "refused"
-  readonly action: Action
-  readonly error: VortexError
 }
 
 /** The connection is of no use any more; the session waits for another. */
@@ -52,4 +46,4 @@ export interface Lost {
   readonly reason: string
 }
 
-export type SessionEvent = Opened | Received | Malformed | Refused | Lost
+export type SessionEvent = Opened | Received | Failed | Lost

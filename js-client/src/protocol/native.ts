@@ -14,21 +14,6 @@ export const PREAMBLE = Uint8Array.of(0, 0x56, 0x58, 0x31)
 /** What a WebSocket of this wire is asked for. */
 export const SUBPROTOCOL = "vortex.1"
 
-/** What a frame is. */
-export const Kind = {
-  HELLO: 0x01,
-  WELCOME: 0x02,
-  CLOSE: 0x03,
-  SEND: 0x04,
-  PAD: 0x05,
-  DATA: 0x10,
-  ACK: 0x11,
-  BEAT: 0x12,
-  ACTION: 0x13,
-  REPLY: 0x14,
-  CANCEL: 0x15,
-} as const
-
 export type Bytes = Uint8Array<ArrayBuffer>
 
 const MAX_BYTES = 8
@@ -56,13 +41,13 @@ function partOfVarint(bytes: Uint8Array, at: number): [number: number, end: numb
     if (number > Number.MAX_SAFE_INTEGER) break
     return [number, at + index + 1]
   }
-  throw new DecodeError("expected a number, seven bits in a byte and at most 53 in all")
+  throw new DecodeError("expected a number of 53 bits")
 }
 
 /** @throws DecodeError if there is no number. */
 export function readVarint(bytes: Uint8Array, at: number): [number: number, end: number] {
   const read = partOfVarint(bytes, at)
-  if (!read) throw new DecodeError("expected a number, and the frame ends")
+  if (!read) throw new DecodeError("expected a number")
   return read
 }
 
@@ -118,9 +103,8 @@ export class NativeDecoder {
       const read = partOfVarint(bytes, at)
       if (!read) break
       const [length, start] = read
-      if (length > this.#maxFrame)
-        throw new LimitExceeded("maxFrame", `a frame has ${length} bytes, ${this.#maxFrame} are accepted`)
-      if (length === 0) throw new DecodeError("expected a frame, and it has no kind")
+      if (length > this.#maxFrame) throw new LimitExceeded("maxFrame", `a frame has ${length} bytes`)
+      if (length === 0) throw new DecodeError("expected a frame")
       if (start + length > bytes.length) {
         this.#wanted = start + length - at
         break

@@ -23,10 +23,10 @@ import {
   own,
   toJsonable,
 } from "../tuples/convert.ts"
-import { DateTime, wireText } from "../tuples/date_time.ts"
+import { DateTime } from "../tuples/date_time.ts"
 import { tupleClassOf } from "../tuples/registry.ts"
 import { type AnyTuple, Tuple, tupleTypeOf } from "../tuples/tuple.ts"
-import { fromBase64, toBase64 } from "./base64.ts"
+import { fromBase64 } from "./base64.ts"
 import { deflate, inflate } from "./compression.ts"
 import { Envelope } from "./envelope.ts"
 import { parseJson, utf8 } from "./json_text.ts"
@@ -61,7 +61,7 @@ export function readMessage(bytes: Uint8Array, limits: Limits): Envelope {
   const hasBody = (flags & HAS_BODY) > 0
   const isWhole = hasBody ? end <= bytes.length : end === bytes.length && !(flags & IS_COMPRESSED)
   if (flags > 15 || (flags & IS_REPLY && flags & EXPECTS_ANSWER) || !isWhole)
-    throw new DecodeError("expected flags, a head and perhaps a body, and the message is none")
+    throw new DecodeError("expected a message")
   const head = parseJson(utf8(bytes.subarray(start, end)))
   if (!isPlain(head)) throw new DecodeError(`expected an object, got ${shown(head)}`, ".head")
   const reading = new Reading(limits)
@@ -77,8 +77,7 @@ export function readMessage(bytes: Uint8Array, limits: Limits): Envelope {
     throw new LimitExceeded("maxFiltItems", "a filt has too many keys")
   const made = own(head, "d") ?? null
   const date = isPlain(made) ? floatOf(made) : made
-  if (date !== null && !isDate(date))
-    throw new DecodeError(`expected microseconds since 1970, got ${shown(date)}`, ".d")
+  if (date !== null && !isDate(date)) throw new DecodeError(`expected microseconds, got ${shown(date)}`, ".d")
   return new Envelope(
     filt,
     part("r"),
@@ -102,7 +101,7 @@ function bodyDecoder(body: Uint8Array, limits: Limits): (held?: Held) => unknown
     const reading = new Reading(limits)
     return located(reading, () => {
       const values: unknown[] = []
-      if (!Array.isArray(groups)) throw new DecodeError("expected a list of groups")
+      if (!Array.isArray(groups)) throw new DecodeError("expected groups")
       reading.path.push("tuples")
       for (const group of groups as unknown[]) readGroup(group, values, reading, held)
       return values
@@ -110,14 +109,22 @@ function bodyDecoder(body: Uint8Array, limits: Limits): (held?: Held) => unknown
   }
 }
 
+/** What is in a group; undefined and anything else where it is none. */
+interface Group {
+  readonly t?: unknown
+  readonly f?: unknown
+  readonly k?: unknown
+  readonly r?: unknown
+  readonly v?: unknown
+}
+
 /** Adds the values of *group* to *values*. */
 function readGroup(group: unknown, values: unknown[], reading: Reading, held?: Held): void {
-  if (!isPlain(group)) throw new DecodeError(`expected a group, got ${shown(group)}`)
-  const { length } = Object.keys(group)
-  const others = own(group, "v")
+  const { t: type, f: names, k: kinds, r: rows, v: others } = (group ?? {}) as Group
+  const { length } = Object.keys(group ?? {})
   if (length === 1 && Array.isArray(others)) {
     enter(reading, others.length)
-    for (const value of others as unknown[]) {
+    for (const value of others) {
       reading.path.push(values.length)
       values.push(decode(value, reading))
       reading.path.pop()
@@ -125,17 +132,16 @@ function readGroup(group: unknown, values: unknown[], reading: Reading, held?: H
     reading.depthLeft++
     return
   }
-  const type = own(group, "t")
-  const names = own(group, "f")
-  const kinds = own(group, "k")
-  const rows = own(group, "r")
-  if (length !== 4 || typeof type !== "string" || typeof kinds !== "string" || !Array.isArray(rows))
-    throw new DecodeError(
-      "expected a group of tuples, with a type, fields, kinds and rows, or of other values",
-    )
-  if (!isNames(names)) throw new DecodeError(`expected the names of fields, got ${shown(names)}`)
-  if (kinds.length !== names.length || /[^pifdDbj]/.test(kinds))
-    throw new DecodeError(`expected the kind of each field, got ${shown(kinds)} for ${shown(names)}`)
+  if (
+    length !== 4 ||
+    typeof type !== "string" ||
+    typeof kinds !== "string" ||
+    !Array.isArray(rows) ||
+    !isNames(names) ||
+    kinds.length !== names.length ||
+    /[^pifdDbj]/.test(kinds)
+  )
+    throw new DecodeError(`expected a group, got ${shown(group)}`)
   enter(reading, rows.length)
   enter(reading, rows.length * names.length)
   const columns = names.map((name, index) => {
@@ -152,7 +158,7 @@ function readGroup(group: unknown, values: unknown[], reading: Reading, held?: H
   for (const row of rows as unknown[]) {
     reading.path.push(values.length)
     if (!Array.isArray(row) || row.length !== names.length)
-      throw new DecodeError(`expected a list of ${names.length} values, got ${shown(row)}`)
+      throw new DecodeError(`expected ${names.length} values, got ${shown(row)}`)
     const there = held?.(valueOf(row))
     if (there && isMadeOf(there, type, row, columns)) values.push(there)
     else {
@@ -183,8 +189,7 @@ function readRow(tuple: Tuple, row: readonly unknown[], fields: readonly Column[
     const raw = row[index]
     reading.path.push(name)
     const value = raw === null ? null : read(raw, reading)
-    if (value === undefined)
-      throw new DecodeError(`expected a value of the kind "${kind}", got ${shown(raw)}`)
+    if (value === undefined) throw new DecodeError(`expected a value of kind ${kind}, got ${shown(raw)}`)
     ;(tuple as AnyTuple)[name] = value
     reading.path.pop()
   }
@@ -265,7 +270,7 @@ export async function encodeMessage(
   let body: Bytes | undefined
   if (payload.tuples.length) {
     flags |= HAS_BODY
-    body = bytesOf(groupsOf(payload.tuples))
+    body = bytesOf(payload.tuples.map(groupOf))
     const compressed = body.length < COMPRESS_FROM ? body : await deflate(body)
     if (compressed.length < body.length) {
       flags |= IS_COMPRESSED
@@ -282,62 +287,21 @@ function microsecondsOf(date: Date): number {
   return date.getTime() * 1000 + (date instanceof DateTime ? date.microseconds : 0)
 }
 
-type Group = { t: string; f: string[]; k: string; r: unknown[][] } | { v: unknown[] }
-
-function groupsOf(values: readonly unknown[]): Group[] {
-  const groups: Group[] = []
-  for (let at = 0; at < values.length;) {
-    const first = values[at]
-    const kind = groupKind(first)
-    let end = at + 1
-    while (end < values.length && groupKind(values[end]) === kind) end++
-    const part = values.slice(at, end)
-    if (!kind) groups.push({ v: part.map((value, index) => toJsonable(value, `.tuples[${at + index}]`)) })
-    else groups.push(groupOf(part as Tuple[], at))
-    at = end
+/**
+ * *value* as a group by itself, in columns that hold anything: pages send few tuples, and what is in a column's name
+ * twice is compressed away.
+ */
+function groupOf(value: unknown, index: number): object {
+  const path = `.tuples[${index}]`
+  if (!(value instanceof Tuple)) return { v: [toJsonable(value, path)] }
+  const type = tupleTypeOf(value)
+  if (!type) throw new EncodeError(`${value.constructor.name} needs a static tupleType`, path)
+  // What is not there is left as it is by the one who reads this.
+  const fields = Object.entries(value).filter(([name, item]) => isField(value, name) && item !== undefined)
+  return {
+    t: type,
+    f: fields.map(([name]) => name),
+    k: "j".repeat(fields.length),
+    r: [fields.map(([name, item]) => toJsonable(item, `${path}.${name}`))],
   }
-  return groups
-}
-
-/** The same text for tuples that may share a group; empty for what is no tuple. */
-function groupKind(value: unknown): string {
-  return value instanceof Tuple ? JSON.stringify([tupleTypeOf(value), fieldsOf(value)]) : ""
-}
-
-/** What is not there is left as it is by the one who reads this. */
-function fieldsOf(tuple: Tuple): string[] {
-  return Object.keys(tuple).filter((name) => isField(tuple, name) && (tuple as AnyTuple)[name] !== undefined)
-}
-
-function groupOf(tuples: readonly Tuple[], at: number): Group {
-  const [first = new Tuple()] = tuples
-  const type = tupleTypeOf(first)
-  const names = fieldsOf(first)
-  if (!type) throw new EncodeError(`${first.constructor.name} needs a static tupleType`, `.tuples[${at}]`)
-  const cell = (tuple: Tuple, name: string): unknown => (tuple as AnyTuple)[name]
-  const kinds = names.map((name) => {
-    const kinds = new Set(tuples.map((tuple) => kindOf(cell(tuple, name))))
-    kinds.delete(null)
-    const [kind] = kinds
-    return kinds.size > 1 ? "j" : (kind ?? "p")
-  })
-  const rows = tuples.map((tuple, row) =>
-    names.map((name, index) => written(cell(tuple, name), kinds[index], `.tuples[${at + row}].${name}`)),
-  )
-  return { t: type, f: names, k: kinds.join(""), r: rows }
-}
-
-function kindOf(value: unknown): ColumnKind | null {
-  if (value === null) return null
-  if (typeof value === "string" || typeof value === "boolean") return "p"
-  if (typeof value === "number") return Number.isFinite(value) ? "p" : "f"
-  if (value instanceof Date) return value instanceof DateTime && !value.text.includes(":") ? "D" : "d"
-  return value instanceof Uint8Array ? "b" : "j"
-}
-
-function written(value: unknown, kind: ColumnKind | undefined, path: string): unknown {
-  if (value === null) return null
-  if (kind === "f") return `${value as number}`
-  if (kind === "d" || kind === "D") return wireText(value as Date, path)
-  return kind === "b" ? toBase64(value as Uint8Array) : toJsonable(value, path)
 }

@@ -11,12 +11,13 @@
  * deadline out. Times are milliseconds on the caller's clock.
  */
 
-import { DecodeError, LimitExceeded, VortexError, shown } from "../errors.ts"
+import { DecodeError, LimitExceeded, VortexError } from "../errors.ts"
 import type { Limits } from "../limits.ts"
 import { isPlain, own } from "../tuples/convert.ts"
 import type { PeerIdentity, SessionEvent } from "./events.ts"
 import { parseJson, utf8 } from "./json_text.ts"
-import { type Bytes, Kind, frame, jsonFrame, readVarint, varint } from "./native.ts"
+import * as Kind from "./kinds.ts"
+import { type Bytes, frame, jsonFrame, readVarint, varint } from "./native.ts"
 import { readMessage } from "./native_message.ts"
 
 /** What is written and not acknowledged, at most; one larger message passes alone. */
@@ -29,8 +30,6 @@ const ACK_BYTES = 128 << 10
 const ACK_MS = 1_000
 
 /** What becomes of a HELLO. */
-const OUTCOMES = new Set(["new", "resumed", "reset"])
-
 /** What a frame has beside its message, at most: kind and three numbers. */
 const HEADER = 25
 
@@ -59,6 +58,18 @@ interface Resume {
   readonly session: string
   readonly token: string
   readonly epoch: string
+}
+
+/** What a server says first, as far as it is of use. */
+interface Welcome extends PeerIdentity, Resume {
+  readonly outcome: string
+  readonly reason?: string
+  readonly client?: unknown
+  readonly n: number
+  readonly taken: number
+  /** Seconds. */
+  readonly beat: number
+  readonly maxFrame: number
 }
 
 type Json = Readonly<Record<string, unknown>>
@@ -147,45 +158,31 @@ export class ClientSession {
    * @throws DecodeError if that is no WELCOME, or not one that can be.
    */
   welcome(bytes: Uint8Array, via: Via | null, isSame: boolean, now: number): void {
-    const fields = bytes[0] === Kind.WELCOME ? jsonOf(bytes) : {}
-    const text = (name: string): string => {
-      const value = own(fields, name)
-      if (typeof value === "string") return value
-      throw new DecodeError(`expected a WELCOME with a text "${name}": is this a vortex?`)
-    }
-    const number = (name: string): number => {
-      const value = own(fields, name)
-      if (typeof value === "number" && value >= 0) return value
-      throw new DecodeError(`expected a WELCOME with a number "${name}"`)
-    }
-    const outcome = text("outcome")
-    if (!OUTCOMES.has(outcome))
-      throw new DecodeError(`expected a WELCOME, got one of outcome ${shown(outcome)}`)
+    const fields = (bytes[0] === Kind.WELCOME ? jsonOf(bytes) : {}) as unknown as Welcome
+    const { outcome, reason, uuid, name, session, token, epoch, client, n, taken, beat, maxFrame } = fields
+    if (
+      !["new", "resumed", "reset"].includes(outcome) ||
+      ![uuid, name, session, token, epoch].every((text) => typeof text === "string") ||
+      ![n, taken, beat, maxFrame].every((number) => typeof number === "number" && number >= 0)
+    )
+      throw new DecodeError("expected a vortex's WELCOME")
     const isResumed = outcome === "resumed"
-    const resume = { session: text("session"), token: text("token"), epoch: text("epoch") }
-    const peer = { uuid: text("uuid"), name: text("name") }
-    const last = number("n")
-    const taken = number("taken")
-    const beatMs = number("beat") * 1000
-    const maxFrame = number("maxFrame")
     let reset: string | null = null
     if (isResumed) {
-      if (resume.session !== this.#resume?.session) throw new DecodeError("nothing was to be resumed")
-      if (last < this.#taken) throw new DecodeError(`${this.#taken} messages came, and ${last} were written`)
+      if (session !== this.#resume?.session || n < this.#taken)
+        throw new DecodeError("expected to resume what there was")
       this.#acknowledge(taken)
       if (!isSame) this.rewind()
     } else {
-      const reason = own(fields, "reason")
       if (this.#resume) this.#over = "unknown"
-      if (this.#over !== null) reset = typeof reason === "string" ? reason : this.#over
+      if (this.#over !== null) reset = reason ?? this.#over
       this.#beginAnew()
     }
     this.#over = null
     this.#mayTell = Infinity
-    const client = own(fields, "client")
     if (typeof client === "string") this.#client = client
-    this.#resume = resume
-    this.#beatMs = beatMs || Infinity
+    this.#resume = { session, token, epoch }
+    this.#beatMs = beat * 1000 || Infinity
     this.#maxFrame = maxFrame
     this.#via = via
     this.#isCarried = true
@@ -195,7 +192,12 @@ export class ClientSession {
     this.#ackAt = via === "poll" ? Infinity : now
     // That a poll goes on is no news.
     if (!isSame || !isResumed)
-      this.#events.push({ type: "opened", peer, reset, replayed: isResumed ? last - this.#taken : null })
+      this.#events.push({
+        type: "opened",
+        peer: { uuid, name },
+        reset,
+        replayed: isResumed ? n - this.#taken : null,
+      })
   }
 
   /** The connection that a hello was for is not to be: the present one goes on. */
@@ -282,7 +284,7 @@ export class ClientSession {
       case Kind.PAD:
         return
     }
-    if (kind < 0x80) throw new DecodeError(`expected a frame that a server sends, got one of kind ${kind}`)
+    if (kind < 0x80) throw new DecodeError(`expected a frame of a server, got kind ${kind}`)
   }
 
   #received(bytes: Uint8Array, isReply: boolean, now: number): void {
@@ -310,14 +312,13 @@ export class ClientSession {
       this.#events.push({ type: "received", envelope, action: waiting })
     } catch (error) {
       const known = error instanceof VortexError ? error : new DecodeError(String(error))
-      this.#events.push({ type: "malformed", error: known, action: waiting })
+      this.#events.push({ type: "failed", error: known, action: waiting })
     }
   }
 
   #acknowledge(number: number): void {
     const count = number - this.#acknowledged
-    if (count > this.#written.length)
-      throw new DecodeError(`message ${number} was acknowledged, and not written`)
+    if (count > this.#written.length) throw new DecodeError(`message ${number} was not written`)
     if (count <= 0) return
     for (const one of this.#written.splice(0, count)) {
       this.#writtenBytes -= sizeOf(one)
@@ -344,10 +345,9 @@ export class ClientSession {
     const action: Action = { message, expiresAt, isAwaited, number: 0 }
     const { maxOutboxItems, maxOutboxBytes } = this.#limits
     if (message.length + HEADER > this.#maxFrame) throw this.#tooLarge(action)
-    if (this.#queue.length >= maxOutboxItems)
-      throw new LimitExceeded("maxOutboxItems", `${maxOutboxItems} messages wait to be sent already`)
-    if (this.#queueBytes && this.#queueBytes + message.length > maxOutboxBytes)
-      throw new LimitExceeded("maxOutboxBytes", `${this.#queueBytes} bytes wait to be sent already`)
+    const isMuch = this.#queueBytes > 0 && this.#queueBytes + message.length > maxOutboxBytes
+    if (isMuch || this.#queue.length >= maxOutboxItems)
+      throw new LimitExceeded(isMuch ? "maxOutboxBytes" : "maxOutboxItems", "too much waits to be sent")
     this.#enqueue({ action, isCancel: false })
     return action
   }
@@ -368,17 +368,15 @@ export class ClientSession {
   cancel(action: Action): void {
     if (!action.isAwaited) return
     action.isAwaited = false
-    if (action.number) this.#enqueue({ action, isCancel: true })
-    else this.#queue = this.#queue.filter((one) => one.action !== action)
-    if (!action.number) this.#queueBytes -= action.message.length
+    if (!action.number) {
+      this.#queue = this.#queue.filter((one) => one.action !== action)
+      this.#queueBytes -= action.message.length
+      return
+    }
     // What the server has is done with; what it may not have is sent to it, since numbers leave none out.
-    const isUnacknowledged = this.#written.some((one) => one.action === action && !one.isCancel)
-    if (
-      action.number &&
-      !isUnacknowledged &&
-      !this.#queue.some((one) => one.action === action && !one.isCancel)
-    )
+    if (![...this.#written, ...this.#queue].some((one) => one.action === action))
       this.#open.delete(action.number)
+    this.#enqueue({ action, isCancel: true })
   }
 
   /** Take what is to be written next on the connection that carries the session. */
@@ -427,7 +425,7 @@ export class ClientSession {
     this.#queue.shift()
     this.#queueBytes -= size
     if (one.action.message.length + HEADER > this.#maxFrame && !one.isCancel && !one.action.number) {
-      this.#events.push({ type: "refused", action: one.action, error: this.#tooLarge(one.action) })
+      this.#events.push({ type: "failed", action: one.action, error: this.#tooLarge(one.action) })
       return this.#next()
     }
     if (!one.action.number) {
@@ -476,6 +474,6 @@ const sizeOf = ({ action, isCancel }: Outgoing): number => (isCancel ? 0 : actio
 /** @throws DecodeError if *bytes* are no frame of JSON. */
 function jsonOf(bytes: Uint8Array): Json {
   const fields = parseJson(utf8(bytes.subarray(1)))
-  if (!isPlain(fields)) throw new DecodeError("expected an object in a frame of JSON")
+  if (!isPlain(fields)) throw new DecodeError("expected an object")
   return fields
 }

@@ -33,14 +33,16 @@ export function openHeld(
     // Nothing is told while it is being opened.
     await Promise.resolve()
     let left = ROTATE_BYTES
-    transport.after(ROTATE_MS * (0.8 + 0.4 * options.random()), () => {
-      listener.renew()
-    })
     const read = makeReader(listener)
-    await transport.post([listener.hello(via)], type, Infinity, (chunk) => {
+    const renew = (): void => {
+      listener.renew()
+    }
+    const onChunk = (chunk: Uint8Array): void => {
       listener.heard()
       read(chunk)
-      if (left > 0 && (left -= chunk.length) <= 0) listener.renew()
-    })
+      if (left > 0 && (left -= chunk.length) <= 0) renew()
+    }
+    const lateMs = ROTATE_MS * (0.8 + 0.4 * options.random())
+    await transport.post([listener.hello(via)], type, lateMs, onChunk, renew)
   })
 }

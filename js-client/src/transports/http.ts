@@ -6,7 +6,8 @@
 import type { Clock } from "../clock.ts"
 import type { Limits } from "../limits.ts"
 import { Backoff } from "../protocol/backoff.ts"
-import { type Bytes, Kind, NativeDecoder, PREAMBLE, joined } from "../protocol/native.ts"
+import * as Kind from "../protocol/kinds.ts"
+import { type Bytes, NativeDecoder, PREAMBLE, joined } from "../protocol/native.ts"
 import type { Transport, TransportListener } from "./transport.ts"
 
 /** POSTs in a row that may fail before the connection is given up. */
@@ -32,18 +33,22 @@ export interface HttpOptions {
   readonly random: () => number
 }
 
-/** A POST was answered otherwise than a vortex does; trying again does not help. */
+/** A POST was answered otherwise than a vortex does. */
 class Refused extends Error {
-  /** Whether the token was not good for it. */
-  isStale = false
+  readonly status: number
+
+  constructor(message: string, status: number) {
+    super(message)
+    this.status = status
+  }
 }
 
 export class HttpTransport implements Transport {
   readonly options: HttpOptions
   readonly listener: TransportListener
   isClosed = false
-  readonly #aborts = new Set<AbortController>()
-  readonly #timers = new Set<unknown>()
+  /** What is to be done with what is under way when this is closed. */
+  readonly #ends = new Set<() => void>()
   readonly #backoff: Backoff
   #failures = 0
   #isSending = false
@@ -76,8 +81,7 @@ export class HttpTransport implements Transport {
   close(last?: readonly Bytes[]): void {
     const head = last && this.listener.sendHead()
     this.isClosed = true
-    for (const abort of this.#aborts) abort.abort()
-    for (const timer of this.#timers) this.options.clock.clearTimer(timer)
+    for (const end of this.#ends) end()
     if (head)
       this.#fetch([head, ...last]).catch(() => {
         // Nobody is there to be told.
@@ -88,50 +92,63 @@ export class HttpTransport implements Transport {
   after(ms: number, callback: () => void): () => void {
     const { clock } = this.options
     const timer = clock.setTimer(() => {
-      this.#timers.delete(timer)
+      this.#ends.delete(end)
       callback()
     }, ms)
-    this.#timers.add(timer)
-    return () => {
-      this.#timers.delete(timer)
+    const end = (): void => {
+      this.#ends.delete(end)
       clock.clearTimer(timer)
     }
+    this.#ends.add(end)
+    return end
   }
 
   /**
    * Make a POST, and read its answer as it comes.
    *
    * @param type - What the answer's Content-Type has in it.
-   * @param timeoutMs - When to give it up, if it is not all there.
+   * @param lateMs - When it is late, if it is not all there.
+   * @param onLate - What is to be done then; default: give it up.
    */
   async post(
     frames: readonly Bytes[],
     type: string,
-    timeoutMs: number,
+    lateMs: number,
     onChunk: (bytes: Uint8Array) => void,
+    onLate?: () => void,
   ): Promise<void> {
     const abort = new AbortController()
-    this.#aborts.add(abort)
-    const stop =
-      timeoutMs < Infinity
-        ? this.after(timeoutMs, () => {
-            abort.abort(new Error(`no answer came within ${timeoutMs / 1000} s`))
-          })
-        : nothing
+    const end = (): void => {
+      abort.abort()
+    }
+    this.#ends.add(end)
+    const giveUp = (): void => {
+      abort.abort(new Error(`no answer came within ${lateMs / 1000} s`))
+    }
+    const stop = this.after(lateMs, onLate ?? giveUp)
     try {
       const response = await this.#fetch(frames, abort.signal)
-      await check(response, type)
-      const reader = response.body?.getReader()
-      for (;;) {
+      const { ok, status, statusText, headers, body } = response
+      const found = headers.get("Content-Type") ?? "nothing"
+      const isRight = ok && found.startsWith(type)
+      let text = ok
+        ? `expected a vortex, got ${found}: is there a login in between, or is the path wrong?`
+        : ""
+      const decoder = new TextDecoder()
+      const reader = body?.getReader()
+      while (isRight || (!ok && text.length < REASON_LENGTH)) {
         const { value } = (await reader?.read()) ?? {}
-        if (!value || this.isClosed) return
-        onChunk(value)
+        if (!value || this.isClosed) break
+        if (isRight) onChunk(value)
+        else text += decoder.decode(value, { stream: true })
       }
+      if (!isRight)
+        throw new Refused(`${status}: ${text.trim().slice(0, REASON_LENGTH) || statusText}`, status)
     } finally {
       stop()
-      this.#aborts.delete(abort)
+      this.#ends.delete(end)
       // A response that is not read to its end is let go.
-      abort.abort()
+      end()
     }
   }
 
@@ -163,9 +180,10 @@ export class HttpTransport implements Transport {
       },
       (error: unknown) => {
         if (this.isClosed) return
-        // Another token may have come since.
+        // A proxy that is overrun may soon pass things on; and another token may have come since.
+        const { status = 500 } = error as Partial<Refused>
         const isHopeless =
-          error instanceof Refused && !(error.isStale && String(head) !== String(this.listener.sendHead()))
+          status < 500 && (status !== 410 || String(head) === String(this.listener.sendHead()))
         if (isHopeless || ++this.#failures >= ATTEMPTS) {
           this.#lose(error)
           return
@@ -204,31 +222,3 @@ export class HttpTransport implements Transport {
 
 /** What frames are called in a response. */
 export const VORTEX_TYPE = "application/vnd.vortex"
-
-/** Throws what the server said, if it is no vortex or lets nobody in. */
-async function check(response: Response, type: string): Promise<void> {
-  const found = response.headers.get("Content-Type") ?? "nothing"
-  if (response.ok && found.startsWith(type)) return
-  let text = ""
-  if (response.ok)
-    text = `expected a vortex, got ${found}: is there a login in between, or is the path wrong?`
-  else {
-    const reader = response.body?.getReader()
-    const decoder = new TextDecoder()
-    while (text.length < REASON_LENGTH) {
-      const { done = true, value } = (await reader?.read()) ?? {}
-      if (done) break
-      text += decoder.decode(value, { stream: true })
-    }
-  }
-  const problem = `${response.status}: ${text.trim().slice(0, REASON_LENGTH) || response.statusText}`
-  // A proxy that is overrun, or whose server is being started anew, may soon pass things on.
-  if (response.status >= 500) throw new Error(problem)
-  const refused = new Refused(problem)
-  refused.isStale = response.status === 410
-  throw refused
-}
-
-function nothing(): void {
-  // There is no timer.
-}

@@ -7,7 +7,7 @@
 
 import type { Clock } from "../clock.ts"
 import type { SessionEvent } from "../protocol/events.ts"
-import { Kind } from "../protocol/native.ts"
+import * as Kind from "../protocol/kinds.ts"
 import type { ClientSession, Via } from "../protocol/session.ts"
 import type { OpenTransport, Transport, TransportKind, TransportListener } from "./transport.ts"
 

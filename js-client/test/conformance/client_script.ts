@@ -166,7 +166,7 @@ export class ClientScript {
       case "received":
         this.#told.push(event.envelope.filt["k"])
         return
-      case "malformed":
+      case "failed":
         this.#told.push("bad")
         return
       case "lost": {

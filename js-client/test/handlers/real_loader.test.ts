@@ -178,10 +178,10 @@ suite("Rows of a real server", () => {
     const [connection, rows] = load("websocket")
     await until(rows, () => true)
     let asked = 0
-    const { request } = connection
+    const request = connection.request.bind(connection)
     connection.request = (...args) => {
       asked++
-      return request.apply(connection, args)
+      return request(...args)
     }
     const changed: number[] = []
     rows.addEventListener("rows", () => changed.push(asked))

@@ -156,7 +156,7 @@ suite("answers that are none", () => {
       sockets.last.accept()
       sockets.last.receive(frame(KINDS.WELCOME, Buffer.from(text)))
       assert.equal(connection.state, "waiting")
-      assert.match(reason.is ?? "", /^expected (JSON|an object|a WELCOME)/)
+      assert.match(reason.is ?? "", /^expected (JSON|an object|a vortex's WELCOME)/)
       connection.reconnect()
     }
   })

@@ -158,7 +158,7 @@ suite("requests", () => {
     const sent = await lastSent()
     assert.deepEqual(sent.head.f, { key: "a", n: 1 })
     assert.deepEqual([sent.flags, sent.numbers], [12, [1, 1, 30_000]])
-    assert.deepEqual(bodyOf(sent), [note("é")])
+    assert.deepEqual(bodyOf(sent), [{ ...note("é"), k: "j" }])
     const second = connection.request(new Payload({ key: "b" }))
     const other = await lastSent(2)
 

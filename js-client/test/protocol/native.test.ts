@@ -1,7 +1,8 @@
 import assert from "node:assert/strict"
 import { suite, test } from "node:test"
 import { DecodeError, LimitExceeded } from "../../src/errors.ts"
-import { Kind, NativeDecoder, frame, readVarint, varint } from "../../src/protocol/native.ts"
+import * as Kind from "../../src/protocol/kinds.ts"
+import { NativeDecoder, frame, readVarint, varint } from "../../src/protocol/native.ts"
 
 const hex = (bytes: ArrayLike<number>): string => Buffer.from(Array.from(bytes)).toString("hex")
 const bytes = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text.replaceAll(" ", ""), "hex"))
