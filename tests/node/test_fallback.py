@@ -73,9 +73,7 @@ def refuse(scene: Scene, how: str) -> None:
     line = scene.line
     if how == "hangs up":
         line.hangUp()
-        if (
-            "sec-websocket-protocol" in line.headers
-        ):  # it is asked again: the line may have been cut just then
+        if "sec-websocket-protocol" in line.headers:  # asked again: it may have been cut
             scene.settle()
             assert scene.line.headers["sec-websocket-protocol"] == "vortex.1"
             scene.line.hangUp()

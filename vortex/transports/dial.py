@@ -29,8 +29,8 @@ from vortex.transports.tls_words import isTlsError, tlsError
 
 __all__ = [
     "Dialled",
-    "LinkWatcher",
     "HungUp",
+    "LinkWatcher",
     "NotNative",
     "cannotConnect",
     "endOfSession",
