@@ -266,7 +266,7 @@ class TestOverHttp:
 
         end.session.tick(300.0)
         end.session.tick(310.0)
-        end.receive(wire.ack(2), now=315.0)
+        assert end.receive(wire.ack(2), now=315.0) == []
         end.session.tick(400.0)
 
         assert end.session.events() == []
@@ -277,10 +277,10 @@ class TestOverHttp:
             end.session.send(says(str(number)))
         end.frames()
         for number in range(1, 11):
-            end.receive(wire.ack(number), now=number * 20.0)
+            assert end.receive(wire.ack(number), now=number * 20.0) == []
             end.session.tick(number * 20.0)
 
-        assert [event for event in end.session.events() if not isinstance(event, Settled)] == []
+        assert end.session.events() == []
 
     def test_what_is_sent_while_nothing_is_held_open_is_taken(self) -> None:
         end = ServerEnd(via="stream")
@@ -319,7 +319,7 @@ class TestSlowClients:
     def test_are_not_while_they_take_something(self) -> None:
         end = self.behind()
         for now in range(1, 10):
-            end.receive(wire.ack(now), now=now * 3.0)
+            assert end.receive(wire.ack(now), now=now * 3.0) == []
             end.session.tick(now * 3.0)
 
         assert end.session.events() == []
