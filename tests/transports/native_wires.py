@@ -98,8 +98,15 @@ class _Got:
 class NativeStream(_Got, Client):
     """A raw connection that begins with the preamble."""
 
-    def __init__(self, server: Server, first: bytes = b"", *, address: str = "127.0.0.1") -> None:
-        super().__init__(StreamFactory(server.vortex), address)
+    def __init__(
+        self,
+        server: Server,
+        first: bytes = b"",
+        *,
+        address: str = "127.0.0.1",
+        factory: StreamFactory | None = None,
+    ) -> None:
+        super().__init__(factory or StreamFactory(server.vortex), address)
         self.send(PREAMBLE + first)
 
     @property

@@ -10,10 +10,11 @@ import pytest
 from twisted.internet.task import Clock
 
 from tests.native_frames import CLOSE, ack, hello
-from tests.transports.native_talk import Talker, push
+from tests.transports.native_talk import Talker, pass_, push
 from tests.transports.native_wires import (
     HELD,
     KINDS,
+    PREAMBLE,
     TWO_WAYS,
     NativeStream,
     NativeWebSocket,
@@ -21,7 +22,7 @@ from tests.transports.native_wires import (
     numbers,
     resumeOf,
 )
-from tests.transports.wires import Server
+from tests.transports.wires import Server, StreamClient
 from vortex.limits import Limits
 from vortex.transports.stream_server import StreamFactory
 
@@ -204,9 +205,22 @@ class TestConnections:
 
     def test_that_resume_come_in_past_the_most_peers(self, clock: Clock) -> None:
         server = Server(clock, limits=Limits(maxPeers=1))
-        first = Talker(server, "tcp")
+        port = StreamFactory(server.vortex)
+        first = NativeStream(server, hello(), factory=port)
 
-        assert first.comesBack().welcome["outcome"] == "resumed"
+        second = NativeStream(server, hello(resume=resumeOf(first.welcome)), factory=port)
+        third = NativeStream(server, hello(resume=resumeOf(second.welcome)), factory=port)
+
+        assert third.welcome["outcome"] == "resumed"
+
+    def test_that_say_half_a_hello_have_no_more_time_for_it(self, clock: Clock) -> None:
+        line = StreamClient(StreamFactory(Server(clock).vortex))
+        pass_(clock, 9)
+        line.send(PREAMBLE + hello()[:10])
+
+        clock.advance(1.2)
+
+        assert line.closed
 
     def test_of_a_websocket_that_resumes_come_in_past_the_most_peers(self, clock: Clock) -> None:
         server = Server(clock, limits=Limits(maxPeers=1))

@@ -58,6 +58,7 @@ class NativeLine:
         transport: What it goes by; it is there.
         kind, address: As `SessionDriver` has them.
         principal: Who is at the other end; None if it was not asked.
+        waited: Seconds for which its first bytes were waited for.
 
     Attributes:
         driver: Of the session that it carries; None until the HELLO is there.
@@ -72,6 +73,7 @@ class NativeLine:
         kind: str,
         address: str,
         principal: Principal | None,
+        waited: float = 0.0,
     ) -> None:
         self.driver: NativeDriver | None = None
         self.isOver = False
@@ -83,7 +85,9 @@ class NativeLine:
         self._decoder = NativeDecoder(min(MAX_HELLO, host.limits.maxFrame))
         self._hold: DelayedCall | None = None
         self._readAt = 0.0
-        self._deadline: DelayedCall | None = host.wheel.callLater(host.limits.helloTimeout, self._late)
+        self._deadline: DelayedCall | None = host.wheel.callLater(
+            max(0.0, host.limits.helloTimeout - waited), self._late
+        )
         host.door.waits(self)
 
     def received(self, data: bytes) -> None:

@@ -220,8 +220,9 @@ class SessionDriver:
 
     def _stalled(self) -> None:
         self._stall = None
-        self._host.counters["slow"] += 1
         self._session.slow(f"nothing was read for {self._host.limits.writeStall:g} s")
+        if self.closed:  # else it is counted when the connection is left
+            self._host.counters["slow"] += 1
         self._settle()
 
     def _clearStall(self) -> None:

@@ -201,10 +201,16 @@ class _Accepted(Stream):
         if isinstance(verdict, VortexError):
             self._refuse(verdict, isNative=isNative)
             return
+        waited = self._host.clock.seconds() - self._since
         if isNative:
             self.transport.registerProducer(self, True)
             self._line = NativeLine(
-                self._host, self, kind=self.kind, address=self.comesFrom, principal=verdict
+                self._host,
+                self,
+                kind=self.kind,
+                address=self.comesFrom,
+                principal=verdict,
+                waited=waited,
             )
             self.dataReceived(early[len(PREAMBLE) :])
             return
@@ -212,7 +218,6 @@ class _Accepted(Stream):
         if full is not None:
             self._refuse(NotConnected(full))
             return
-        waited = self._host.clock.seconds() - self._since
         driver = SessionDriver(
             self.session(waited), self._host, kind=self.kind, address=self.comesFrom, principal=verdict
         )
