@@ -343,6 +343,8 @@ class ClientSession(Session):
         deadline = super().nextDeadline()
         if self._isWaiting:
             return min(deadline or self._helloUntil, self._helloUntil)
+        if self.via is not None and self._isReady and self._kept and self._oldestKept == math.inf:
+            return self._lastHeard  # at once: from then on it is known
         if self._isUnheard:
             patience = self._oldestKept + ACK_PATIENCE
             return min(deadline or patience, patience)

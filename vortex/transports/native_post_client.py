@@ -266,11 +266,13 @@ class _Link:
         self._stopPatience()
         self.current, self._next = held, None
         self._driver = driver
-        self.sends.startAgain(isOther=self._sessionId != self.line.sessionId)
+        self.sends.startAgain()
 
     def opened(self, peer: Peer) -> None:
         """The server has welcomed what is held now."""
-        self._sessionId = self.line.sessionId
+        before, self._sessionId = self._sessionId, self.line.sessionId
+        if before not in ("", self._sessionId):
+            self.sends.disown()
         if not self._isTold:
             self._isTold = True
             self._watcher.linkOpened(peer)

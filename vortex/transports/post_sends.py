@@ -104,22 +104,20 @@ class PostSends:
         self._whenEmpty = tell
         self._tellEmpty()
 
-    def startAgain(self, *, isOther: bool) -> None:
-        """
-        The session was resumed, and writes again what the server has not taken.
-
-        Args:
-            isOther: Whether it is another session: then whatever is answered to this one counts no more.
-        """
+    def startAgain(self) -> None:
+        """The session writes again all that the server has not taken."""
         self._frames.clear()
         self._size = 0
         if self._post is not None:
             self._isObsolete = True
-            self._isOfOther = self._isOfOther or isOther
         else:
             self._batch = b""
             self._stop()
         self._tellFull()
+
+    def disown(self) -> None:
+        """Another session has begun: what is answered to a POST of the one before counts no more."""
+        self._isOfOther = self._post is not None
 
     def close(self) -> None:
         """Send nothing more."""
