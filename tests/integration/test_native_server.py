@@ -31,6 +31,7 @@ from zope.interface import implementer
 from tests.integration.certificates import Issued
 from tests.integration.on_reactor import onReactor
 from tests.native_frames import CLOSE, REPLY, WELCOME, ack, action, hello, message
+from tests.transports.event_listeners import Ears
 from tests.transports.native_wires import (
     PREAMBLE,
     NativePost,
@@ -40,7 +41,6 @@ from tests.transports.native_wires import (
     resumeOf,
     send,
 )
-from tests.transports.test_event_source import Ears
 from vortex import Payload, PayloadEndpoint, TlsOptions, Vortex, VortexResource, VortexSite
 from vortex.routing.delivery import Delivery
 
