@@ -345,19 +345,3 @@ class TestAnAttacker:
 
         assert list(end.table.sessions) == [end.session]
         self.theOwnerHasEverything(end)
-
-
-class TestThePool:
-    def test_is_what_all_sessions_without_a_connection_hold(self, table: SessionTable) -> None:
-        sessions = [table.attach(helloOf(), None, 0.0) for _ in range(3)]
-        for now, session in enumerate(sessions):
-            session.attached(now)
-            session.send(says("x" * 1000))
-        assert table.parkedBytes == 0
-        assert table.oldestParked() is None
-
-        sessions[2].transportLost(5.0)
-        sessions[0].transportLost(6.0)
-
-        assert 2000 < table.parkedBytes < 2200
-        assert table.oldestParked() is sessions[2]

@@ -203,16 +203,6 @@ class SessionTable:
             if len(self._ended) > MAX_ENDED:
                 self._ended.popitem(last=False)
 
-    def oldestParked(self) -> ServerSession | None:
-        """Of the sessions that no connection carries, the one that has been without one for longest."""
-        parked = [session for session in self._sessions.values() if not session.isAttached]
-        return min(parked, key=lambda session: session.lostAt, default=None)
-
-    @property
-    def parkedBytes(self) -> int:
-        """Bytes that the sessions without a connection hold."""
-        return sum(session.heldBytes for session in self._sessions.values() if not session.isAttached)
-
 
 _REASONS = {CloseCode.SESSION_EXPIRED.value: "expired", CloseCode.OVERFLOW.value: "overflow"}
 
