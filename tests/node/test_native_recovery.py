@@ -140,3 +140,20 @@ class TestAProgramThatIsStartedAnew:
         assert harness.resultOf(asked).tuples == ["x"]
         assert server.peerWithUuid("W") is server.peers[1]
         assert len(echo.payloads) == 1
+
+
+@pytest.mark.parametrize("over", OVERS)
+class TestALineThatBreaksEarly:
+    def test_brings_in_parts_what_it_does_not_at_once(self, harness: VortexHarness, over: Over) -> None:
+        server, client = harness.node("server"), harness.node("client")
+        echo = answerer(server)
+        connection = harness.connect(client, server, over=over, wire="native", random=AlwaysLongest())
+        harness.network.onConnect(lambda made: made.toServer.cut(afterBytes=6000))
+        cutAll(harness)
+
+        asked = [connection.request(Payload({"key": "echo"}, [number])) for number in range(200)]
+        for _ in range(29):
+            harness.advance(1)
+
+        assert all(each.called for each in asked)
+        assert [payload.tuples for payload in echo.payloads] == [[number] for number in range(200)]

@@ -17,7 +17,7 @@ from twisted.web.iweb import IResponse
 from vortex.clocks import DelayedCall
 from vortex.errors import ConnectionLost, VortexError
 from vortex.protocol.backoff import Backoff
-from vortex.protocol.native import PREAMBLE, NativeDecoder
+from vortex.protocol.native import PREAMBLE, NativeDecoder, readVarint
 from vortex.transports.post_request import PostRequest
 from vortex.transports.transport import LinkHost
 
@@ -32,7 +32,12 @@ MAX_WAITING = 256 << 10
 MAX_BATCH = 1 << 20
 """Bytes in one POST, unless a single frame has more: servers accept more, and have patience."""
 
+MIN_BATCH = 4 << 10
+"""Bytes in one POST of several frames, which is not made shorter where none comes through."""
+
 GONE = 410
+
+TOO_LONG = 413
 
 TRY_AGAIN = (408, 425, 429, 500, 502, 503, 504)
 """Answers, a proxy's for one, after which the same POST may well be taken."""
@@ -75,6 +80,7 @@ class PostSends:
         self._backoff = backoff
         self._frames: deque[bytes] = deque()
         self._size = 0
+        self._most = MAX_BATCH  # bytes in one, by what has come through
         self._batch = b""  # what the POST under way has, or the next that tries again
         self._post: PostRequest | None = None
         self._isObsolete = False  # whether all of it is written again anyway
@@ -159,11 +165,20 @@ class PostSends:
     def _takeBatch(self) -> bytes:
         batch: list[bytes] = []
         size = 0
-        while self._frames and (not batch or size + len(self._frames[0]) <= MAX_BATCH):
+        while self._frames and (not batch or size + len(self._frames[0]) <= self._most):
             batch.append(self._frames.popleft())
             size += len(batch[-1])
         self._size -= size
         return b"".join(batch)
+
+    def _makeShorter(self) -> None:
+        """What has not come through at once may in parts: a line may break before it has taken so much."""
+        if len(self._batch) > MIN_BATCH:
+            self._most = max(len(self._batch) // 2, MIN_BATCH)
+            self._frames.extendleft(reversed(_apart(self._batch)))
+            self._size += len(self._batch)
+            self._batch = b""
+            self._tellFull()
 
     def _tellFull(self) -> None:
         isFull = self._size > MAX_WAITING
@@ -196,7 +211,8 @@ class PostSends:
         self._done(isTaken=failure is None or self._isAnswered)
 
     def refused(self, post: PostRequest) -> None:
-        if self._isObsolete or post.status in TRY_AGAIN:
+        mayBeShorter = post.status == TOO_LONG and len(_apart(self._batch)) > 1
+        if self._isObsolete or post.status in TRY_AGAIN or mayBeShorter:
             self._done(isTaken=False)
         elif post.status == GONE:
             self._fail(ConnectionLost(f"{self._where}: the server does not know the session any more"))
@@ -227,8 +243,10 @@ class PostSends:
         if isTaken or self._isObsolete:
             self._backoff.reset()
             self._batch = b""
+            self._most = min(2 * self._most, MAX_BATCH)
             self._postSoon(0)
         else:
+            self._makeShorter()
             self._postSoon(self._backoff.next())
         self._tellEmpty()
 
@@ -237,3 +255,14 @@ class PostSends:
             self._watcher.sendFailed(error)
         else:
             self._done(isTaken=False)
+
+
+def _apart(batch: bytes) -> list[bytes]:
+    """The frames in *batch*, with their lengths."""
+    frames: list[bytes] = []
+    at = 0
+    while at < len(batch):
+        length, start = readVarint(batch, at)
+        frames.append(batch[at : start + length])
+        at = start + length
+    return frames
