@@ -64,8 +64,8 @@ class VortexPeer:
     @property
     def transport(self) -> str:
         """
-        What carries it: "websocket", "post", "sse", "poll", "tcp", "tls", "unix", "memory" or "eventsource". On
-        the native wire it changes with the connection.
+        What carries it: "websocket", "post", "sse", "poll", "tcp", "tls", "unix", "memory" or "eventsource".
+        On the native wire it changes with the connection.
         """
         return self._link.kind
 
