@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.testing.protocols import Wanting
+from tests.transports.servers_by_hand import Line, serverFrame
 from vortex import NotConnected, Payload, SessionResumed, Vortex
 from vortex.node.vortex_connection import ConnectionState, VortexConnection
 from vortex.testing import MemoryConnection, RecordingEndpoint, VortexHarness
@@ -217,6 +219,28 @@ class TestAMoveThatFails:
             scene.harness.resultOf(moved)
         assert (connection.transport, scene.states) == ("tcp", [])
         scene.harness.advance(2)
+        assert scene.allIsThere()
+
+    @pytest.mark.parametrize(
+        "said", [b"\xff\xff\xff\x7f\x02", b"\x02\x02x", b"\x03\x10\x01\x00", b"\xff" * 9]
+    )
+    def test_as_what_answers_is_no_vortex_leaves_it_where_it_is(self, scene: Scene, said: bytes) -> None:
+        connection = scene.connect("tcp")
+        answering = Wanting(kind=Line)
+        scene.harness.resultOf(scene.harness.network.serverEndpoint("other").listen(answering))
+        endpoint = scene.harness.network.clientEndpoint("other")
+        moved = connection.moveTo("ws://other/vortex", endpoint=endpoint)
+        scene.harness.settle()
+
+        (line,) = answering.made
+        line.upgrade("Sec-WebSocket-Protocol: vortex.1\r\n")
+        line.say(serverFrame(said, opcode=2))
+        scene.burst()
+
+        with pytest.raises(NotConnected):
+            scene.harness.resultOf(moved)
+        scene.harness.advance(1)
+        assert (connection.transport, scene.states) == ("tcp", [])
         assert scene.allIsThere()
 
     def test_while_it_is_cut_lets_it_be_made_again_as_ever(self, scene: Scene) -> None:

@@ -415,6 +415,7 @@ class TestACandidate:
         scene.dial()
         candidate = scene.line
         scene.push(held, wire.data(1))
+        scene.advance(2)
         assert not any(frame[:2] == (wire.ACK, 1) for line in scene.lines for frame in framesIn(line))
         scene.hold(wire.welcome(outcome="resumed", gen=2, token="t2", n=1, client=None))
 

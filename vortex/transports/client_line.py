@@ -154,7 +154,8 @@ class ClientLine:
 
     def cut(self, carrier: Carrier, error: VortexError) -> None:
         """What comes by *carrier* is of no use. What is too long would come again: it ends the session."""
-        if isinstance(error, LimitExceeded) and (carrier in self._candidates or carrier is self._carrier):
+        mayEnd = carrier is self._carrier or (carrier in self._candidates and carrier.mayReset)
+        if isinstance(error, LimitExceeded) and mayEnd:
             self.driver.close(CloseCode.LIMIT.value, str(error))
         elif carrier in self._candidates:
             self._forget(carrier)
