@@ -398,6 +398,7 @@ class TestWhatIsSent:
         assert (kind, said) == (wire.SEND, {"session": "s2", "token": "t2"})
         assert [frame[:3] for frame in frames if frame[0] == wire.ACTION] == [(wire.ACTION, 1, 1)]
         assert scene.watcher.errors == []
+        assert scene.peer.isConnected
 
 
 @pytest.mark.usefixtures("nothingLogged")
