@@ -248,11 +248,21 @@ class TestOverHttp:
             end.session.tick(now)
         assert end.session.events() == []
 
-        end.session.tick(40.0)
+        end.session.tick(40.1)
 
         (broken,) = end.session.events()
         assert isinstance(broken, Broken)
         assert broken.code == "silent"
+
+    def test_and_longer_for_what_is_long(self) -> None:
+        """A megabyte at 16 KiB/s takes a minute."""
+        end = ServerEnd(via="stream")
+        end.session.send(says("x" * (1 << 20)))
+        end.frames()
+        for now in range(10, 100, 10):
+            end.session.tick(now)
+
+        assert end.session.events() == []
 
     def test_it_has_those_30_seconds_after_a_long_silence_too(self) -> None:
         end = ServerEnd(via="stream")

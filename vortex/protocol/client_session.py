@@ -21,7 +21,6 @@ from vortex.protocol.events import Opened, Reset, Resumed
 from vortex.protocol.link_session import State
 from vortex.protocol.native import MAX_VARINT, Kind, readVarint, varint
 from vortex.protocol.session import (
-    ACK_PATIENCE,
     MAX_TEXT,
     Kept,
     Session,
@@ -335,8 +334,8 @@ class ClientSession(Session):
         if self._isWaiting and now >= self._helloUntil:
             seconds = self._limits.helloTimeout
             self._break(CloseCode.SILENT, f"the other end did not say who it is within {seconds:g} s")
-        if self._isUnheard and now - self._oldestKept >= ACK_PATIENCE:
-            self._break(CloseCode.SILENT, f"nothing was acknowledged for {ACK_PATIENCE:g} s")
+        if self._isUnheard and now - self._oldestKept >= self._ackPatience:
+            self._break(CloseCode.SILENT, f"nothing was acknowledged for {self._ackPatience:.0f} s")
         super().tick(now)
 
     def nextDeadline(self) -> float | None:
@@ -346,7 +345,7 @@ class ClientSession(Session):
         if self.via is not None and self._isReady and self._kept and self._oldestKept == math.inf:
             return self._lastHeard  # at once: from then on it is known
         if self._isUnheard:
-            patience = self._oldestKept + ACK_PATIENCE
+            patience = self._oldestKept + self._ackPatience
             return min(deadline or patience, patience)
         return deadline
 

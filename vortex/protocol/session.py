@@ -46,6 +46,9 @@ ACK_DELAY = 1.0
 ACK_PATIENCE = 30.0
 """Seconds for which an end that is not heard otherwise may leave a message unacknowledged."""
 
+SLOWEST = 16 << 10
+"""Bytes per second that it may have received since: what is long takes longer."""
+
 MAX_CONTROL = 16 << 10
 """Bytes that a frame with JSON in it may have."""
 
@@ -401,14 +404,18 @@ class Session:
         idle = self._idle
         if self._hearsBeats and now - self._lastHeard >= idle:
             self._break(CloseCode.SILENT, f"nothing came for {idle:g} s")
-        elif not self._hearsBeats and self._kept and now - self._oldestKept >= ACK_PATIENCE:
-            self._break(CloseCode.SILENT, f"nothing was acknowledged for {ACK_PATIENCE:g} s")
+        elif not self._hearsBeats and self._kept and now - self._oldestKept >= self._ackPatience:
+            self._break(CloseCode.SILENT, f"nothing was acknowledged for {self._ackPatience:.0f} s")
         if now >= self._nextBeat:
             self._nextBeat = now + self._beat
             if self._isReady:
                 self._control.append(frame(Kind.BEAT, varint(self.writtenHere)))
         if now >= self._ackDue and self._isReady:
             self._ackNow()
+
+    @property
+    def _ackPatience(self) -> float:
+        return ACK_PATIENCE + self._keptBytes / SLOWEST
 
     def nextDeadline(self) -> float | None:
         """When to call `tick` next, on the clock that *now* comes from; None: never."""
@@ -418,7 +425,7 @@ class Session:
         if self._hearsBeats:
             deadline = min(deadline, self._lastHeard + self._idle)
         elif self._kept:
-            deadline = min(deadline, self._oldestKept + ACK_PATIENCE)
+            deadline = min(deadline, self._oldestKept + self._ackPatience)
         return None if deadline == math.inf else deadline
 
     # ---- the end

@@ -35,13 +35,17 @@ class DrivenProducer:
         """For Twisted: the buffer is full."""
         self.paused = True
         if self._driver is not None:
-            self._driver.pauseProducing(self)
+            self._driver.pauseProducing(self, self.unwritten)
 
     def resumeProducing(self) -> None:
         """For Twisted: the buffer is empty."""
         self.paused = False
         if self._driver is not None:
             self._driver.resumeProducing(self)
+
+    def unwritten(self) -> int | None:
+        """How many bytes of what was written still wait here; None where that is not known."""
+        return None
 
     def writeFrame(self, frame: bytes) -> None:
         """As `FrameTransport` has it."""

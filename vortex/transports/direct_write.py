@@ -9,10 +9,14 @@ empty buffer, the same bytes can be sent at once, and nothing is reordered.
 
 from __future__ import annotations
 
-from twisted.internet import tcp
-from twisted.internet.interfaces import ITransport
+from typing import Any
 
-__all__ = ["writeNow"]
+from twisted.internet import tcp
+from twisted.internet.abstract import FileDescriptor
+from twisted.internet.interfaces import ITransport
+from twisted.protocols.policies import ProtocolWrapper
+
+__all__ = ["unwritten", "writeNow"]
 
 
 def writeNow(transport: ITransport, data: bytes) -> None:
@@ -36,3 +40,12 @@ def writeNow(transport: ITransport, data: bytes) -> None:
                 return
             data = data[sent:]
     transport.write(data)
+
+
+def unwritten(transport: Any) -> int | None:
+    """How many bytes of what was written the kernel has not taken yet; None where that is not known."""
+    while isinstance(transport, ProtocolWrapper):  # TLS
+        transport = transport.transport
+    if not isinstance(transport, FileDescriptor):
+        return None
+    return len(transport.dataBuffer) - transport.offset + transport._tempDataLen

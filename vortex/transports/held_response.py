@@ -14,7 +14,7 @@ from twisted.web.http import HTTPChannel
 from twisted.web.server import Request
 
 from vortex.transports.backpressure import DrivenProducer
-from vortex.transports.direct_write import writeNow
+from vortex.transports.direct_write import unwritten, writeNow
 from vortex.transports.session_driver import SessionDriver
 
 __all__ = ["HeldResponse"]
@@ -58,6 +58,10 @@ class HeldResponse(DrivenProducer):
         self._done = True
         if self._driver is not None:
             self._driver.transportLost(self, failure.getErrorMessage())
+
+    def unwritten(self) -> int | None:
+        """As `DrivenProducer` has it."""
+        return unwritten(self._tcp)
 
     def write(self, data: bytes) -> None:
         """Write *data*, as a chunk of its own, where there are chunks."""

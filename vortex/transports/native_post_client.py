@@ -367,7 +367,8 @@ class _Link:
         if self._driver is None or self.current is None:
             return
         if isFull:
-            self._driver.pauseProducing(self.current)
+            # How fast they have to come through is for the POSTs to say: meanwhile it is no stall.
+            self._driver.pauseProducing(self.current, lambda: -int(self.host.clock.seconds()))
         else:
             self._driver.resumeProducing(self.current)
 

@@ -207,16 +207,37 @@ class SessionDriver:
         """Whether something carries the session now."""
         return self._transport is not None
 
-    def pauseProducing(self, transport: FrameTransport | None = None) -> None:
-        """*transport*'s buffer is full: hold everything back, and wait only so long."""
+    def pauseProducing(
+        self, transport: FrameTransport | None = None, unwritten: Callable[[], int | None] = lambda: None
+    ) -> None:
+        """
+        *transport*'s buffer is full: hold everything back, and wait only so long.
+
+        Args:
+            unwritten: How many bytes are in it: as long as they get less, the other end reads.
+        """
         if self._stall is None and transport in (None, self._transport):
-            self._stall = self._host.wheel.callLater(self._host.limits.writeStall, self._stalled)
+            self._watch(unwritten, unwritten(), self._now() + self._host.limits.writeStall)
 
     def resumeProducing(self, transport: FrameTransport | None = None) -> None:
         """*transport* takes bytes again."""
         if transport in (None, self._transport):
             self._clearStall()
             self._settle()
+
+    def _watch(self, unwritten: Callable[[], int | None], left: int | None, until: float) -> None:
+        """Give the other end until then to read some of what is *left*."""
+        wait = max(0.0, min(until - self._now(), self._host.limits.writeStall / 4))
+        self._stall = self._host.wheel.callLater(wait, self._look, unwritten, left, until)
+
+    def _look(self, unwritten: Callable[[], int | None], before: int | None, until: float) -> None:
+        left, now = unwritten(), self._now()
+        if before is not None and left is not None and left < before:
+            until = now + self._host.limits.writeStall
+        if now < until:
+            self._watch(unwritten, left, until)
+        else:
+            self._stalled()
 
     def _stalled(self) -> None:
         self._stall = None

@@ -20,6 +20,7 @@ from vortex.protocol.framing import DotDecoder, Framing
 from vortex.protocol.vortexpy_session import VortexPySession
 from vortex.transports.backpressure import DrivenProducer
 from vortex.transports.credentials import ipOf
+from vortex.transports.direct_write import unwritten
 from vortex.transports.session_driver import SessionDriver
 from vortex.transports.transport import LinkHost
 
@@ -138,6 +139,10 @@ class Stream(DrivenProducer, Protocol):
             self._driver.transportLost(self, reason.getErrorMessage())
 
     # ---- FrameTransport
+
+    def unwritten(self) -> int | None:
+        """As `DrivenProducer` has it."""
+        return unwritten(self.transport)
 
     def writeFrame(self, frame: bytes) -> None:
         self.transport.write(frame)

@@ -27,7 +27,7 @@ from vortex.protocol.framing import Framing, webSocketHeader
 from vortex.protocol.native import SUBPROTOCOL
 from vortex.protocol.vortexpy_session import VortexPySession
 from vortex.transports.backpressure import DrivenProducer
-from vortex.transports.direct_write import writeNow
+from vortex.transports.direct_write import unwritten, writeNow
 from vortex.transports.native_line import NativeLine
 from vortex.transports.session_driver import SessionDriver
 from vortex.transports.transport import LinkHost
@@ -142,6 +142,10 @@ class _Protocol(DrivenProducer, WebSocketServerProtocol):  # type: ignore[misc] 
         self.transport.resumeProducing()
 
     # ---- FrameTransport
+
+    def unwritten(self) -> int | None:
+        """As `DrivenProducer` has it."""
+        return unwritten(self.transport)
 
     def writeFrame(self, frame: bytes) -> None:
         if self.state == self.STATE_OPEN:

@@ -32,6 +32,7 @@ from vortex.errors import (
 from vortex.protocol.codes import CloseCode, closeText
 from vortex.transports.backpressure import DrivenProducer
 from vortex.transports.dial import HungUp, LinkWatcher, NotNative, cannotConnect
+from vortex.transports.direct_write import unwritten
 from vortex.transports.http_answer import UpgradeAnswer, noAnswer
 from vortex.transports.outgoing import LinkEnd, requestHeaders, requestUrl
 from vortex.transports.strangers import notHttp
@@ -68,6 +69,10 @@ class WebSocketLink(DrivenProducer, WebSocketClientProtocol):  # type: ignore[mi
 
     transport: Any
     log = _Silence()
+
+    def unwritten(self) -> int | None:
+        """As `DrivenProducer` has it."""
+        return unwritten(self.transport)
 
     def __init__(self, host: LinkHost, dialling: WebSocketDialling) -> None:
         super().__init__()
