@@ -31,12 +31,12 @@ NODE_MODULES := js-client/node_modules/.package-lock.json
 CHROMIUM := /usr/bin/chromium
 
 .NOTPARALLEL:
-.PHONY: demo test unit integration javascript browser check fix docs js bench soak
+.PHONY: demo test unit sweeps integration javascript browser check fix docs js bench soak
 
 demo: $(VENV)/.demo
 	$(BIN)/python -m vortex demo --port $(PORT)
 
-test: check unit integration javascript browser docs
+test: check unit sweeps integration javascript browser docs
 
 check: $(NODE_MODULES) $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -45,7 +45,10 @@ check: $(NODE_MODULES) $(VENV)/.dev
 	cd js-client && npm run -s check
 
 unit: $(VENV)/.dev
-	$(BIN)/python -m pytest -n auto tests --ignore=tests/integration --ignore=tests/browser
+	$(BIN)/python -m pytest -n auto -m "not sweep" tests --ignore=tests/integration --ignore=tests/browser
+
+sweeps: $(VENV)/.dev
+	$(BIN)/python -m pytest -n auto -m sweep tests/protocol tests/testing tests/transports
 
 integration: $(VENV)/.dev $(NODE_MODULES)
 	@command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 \

@@ -8,6 +8,8 @@ import pytest
 
 from tests.protocol.byte_cut import allDelivered, bytesOf, everyCut, run
 
+pytestmark = pytest.mark.sweep
+
 MESSAGES = 20
 
 

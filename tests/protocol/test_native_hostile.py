@@ -18,6 +18,8 @@ from vortex.protocol.link_session import State
 from vortex.protocol.native import NativeDecoder
 from vortex.protocol.session_table import Hello, readSend
 
+pytestmark = pytest.mark.sweep
+
 ROUNDS = 5_000
 """For either end."""
 

@@ -39,6 +39,8 @@ from vortex.tuples.column_readers import tableReaders
 from vortex.tuples.column_writers import tableWriters
 from vortex.tuples.columns import groupsOf
 
+pytestmark = pytest.mark.sweep
+
 SMALL = Limits(
     maxFrame=20_000, maxInflated=20_000, maxDepth=12, maxNodes=500, maxString=2_000, maxFiltItems=10
 )

@@ -6,6 +6,8 @@ import pytest
 
 from tests.protocol.session_machine import checkTold, runSteps
 
+pytestmark = pytest.mark.sweep
+
 STEPS = 4000
 
 

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.sweep
+
 USERS_TEST = """
 from vortex import Payload
 from vortex.testing import RecordingEndpoint

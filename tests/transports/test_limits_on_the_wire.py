@@ -284,6 +284,7 @@ class TestHalfMessages:
         assert client.closeCode == 4001
 
 
+@pytest.mark.sweep
 class TestMemory:
     @pytest.mark.parametrize("kind", ["post", "webSocket", "stream"])
     def test_a_hundred_bombs_leave_nothing_behind(
@@ -314,6 +315,7 @@ class TestMemory:
         assert server.vortex.peers == ()
 
 
+@pytest.mark.sweep
 class TestManyConnections:
     def test_thousands_of_idle_ones_stall_nobody_and_cost_one_timer(
         self, server: Server, reader: Reader, clock: Clock
