@@ -26,7 +26,7 @@ from vortex.protocol.framing import DotDecoder
 from vortex.protocol.payload import Payload
 from vortex.protocol.vortexpy import decodeMessage
 
-pytestmark = pytest.mark.usefixtures("vectorTypes")
+pytestmark = [pytest.mark.usefixtures("vectorTypes"), pytest.mark.sweep]
 
 SMALL = Limits(
     maxFrame=20_000, maxInflated=20_000, maxDepth=12, maxNodes=500, maxString=2_000, maxFiltItems=10
