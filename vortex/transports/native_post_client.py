@@ -20,12 +20,11 @@ from vortex.clocks import DelayedCall
 from vortex.errors import ConnectionLost, NotConnected, VortexError
 from vortex.protocol.backoff import Backoff
 from vortex.protocol.codes import CloseCode
-from vortex.protocol.event_decoder import EventDecoder
-from vortex.protocol.native import PREAMBLE, NativeDecoder
+from vortex.protocol.native import PREAMBLE
 from vortex.routing.ports import Peer
 from vortex.transports.client_line import ClientLine
 from vortex.transports.dial import Dialled, LinkWatcher, NotNative, cannotConnect
-from vortex.transports.http_answer import noAnswer
+from vortex.transports.held_request import TYPES, HeldRequest
 from vortex.transports.outgoing import Cookies, LinkEnd, requestHeaders, requestUrl
 from vortex.transports.post_request import PostRequest
 from vortex.transports.post_sends import NATIVE_TYPE, PostSends
@@ -33,13 +32,7 @@ from vortex.transports.post_ways import PostWays, Via
 from vortex.transports.session_driver import SessionDriver
 from vortex.transports.transport import LinkHost
 
-__all__ = ["dialNativePost"]
-
-TYPES: dict[Via, str] = {"stream": NATIVE_TYPE, "sse": "text/event-stream", "poll": NATIVE_TYPE}
-"""What each is answered with."""
-
-KINDS: dict[Via, str] = {"stream": "post", "sse": "sse", "poll": "poll"}
-"""What a peer's `transport` says."""
+__all__ = ["PostLink", "dialNativePost"]
 
 WELCOME_PATIENCE = 3.0
 """Seconds in which a stream has to be welcomed, or it is held back on its way."""
@@ -61,102 +54,7 @@ TURN = 0.25
 """Seconds after which it is looked whether another connection has still to be welcomed."""
 
 
-class _Held:
-    """
-    One POST whose response is read as it comes: a `Carrier`, and the `PostWatcher` of its POST.
-
-    Attributes:
-        mayReset: As `Carrier` has it.
-        hasEnded: Whether its response has come to its end.
-    """
-
-    def __init__(self, link: _Link, via: Via, mayReset: bool) -> None:
-        self.mayReset = mayReset
-        self.hasEnded = False
-        self.openedAt = 0.0
-        self.bytes = 0
-        self._link = link
-        self._via = via
-        maxFrame = link.host.limits.maxFrame
-        self.post = PostRequest(self, EventDecoder(maxFrame) if via == "sse" else NativeDecoder(maxFrame))
-
-    # ---- Carrier
-
-    @property
-    def via(self) -> Via:
-        return self._via
-
-    @property
-    def kind(self) -> str:
-        return KINDS[self._via]
-
-    @property
-    def address(self) -> str | None:
-        return self.post.address
-
-    @property
-    def paused(self) -> bool:
-        return self._link.sends.isFull
-
-    def drivenBy(self, driver: SessionDriver) -> None:
-        self._link.hasTakenOver(self, driver)
-
-    def opened(self, peer: Peer) -> None:
-        self._link.opened(peer)
-
-    def sessionClosed(self, code: str, reason: str) -> None:
-        self._link.end.sessionClosed(code, reason)
-
-    def notWelcome(self, problem: str) -> None:
-        self._link.cameToNothing(self, NotConnected(f"{self._link.end.where}: {problem}"))
-
-    def displaced(self) -> None:
-        self._link.displaced(self)
-
-    # ---- FrameTransport
-
-    def writeFrame(self, frame: bytes) -> None:
-        self._link.sends.write(frame)
-
-    def close(self, code: str, reason: str) -> None:
-        if self._link.current is self:
-            self._link.close(CloseCode(code), reason)
-        else:
-            self.post.abort()  # the next of the same link has taken over
-
-    def abort(self) -> None:
-        self._link.host.clock.callLater(0, self._link.finish)  # when the driver has told why
-
-    # ---- PostWatcher
-
-    def answered(self, post: PostRequest, response: IResponse) -> None:
-        self._link.answered(self, response)
-
-    def frames(self, frames: list[bytes]) -> None:
-        self.bytes += sum(map(len, frames))
-        self._link.line.received(self, frames or (b"",))
-        self._link.mayRotate(self)
-
-    def broken(self, error: VortexError) -> None:
-        self._link.line.cut(self, error)
-
-    def ended(self, post: PostRequest, failure: Failure | None) -> None:
-        self.hasEnded = True
-        self._link.hasEnded(self, failure)
-
-    def refused(self, post: PostRequest) -> None:
-        error = post.refusal(self._link.end.where)
-        assert error is not None
-        self._link.cameToNothing(self, error)
-
-    def notAnswered(self, post: PostRequest, failure: Failure) -> None:
-        self._link.cameToNothing(self, noAnswer(failure, self._link.end.where))
-
-    def gone(self, post: PostRequest) -> None:
-        self._link.gone(post)
-
-
-class _Link:
+class PostLink:
     """
     What carries a session over HTTP, from the wish for it to its end; the `SendWatcher` of its short POSTs.
 
@@ -182,8 +80,8 @@ class _Link:
         self.line = line
         self.end = LinkEnd(watcher, url)
         self.sends = PostSends(host, self, url, Backoff(random))
-        self.current: _Held | None = None
-        self._next: _Held | None = None  # what has not been welcomed yet
+        self.current: HeldRequest | None = None
+        self._next: HeldRequest | None = None  # what has not been welcomed yet
         self._url = requestUrl(url, host.uuid, host.name)
         self._endpointOf = endpointOf
         self._watcher = watcher
@@ -227,7 +125,7 @@ class _Link:
             # What comes first is known at once; from then on the answer waits for something to say.
             isNext = self.current is not None and self.current.via == "poll"
             wait = POLL_WAIT if isNext else 0
-        held = self._next = _Held(self, via, mayReset)
+        held = self._next = HeldRequest(self, via, mayReset)
         if via == "stream" and not self._ways.isFixed:
             self._patience = self.host.wheel.callLater(WELCOME_PATIENCE, self._isHeldBack)
         self._make(held.post, PREAMBLE + self.line.hello(held, wait), accept=TYPES[via])
@@ -249,7 +147,7 @@ class _Link:
         else:
             self._rotateLater(ROTATION_RETRY)
 
-    def answered(self, held: _Held, response: IResponse) -> None:
+    def answered(self, held: HeldRequest, response: IResponse) -> None:
         """The response of *held* has begun."""
         if self._isOver:
             return
@@ -261,7 +159,7 @@ class _Link:
         text = f"expected {TYPES[held.via]}, got {held.post.contentType or 'an answer without a type'!r:.80}"
         self.cameToNothing(held, NotNative(f"{self.end.where}: {text}"))
 
-    def hasTakenOver(self, held: _Held, driver: SessionDriver) -> None:
+    def hasTakenOver(self, held: HeldRequest, driver: SessionDriver) -> None:
         """*held* is about to be welcomed."""
         self._stopPatience()
         self.current, self._next = held, None
@@ -279,7 +177,7 @@ class _Link:
         if self.current is not None and self.current.via != "poll":
             self._rotateLater(ROTATION * self._random.uniform(1 - ROTATION_SPREAD, 1 + ROTATION_SPREAD))
 
-    def mayRotate(self, held: _Held) -> None:
+    def mayRotate(self, held: HeldRequest) -> None:
         """*held* has brought something."""
         if held is self.current and held.bytes >= ROTATION_BYTES and self._next is None and not self._isOver:
             self._rotate()
@@ -302,14 +200,14 @@ class _Link:
         else:
             self._hold(self._ways.next(self._now()), mayReset=current.hasEnded)
 
-    def displaced(self, held: _Held) -> None:
+    def displaced(self, held: HeldRequest) -> None:
         """Another connection is to be welcomed in place of *held*."""
         if held is self._next:
             self._stopPatience()
             self._drop(held, "another connection is to carry the session")
             self._rotateLater(TURN)
 
-    def hasEnded(self, held: _Held, failure: Failure | None) -> None:
+    def hasEnded(self, held: HeldRequest, failure: Failure | None) -> None:
         """The response of *held* has come to its end, or has broken."""
         if self._isOver:
             return
@@ -329,7 +227,7 @@ class _Link:
             if self._next is None:
                 self._fail(error)
 
-    def cameToNothing(self, held: _Held, error: VortexError) -> None:
+    def cameToNothing(self, held: HeldRequest, error: VortexError) -> None:
         """*held* will carry nothing."""
         if self._isOver or held is not self._next:
             return
@@ -340,7 +238,7 @@ class _Link:
         else:
             self._rotateLater(ROTATION_RETRY)
 
-    def _drop(self, held: _Held, reason: str) -> None:
+    def _drop(self, held: HeldRequest, reason: str) -> None:
         self._next = None
         self.line.lost(held, reason)
         held.post.abort()
@@ -425,7 +323,7 @@ class _Link:
 class _Dialling:
     """What whoever dialled has of it."""
 
-    def __init__(self, link: _Link) -> None:
+    def __init__(self, link: PostLink) -> None:
         self._link = link
 
     def close(self, reason: str) -> None:
@@ -454,7 +352,7 @@ def dialNativePost(
         mayReset: As `vortex.transports.client_line.Carrier` has it.
         random: What the time between two streams is drawn from.
     """
-    link = _Link(
+    link = PostLink(
         host,
         url,
         endpointOf,
