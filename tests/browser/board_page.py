@@ -13,11 +13,10 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.chromium import Visitor
 
-__all__ = ["LOAD_MS", "MAYBE_SAVED", "NOT_SAVED", "TRANSPORTS", "BoardPage", "Field", "Transport"]
+__all__ = ["LOAD_MS", "NOT_SAVED", "TRANSPORTS", "BoardPage", "Field", "Transport"]
 
 NOT_SAVED = re.compile("not saved", re.IGNORECASE)
-MAYBE_SAVED = re.compile("cut: it may or may not be")
-"""What is said of a change that was surely not made, and of one of which that is not known."""
+"""What is said of a change that was not made."""
 
 LOAD_MS = 60_000.0
 """Milliseconds within which a page shows all its rows, be they a thousand and the machine busy."""
@@ -82,7 +81,7 @@ class BoardPage:
         """As many as it says there were."""
         return int(self.figure("Reconnects").inner_text())
 
-    def figure(self, name: Literal["Transport", "Round trip", "Reconnects"]) -> Locator:
+    def figure(self, name: Literal["Transport", "Round trip", "Reconnects", "Resumed", "Reset"]) -> Locator:
         """What stands beside this word."""
         return self.line.get_by_role("term").filter(has_text=name).locator("xpath=following-sibling::dd")
 

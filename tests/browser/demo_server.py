@@ -114,6 +114,12 @@ class DemoServer:
         with closing(self._database()) as connection, connection:
             connection.execute(statement.format(table=TABLE), tuple(values))
 
+    def refuseChanges(self) -> None:
+        """Have the database take no row that is new or changed, until `reset`."""
+        for what in ("insert", "update"):
+            refusing = "begin select raise(abort, 'no'); end"
+            self.change(f"create trigger refused_{what} before {what} on {{table}} {refusing}")
+
     def fill(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Have these rows and no others, each with an id, a title and a status; the server does not know."""
         with closing(self._database()) as connection, connection:
@@ -126,6 +132,8 @@ class DemoServer:
 
     def reset(self) -> None:
         """Have the rows that were there when it was started first, and none since."""
+        for what in ("insert", "update"):
+            self.change(f"drop trigger if exists refused_{what}")
         self.fill(self._first)
         self.change("update sqlite_sequence set seq = ? where name = '{table}'", [len(self._first)])
 

@@ -12,6 +12,7 @@ from typing import Any
 from vortex.clocks import DelayedCall
 from vortex.handlers.model_handler import ModelHandler
 from vortex.node.peer import VortexPeer
+from vortex.node.session_events import SessionEvent
 from vortex.node.vortex import Vortex
 from vortex.routing.delivery import Delivery
 from vortex.tuples.field import TupleField
@@ -39,7 +40,8 @@ class Person(Tuple):
 
 class People(ModelHandler):
     """
-    Answers ``{"key": "demo.people"}``, and pushes it once in each reactor turn in which peers came or went.
+    Answers ``{"key": "demo.people"}``, and pushes it once in each reactor turn in which peers came or went,
+    or went on by another transport.
 
     Args:
         vortex: The node whose peers they are.
@@ -49,7 +51,8 @@ class People(ModelHandler):
         super().__init__({"key": "demo.people"}, vortex)
         self._vortex = vortex
         self._telling: DelayedCall | None = None
-        self._stopListening = vortex.onPeerChange(self._peerChanged)
+        self._transports: dict[str, str] = {}
+        self._ends = (vortex.onPeerChange(self._peerChanged), vortex.onSessionEvent(self._sessionMoved))
 
     def buildModel(self, filt: dict[str, Any], delivery: Delivery | None = None) -> list[Person]:
         """
@@ -65,11 +68,17 @@ class People(ModelHandler):
 
     def shutdown(self) -> None:
         """Answer nothing and push nothing from now on."""
-        self._stopListening()
+        for end in self._ends:
+            end()
         if self._telling is not None:
             self._telling.cancel()
             self._telling = None
         super().shutdown()
+
+    def _sessionMoved(self, _event: SessionEvent, peer: VortexPeer) -> None:
+        # One that polls goes on again and again, which changes nothing.
+        if self._transports.get(peer.uuid) != peer.transport:
+            self._peerChanged(peer, True)
 
     def _peerChanged(self, _peer: VortexPeer, _online: bool) -> None:
         if self._telling is None:
@@ -77,4 +86,5 @@ class People(ModelHandler):
 
     def _tellAll(self) -> None:
         self._telling = None
+        self._transports = {peer.uuid: peer.transport for peer in self._vortex.peers}
         self.sendModelUpdate()

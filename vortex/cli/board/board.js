@@ -12,7 +12,7 @@ const jobs = connection.load({ key: "demo.jobs" }, { tuple: "demo.Job" })
 const people = connection.load({ key: "demo.people" }, { key: "uuid" })
 
 // ---- the line: what it is doing, cutting it, and choosing the transport
-const TRANSPORTS = { websocket: "WebSocket", post: "held POST" }
+const TRANSPORTS = { websocket: "WebSocket", post: "held POST", sse: "events", poll: "polls" }
 const isCalm = matchMedia("(prefers-reduced-motion: reduce)")
 const ping = () => connection.ping().catch(() => {}) // a lost line is told of as its state
 
@@ -24,10 +24,10 @@ function drawLine() {
   $("state").textContent = { connecting: "Connecting", open: "Open", waiting, closed: "Closed" }[state]
   $("transport").textContent = TRANSPORTS[transport] ?? "–"
   $("round-trip").textContent = roundTripMs === null ? "–" : `${roundTripMs.toFixed(1)} ms`
-  $("reconnects").textContent = connection.reconnects
+  for (const each of ["reconnect", "resume", "reset"]) $(each).textContent = connection[`${each}s`]
   $("server").textContent = peer?.name ?? "server"
   $("cut").textContent = state === "open" ? "Cut the line" : "Mend the line"
-  if (transport) document.querySelector(`[value="${transport}"]`).checked = true
+  for (const input of $("switch").querySelectorAll("input")) input.checked = input.value === transport
 }
 
 connection.addEventListener("state", ({ detail: { state, previous } }) => {
