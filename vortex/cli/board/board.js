@@ -27,11 +27,11 @@ function drawLine() {
   for (const each of ["reconnect", "resume", "reset"]) $(each).textContent = connection[`${each}s`]
   $("server").textContent = peer?.name ?? "server"
   $("cut").textContent = state === "open" ? "Cut the line" : "Mend the line"
-  for (const input of $("switch").querySelectorAll("input")) input.checked = input.value === transport
 }
 
-connection.addEventListener("state", ({ detail: { state, previous } }) => {
+connection.addEventListener("state", ({ detail: { state, previous, transport } }) => {
   if (state === "open" || previous === "open") say(`The line is ${state}`) // and not at each try
+  for (const input of $("switch").querySelectorAll("input")) input.checked = input.value === transport
 })
 for (const act of [drawLine, ping]) connection.onStateChange(act)
 setInterval(ping, 3000)
