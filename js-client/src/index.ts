@@ -11,6 +11,7 @@ export {
   VortexError,
   errorOf,
 } from "./errors.ts"
+export type { Held } from "./tuples/convert.ts"
 export { type Limits, defaultLimits } from "./limits.ts"
 export type { Clock } from "./clock.ts"
 export { DateTime } from "./tuples/date_time.ts"

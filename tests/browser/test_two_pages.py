@@ -126,6 +126,9 @@ class TestWhatNobodyEdited:
         visitor = visit.visitor()
         sent: list[bytes] = []
 
+        def onFrame(frame: bytes | str) -> None:
+            sent.append(frame if isinstance(frame, bytes) else frame.encode())
+
         def onSocket(socket: WebSocket) -> None:
             socket.on(
                 "framesent", lambda frame: sent.append(frame if isinstance(frame, bytes) else frame.encode())

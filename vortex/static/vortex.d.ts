@@ -86,36 +86,6 @@ interface Limits {
 /** What holds where a connection is told nothing else. */
 declare const defaultLimits: Limits;
 
-/** Clock: what is asked of time. Tests pass one whose time passes when they say so. */
-interface Clock {
-    /** Milliseconds since some fixed moment; never goes back. */
-    now(): number;
-    /** Call *callback* once, in *ms* milliseconds. Returns what `clearTimer` takes. */
-    setTimer(callback: () => void, ms: number): unknown;
-    /** Forget a timer; one that is over, or was none, does nothing. */
-    clearTimer(timer: unknown): void;
-}
-
-/** DateTime: a Date that remembers the exact text it came as, so that microseconds and plain days survive. */
-/** A Date as it came over the wire, to the microsecond. */
-declare class DateTime extends Date {
-    /** As it stands on the wire, as in "2026-01-02 03:04:05.000006+0000". */
-    readonly text: string;
-    /**
-     * @param text - ISO 8601, with a blank or a T; without an offset it is UTC, without a time it is a day.
-     * @throws DecodeError if it is no date.
-     */
-    constructor(text: string);
-    /**
-     * Whether nobody has set it to another time.
-     *
-     * @internal
-     */
-    get isAsItCame(): boolean;
-    /** Those of its text that a Date has no room for: 0 to 999. */
-    get microseconds(): number;
-}
-
 /**
  * Tuple: a record that can travel, and the name of its type. What its fields become on the wire is `convert`'s.
  */
@@ -159,6 +129,53 @@ declare class Tuple {
 /** What *tuple* is called on the wire. */
 declare function tupleTypeOf(tuple: Tuple): string;
 
+/**
+ * Convert: values and what they are in JSON.
+ *
+ *     null, text, true, number    as they are; NaN and the infinities are {"_ft": "float"}
+ *     BigInt                      {"_ft": "int", "_fd": digits}; what comes is a number where that is exact
+ *     Date, DateTime              {"_ft": "datetime", "_fd": "2026-01-02 03:04:05.000006+0000"}
+ *     Uint8Array                  {"_ft": "bytes", "_fd": base64}
+ *     Array, Set                  a list
+ *     Map, plain object           an object; what comes is a plain object
+ *     Tuple                       {"_ct": "rt", "_c": its type, field: ...}
+ *
+ * JSON's text is `protocol/json_text`'s; what envelopes and payloads are, those files say.
+ */
+
+/** Of what is made already, what may be the same as a tuple that has come, by the fields of that. */
+type Held = (valueOf: (field: string) => unknown) => Tuple | undefined;
+
+/** Clock: what is asked of time. Tests pass one whose time passes when they say so. */
+interface Clock {
+    /** Milliseconds since some fixed moment; never goes back. */
+    now(): number;
+    /** Call *callback* once, in *ms* milliseconds. Returns what `clearTimer` takes. */
+    setTimer(callback: () => void, ms: number): unknown;
+    /** Forget a timer; one that is over, or was none, does nothing. */
+    clearTimer(timer: unknown): void;
+}
+
+/** DateTime: a Date that remembers the exact text it came as, so that microseconds and plain days survive. */
+/** A Date as it came over the wire, to the microsecond. */
+declare class DateTime extends Date {
+    /** As it stands on the wire, as in "2026-01-02 03:04:05.000006+0000". */
+    readonly text: string;
+    /**
+     * @param text - ISO 8601, with a blank or a T; without an offset it is UTC, without a time it is a day.
+     * @throws DecodeError if it is no date.
+     */
+    constructor(text: string);
+    /**
+     * Whether nobody has set it to another time.
+     *
+     * @internal
+     */
+    get isAsItCame(): boolean;
+    /** Those of its text that a Date has no room for: 0 to 999. */
+    get microseconds(): number;
+}
+
 /** Registry: which class stands for which tuple type, for everything in this page or program. */
 
 /**
@@ -185,23 +202,6 @@ declare class Payload {
     date: Date | null;
     constructor(filt?: Filt, tuples?: readonly unknown[], result?: unknown, date?: Date | null);
 }
-
-/**
- * Convert: values and what they are in JSON.
- *
- *     null, text, true, number    as they are; NaN and the infinities are {"_ft": "float"}
- *     BigInt                      {"_ft": "int", "_fd": digits}; what comes is a number where that is exact
- *     Date, DateTime              {"_ft": "datetime", "_fd": "2026-01-02 03:04:05.000006+0000"}
- *     Uint8Array                  {"_ft": "bytes", "_fd": base64}
- *     Array, Set                  a list
- *     Map, plain object           an object; what comes is a plain object
- *     Tuple                       {"_ct": "rt", "_c": its type, field: ...}
- *
- * JSON's text is `protocol/json_text`'s; what envelopes and payloads are, those files say.
- */
-
-/** Of what is made already, what may be the same as a tuple that has come, by the fields of that. */
-type Held = (valueOf: (field: string) => unknown) => Tuple | undefined;
 
 /** Envelope: a message that is addressed and not opened. How it stands on the wire is `native_message`'s. */
 
@@ -278,7 +278,9 @@ declare function aboutOf(filt: Filt): Filt;
 
 /** Who waits for an answer. */
 interface Waiting {
+    /** The answer has come. */
     readonly resolve: (payload: Payload) => void;
+    /** It tells an error, or cannot be read. */
     readonly reject: (error: unknown) => void;
 }
 /** Brings each message to those whose filt it holds, and each answer to the one who waits for it. */
@@ -720,6 +722,6 @@ declare class VortexConnection extends EventTarget {
 }
 
 export { ConnectionLost, DateTime, DecodeError, Delivery, EncodeError, Envelope, LimitExceeded, Loader, MESSAGE_ID, NotConnected, Payload, PayloadEndpoint, PayloadIO, RemoteError, RequestTimeout, Tuple, VortexConnection, VortexError, aboutOf, addTupleType, defaultLimits, errorOf, isSubset, tupleClassOf, tupleTypeOf };
-export type { AnyTuple, Clock, ConnectionEvents, ConnectionOptions, DecodeBody, EndpointCallback, Filt, Key, Limits, Line, LoaderEvents, LoaderOptions, LoaderState, PeerIdentity, RequestOptions, RowStatus, RowsCallback, RowsChange, SessionReset, SessionResumed, SocketConstructor, SocketLike, State, StateChange, TransportKind, TupleClass, Waiting };
+export type { AnyTuple, Clock, ConnectionEvents, ConnectionOptions, DecodeBody, EndpointCallback, Filt, Held, Key, Limits, Line, LoaderEvents, LoaderOptions, LoaderState, PeerIdentity, RequestOptions, RowStatus, RowsCallback, RowsChange, SessionReset, SessionResumed, SocketConstructor, SocketLike, State, StateChange, TransportKind, TupleClass, Waiting };
 
 export as namespace Vortex

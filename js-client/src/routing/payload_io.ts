@@ -15,7 +15,9 @@ import type { PayloadEndpoint } from "./payload_endpoint.ts"
 
 /** Who waits for an answer. */
 export interface Waiting {
+  /** The answer has come. */
   readonly resolve: (payload: Payload) => void
+  /** It tells an error, or cannot be read. */
   readonly reject: (error: unknown) => void
 }
 
