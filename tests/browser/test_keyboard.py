@@ -70,6 +70,7 @@ class TestKeyboard:
         keyboard.type("12242027")
         keyboard.press("Tab")
         demo.waitForRow(id=row["id"], due="2027-12-24 00:00:00.000000")
+        expect(board.row(row["id"])).not_to_have_attribute("aria-busy", "true")
 
         tabTo(board, f"Delete job {row['id']}")
         keyboard.press("Enter")
