@@ -11,6 +11,7 @@ class Job(Tuple):
     __tupleType__ = "demo.Job"
     id: int
     title: str
+    status: str
 
 
 async def main(reactor):

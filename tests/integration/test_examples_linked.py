@@ -254,15 +254,23 @@ class TestService:
         board = workshop.serveBoard()
         workshop.write("Water the plants")
         service = workshop.twistd("-ny", "linked.tac")
-        service.line(lambda line: "1 jobs, the last one is [Job(id=1, title='Water the plants')]" in line)
+        service.line(
+            lambda line: (
+                "1 jobs, the last one is [Job(id=1, title='Water the plants', status='open')]" in line
+            )
+        )
 
         kill(board)
         workshop.write("Mend the kite")
         workshop.serveBoard()
 
-        service.line(lambda line: "2 jobs, the last one is [Job(id=2, title='Mend the kite')]" in line)
+        service.line(
+            lambda line: "2 jobs, the last one is [Job(id=2, title='Mend the kite', status='open')]" in line
+        )
         workshop.save("Oil the door")
-        service.line(lambda line: "3 jobs, the last one is [Job(id=3, title='Oil the door')]" in line)
+        service.line(
+            lambda line: "3 jobs, the last one is [Job(id=3, title='Oil the door', status='open')]" in line
+        )
         ended(service)
 
     def test_ends_in_order_where_nobody_listens(self, workshop: Workshop) -> None:

@@ -1,4 +1,4 @@
-"""The JavaScript client, as it is served, against the real VortexPY 6.2.2 server, and against ours."""
+"""The JavaScript client, as it is served, against our server in a process of its own."""
 
 from __future__ import annotations
 
@@ -7,11 +7,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from tests.integration.children import PEERS, Child
+from tests.integration.children import Child
 from tests.integration.conftest import PeerServer
-from tests.integration.postgresql import freePort
 
 CLIENT = Path(__file__).with_name("javascript_peer.mjs")
 
@@ -64,23 +61,7 @@ def checkSteps(said: dict[str, Any]) -> None:
     assert said["ping"] == {"result": None, "tuples": []}
 
 
-@pytest.mark.usefixtures("realPeers")
-def test_echo_and_crud_of_the_real_server_work() -> None:
-    port = freePort()
-    server = Child("sh", PEERS / "run.sh", "server_ws.py", str(port))
-    try:
-        assert server.readyPort() == port
-        said = driven(port)
-    finally:
-        server.stop()
-
-    checkSteps(said)
-    # That server sends its traceback, which has no code.
-    assert said["fail"]["code"] == "remote-error"
-    assert said["fail"]["message"].startswith("Traceback")
-
-
-def test_our_server_gives_the_same_answers(server: PeerServer) -> None:
+def test_echo_and_crud_work(server: PeerServer) -> None:
     server.mayLog += ["deliberate failure", "Traceback"]
 
     said = driven(server.port)
