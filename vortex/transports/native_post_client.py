@@ -25,7 +25,7 @@ from vortex.routing.ports import Peer
 from vortex.transports.client_line import ClientLine
 from vortex.transports.dial import Dialled, LinkWatcher, NotNative, cannotConnect
 from vortex.transports.held_request import TYPES, HeldRequest
-from vortex.transports.outgoing import Cookies, LinkEnd, requestHeaders, requestUrl
+from vortex.transports.outgoing import Cookies, Leaving, LinkEnd, requestHeaders, requestUrl
 from vortex.transports.post_request import PostRequest
 from vortex.transports.post_sends import NATIVE_TYPE, PostSends
 from vortex.transports.post_ways import PostWays, Via
@@ -320,16 +320,6 @@ class PostLink:
         return self.host.clock.seconds()
 
 
-class _Dialling:
-    """What whoever dialled has of it."""
-
-    def __init__(self, link: PostLink) -> None:
-        self._link = link
-
-    def close(self, reason: str) -> None:
-        self._link.leave(reason)
-
-
 def dialNativePost(
     host: LinkHost,
     url: str,
@@ -364,4 +354,4 @@ def dialNativePost(
         mayReset=mayReset,
         random=random,
     )
-    return _Dialling(link)
+    return Leaving(link.leave)

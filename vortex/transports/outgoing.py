@@ -4,7 +4,7 @@ Outgoing links over HTTP: how they end, and what their requests bear, be it an u
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from twisted.web.http_headers import Headers
@@ -12,7 +12,7 @@ from twisted.web.http_headers import Headers
 from vortex.errors import ConnectionLost, VortexError
 from vortex.transports.dial import LinkWatcher, endOfSession, withIdentity
 
-__all__ = ["Cookies", "LinkEnd", "requestHeaders", "requestUrl"]
+__all__ = ["Cookies", "Leaving", "LinkEnd", "requestHeaders", "requestUrl"]
 
 USER_AGENT = "txvortex"
 
@@ -51,6 +51,21 @@ class LinkEnd:
         if not self._told:
             self._told = True
             self._watcher.linkEnded(self._error or ConnectionLost(f"{self.where}: the connection is gone"))
+
+
+class Leaving:
+    """
+    What whoever dialled has of a link: that it can be left.
+
+    Args:
+        leave: Ends the link, for a reason.
+    """
+
+    def __init__(self, leave: Callable[[str], object]) -> None:
+        self._leave = leave
+
+    def close(self, reason: str) -> None:
+        self._leave(reason)
 
 
 def requestUrl(url: str, uuid: str, name: str) -> str:

@@ -20,9 +20,9 @@ from vortex.errors import ConnectionLost, NotConnected, VortexError
 from vortex.protocol.codes import CloseCode
 from vortex.protocol.framing import DotDecoder, Framing
 from vortex.protocol.vortexpy_session import VortexPySession
-from vortex.transports.dial import LinkWatcher, cannotConnect
+from vortex.transports.dial import Dialled, LinkWatcher, cannotConnect
 from vortex.transports.http_answer import noAnswer
-from vortex.transports.outgoing import Cookies, LinkEnd, requestHeaders, requestUrl
+from vortex.transports.outgoing import Cookies, Leaving, LinkEnd, requestHeaders, requestUrl
 from vortex.transports.post_request import PostRequest
 from vortex.transports.session_driver import SessionDriver
 from vortex.transports.transport import LinkHost
@@ -255,16 +255,6 @@ class _Link:
             self._patience = None
 
 
-class _Dialling:
-    """What whoever dialled has of it."""
-
-    def __init__(self, link: _Link) -> None:
-        self._link = link
-
-    def close(self, reason: str) -> None:
-        self._link.leave(reason)
-
-
 def dialPost(
     host: LinkHost,
     url: str,
@@ -273,7 +263,7 @@ def dialPost(
     *,
     headers: Mapping[str, str],
     cookies: dict[str, str] | None = None,
-) -> _Dialling:
+) -> Dialled:
     """
     Connect *host* to the vortex at *url*, http: or https:, and tell *watcher* what comes of it.
 
@@ -284,4 +274,4 @@ def dialPost(
             this one is kept in here.
     """
     cookies = {} if cookies is None else cookies
-    return _Dialling(_Link(host, url, endpointOf, watcher, headers, cookies))
+    return Leaving(_Link(host, url, endpointOf, watcher, headers, cookies).leave)
