@@ -10,31 +10,44 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Frame", "ack", "action", "bodyOf", "cancel", "framesIn", "hello", "message", "varint"]
-
-HELLO, WELCOME, CLOSE, DATA, ACK, BEAT, ACTION, REPLY, CANCEL = (
-    *(0x01, 0x02, 0x03),
-    *(0x10, 0x11, 0x12, 0x13, 0x14, 0x15),
+from tests.protocol.native_wire import (
+    ACK,
+    ACTION,
+    BEAT,
+    CANCEL,
+    CLOSE,
+    DATA,
+    HELLO,
+    REPLY,
+    WELCOME,
+    framed,
+    leb,
+    numberAt,
 )
+
+__all__ = [
+    "ACK",
+    "ACTION",
+    "BEAT",
+    "CANCEL",
+    "CLOSE",
+    "DATA",
+    "HELLO",
+    "REPLY",
+    "WELCOME",
+    "Frame",
+    "ack",
+    "action",
+    "bodyOf",
+    "cancel",
+    "framesIn",
+    "hello",
+    "leb",
+    "message",
+    "numberAt",
+]
+
 IS_REPLY, COMPRESSED, HAS_BODY, EXPECTS_ANSWER = 1, 2, 4, 8
-
-
-def varint(number: int) -> bytes:
-    out = bytearray()
-    while True:
-        number, low = number >> 7, number & 0x7F
-        out.append(low | (0x80 if number else 0))
-        if not number:
-            return bytes(out)
-
-
-def readVarint(data: bytes, at: int) -> tuple[int, int]:
-    number = shift = 0
-    while True:
-        number |= (data[at] & 0x7F) << shift
-        at, shift = at + 1, shift + 7
-        if data[at - 1] < 0x80:
-            return number, at
 
 
 def _json(value: Any) -> bytes:
@@ -62,7 +75,7 @@ def message(
     flags = EXPECTS_ANSWER * expectsAnswer | IS_REPLY * isReply | HAS_BODY * (tuples is not None)
     head = _json({"f": filt, "d": 1_700_000_000_000_000})
     body = b"" if tuples is None else _json([_group(each) for each in tuples])
-    return bytes((flags,)) + varint(len(head)) + head + body
+    return bytes((flags,)) + leb(len(head)) + head + body
 
 
 def _group(value: Any) -> dict[str, Any]:
@@ -73,19 +86,19 @@ def _group(value: Any) -> dict[str, Any]:
 
 
 def action(number: int, action_: int, message_: bytes, *, deadline: int = 0) -> bytes:
-    return _framed(ACTION, varint(number) + varint(action_) + varint(deadline) + message_)
+    return _framed(ACTION, leb(number) + leb(action_) + leb(deadline) + message_)
 
 
 def cancel(number: int, action_: int) -> bytes:
-    return _framed(CANCEL, varint(number) + varint(action_))
+    return _framed(CANCEL, leb(number) + leb(action_))
 
 
 def ack(number: int, settled: int = 0) -> bytes:
-    return _framed(ACK, varint(number) + varint(settled))
+    return _framed(ACK, leb(number) + leb(settled))
 
 
 def _framed(kind: int, rest: bytes) -> bytes:
-    return varint(1 + len(rest)) + bytes((kind,)) + rest
+    return framed(bytes((kind,)) + rest)
 
 
 @dataclass
@@ -113,7 +126,7 @@ def framesIn(data: bytes) -> Iterator[Frame]:
     at = 0
     while at < len(data):
         try:
-            length, start = readVarint(data, at)
+            length, start = numberAt(data, at)
         except IndexError:
             return
         if start + length > len(data):
@@ -128,14 +141,14 @@ def _read(kind: int, rest: bytes) -> Frame:
     if kind in (HELLO, WELCOME, CLOSE):
         said = json.loads(rest)
     elif kind in (DATA, REPLY):
-        number, at = readVarint(rest, 0)
+        number, at = numberAt(rest, 0)
         if kind == REPLY:
-            action_, at = readVarint(rest, at)
+            action_, at = numberAt(rest, at)
         rest = rest[at:]
-        size, at = readVarint(rest, 1)
+        size, at = numberAt(rest, 1)
         said = json.loads(rest[at : at + size] or b"{}")
     elif kind == ACK:
-        number, _ = readVarint(rest, 0)
+        number, _ = numberAt(rest, 0)
     return Frame(kind, number, action_, said, rest)
 
 
@@ -143,6 +156,6 @@ def bodyOf(message_: bytes) -> Any:
     """The groups of a message's body; None if it has none."""
     if not message_[0] & HAS_BODY:
         return None
-    size, at = readVarint(message_, 1)
+    size, at = numberAt(message_, 1)
     body = message_[at + size :]
     return json.loads(zlib.decompress(body) if message_[0] & COMPRESSED else body)

@@ -127,5 +127,5 @@ class _Line:
 
 def _inner(frame: bytes) -> bytes:
     """*frame* without its length."""
-    _, at = native_frames.readVarint(frame, 0)
+    _, at = native_frames.numberAt(frame, 0)
     return frame[at:]

@@ -10,7 +10,7 @@ import base64
 import json
 from typing import Any, Protocol
 
-from tests.native_frames import CLOSE, DATA, REPLY, WELCOME, Frame, framesIn, hello, varint
+from tests.native_frames import CLOSE, DATA, REPLY, WELCOME, Frame, framesIn, hello, leb
 from tests.transports.wires import Client, PostClient, Server, WebSocketClient
 from vortex.transports.stream_server import StreamFactory
 
@@ -41,7 +41,7 @@ HELD = ("websocket", "tcp", "stream", "sse")
 
 
 def frame(kind: int, rest: bytes = b"") -> bytes:
-    return varint(1 + len(rest)) + bytes((kind,)) + rest
+    return leb(1 + len(rest)) + bytes((kind,)) + rest
 
 
 def send(session: str, token: str) -> bytes:
