@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from random import Random
 from typing import Any
 
 import pytest
 
+from tests.node.links import AlwaysLongest
 from tests.testing.protocols import Wanting
 from tests.transports.servers_by_hand import Line, response, serverFrame
 from tests.transports.streams_by_hand import helloOf
@@ -20,13 +20,6 @@ from vortex.transports.dial import HungUp, NotNative
 
 HELLO = {"__vortexUuid__": "uuid-s", "__vortexName__": "s"}
 PLAIN = response(200, b"", "Content-Type: text/text\r\nTransfer-Encoding: chunked\r\n")
-
-
-class AlwaysLongest(Random):
-    """Draws the longest wait that there may be."""
-
-    def uniform(self, a: float, b: float) -> float:
-        return b
 
 
 class Scene:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import gc
 import weakref
-from collections.abc import Iterator
 from random import Random
 from typing import Any
 
 import pytest
 
+from tests.node.links import OVERS, AlwaysLongest, ByToken, answerer, cutAll, eventsOf, statesOf
 from vortex import (
     AccessDenied,
     ConnectionLost,
@@ -22,64 +22,13 @@ from vortex import (
     SessionResumed,
     Vortex,
 )
-from vortex.access.principal import Credentials, Principal
+from vortex.access.principal import Principal
 from vortex.errors import LimitExceeded
 from vortex.limits import Limits
-from vortex.node.vortex_connection import ConnectionState, VortexConnection
+from vortex.node.vortex_connection import ConnectionState
 from vortex.routing.delivery import Delivery
 from vortex.testing import RecordingEndpoint, VortexHarness
 from vortex.testing.harness import Over
-
-OVERS: tuple[Over, ...] = ("tcp", "websocket", "post")
-
-
-class AlwaysLongest(Random):
-    """Draws the longest wait that there may be."""
-
-    def uniform(self, a: float, b: float) -> float:
-        return b
-
-
-@pytest.fixture
-def harness() -> Iterator[VortexHarness]:
-    with VortexHarness() as made:
-        yield made
-
-
-@pytest.fixture
-def server(harness: VortexHarness) -> Vortex:
-    return harness.node("server")
-
-
-@pytest.fixture
-def client(harness: VortexHarness) -> Vortex:
-    return harness.node("client")
-
-
-def answerer(vortex: Vortex) -> RecordingEndpoint:
-    def answer(payload: Payload, delivery: Delivery) -> None:
-        delivery.reply(payload.tuples, True)
-
-    return RecordingEndpoint({"key": "echo"}, vortex, answer)
-
-
-def cutAll(harness: VortexHarness) -> None:
-    for connection in harness.network.connections:
-        if connection.isOpen:
-            connection.cut()
-    harness.settle()
-
-
-def eventsOf(connection: VortexConnection) -> list[Any]:
-    events: list[Any] = []
-    connection.onSessionEvent(lambda event, _: events.append(event))
-    return events
-
-
-def statesOf(connection: VortexConnection) -> list[str]:
-    states: list[str] = []
-    connection.onStateChange(lambda state, _: states.append(state.value))
-    return states
 
 
 @pytest.mark.parametrize("over", OVERS)
@@ -315,16 +264,6 @@ class TestTheEndOfASession:
         gc.collect()
 
         assert (gone(), peer()) == (None, None)
-
-
-class ByToken:
-    """Knows whoever shows one of its tokens."""
-
-    def __init__(self) -> None:
-        self.tokens = {"good": Principal("pump"), "other": Principal("somebody")}
-
-    def authenticate(self, credentials: Credentials) -> Principal | None:
-        return self.tokens.get(credentials.headers.get("authorization", "").removeprefix("Bearer "))
 
 
 class TestWhoItIs:

@@ -3,30 +3,16 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 
 import pytest
 
-from tests.node.test_native_connection import (
-    OVERS,
-    AlwaysLongest,
-    ByToken,
-    answerer,
-    cutAll,
-    eventsOf,
-)
+from tests.node.links import OVERS, AlwaysLongest, ByToken, answerer, cutAll, eventsOf
 from vortex import ConnectionLost, LimitExceeded, Payload, PayloadEndpoint, RemoteError, SessionReset
 from vortex.limits import Limits
 from vortex.node.vortex_connection import ConnectionState
 from vortex.routing.delivery import Delivery
 from vortex.testing import VortexHarness
 from vortex.testing.harness import Over
-
-
-@pytest.fixture
-def harness() -> Iterator[VortexHarness]:
-    with VortexHarness() as made:
-        yield made
 
 
 def noise(size: int) -> bytes:

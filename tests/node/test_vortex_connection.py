@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import weakref
-from collections.abc import Iterator
 from random import Random
 from typing import Any
 
@@ -15,31 +14,21 @@ from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory, Protocol
 from twisted.logger import LogEvent, LogLevel, formatEvent, globalLogPublisher
 
+from tests.node.links import OVERS, AlwaysLongest, answerer, cutAll, statesOf
 from vortex import (
     ConnectionLost,
     ConnectionRefused,
     Limits,
     NotConnected,
     Payload,
-    PayloadEndpoint,
     Unauthenticated,
     Vortex,
 )
 from vortex.errors import VortexError
 from vortex.node.vortex_connection import ConnectionState, VortexConnection
-from vortex.routing.delivery import Delivery
 from vortex.testing import RecordingEndpoint, VortexHarness
 from vortex.testing.harness import Over
 from vortex.transports.dial import LinkWatcher
-
-OVERS: tuple[Over, ...] = ("tcp", "websocket", "post")
-
-
-class AlwaysLongest(Random):
-    """Draws the longest wait that there may be."""
-
-    def uniform(self, a: float, b: float) -> float:
-        return b
 
 
 class Silent(Protocol):
@@ -55,42 +44,6 @@ class Accepting(Factory):
     def buildProtocol(self, addr: IAddress | None) -> Protocol:
         self.accepted += 1
         return Silent()
-
-
-@pytest.fixture
-def harness() -> Iterator[VortexHarness]:
-    with VortexHarness() as made:
-        yield made
-
-
-@pytest.fixture
-def server(harness: VortexHarness) -> Vortex:
-    return harness.node("server")
-
-
-@pytest.fixture
-def client(harness: VortexHarness) -> Vortex:
-    return harness.node("client")
-
-
-def answerer(vortex: Vortex) -> PayloadEndpoint:
-    def answer(payload: Payload, delivery: Delivery) -> None:
-        delivery.reply(payload.tuples, True)
-
-    return PayloadEndpoint({"key": "echo"}, answer, vortex)
-
-
-def statesOf(connection: VortexConnection) -> list[str]:
-    states: list[str] = []
-    connection.onStateChange(lambda state, _: states.append(state.value))
-    return states
-
-
-def cutAll(harness: VortexHarness) -> None:
-    for connection in harness.network.connections:
-        if connection.isOpen:
-            connection.cut()
-    harness.settle()
 
 
 @pytest.mark.parametrize("over", OVERS)
