@@ -105,7 +105,7 @@ async def _stop(listening: Any, vortex: Vortex, handlers: Handlers) -> None:
 
 
 async def _listen(reactor: Any, vortex: Vortex, host: str, port: int) -> Any:
-    site = VortexSite(DemoSite(vortex), vortex.limits)
+    site = VortexSite(DemoSite(vortex), vortex.limits, counters=vortex.counters)
     makeEndpoint = TCP6ServerEndpoint if ":" in host else TCP4ServerEndpoint
     try:
         return await makeEndpoint(reactor, port, interface=host).listen(site)

@@ -125,7 +125,7 @@ def vortexService(
     root.putChild(path.encode() + b"ws", resource)
     service = MultiService()
     VortexService(vortex).setServiceParent(service)
-    site: Any = VortexSite(root, vortex.limits)
+    site: Any = VortexSite(root, vortex.limits, counters=vortex.counters)
     if tls is not None:
         site = tlsFactory(tls, site, vortex.clock)
     if isinstance(endpoint, str):

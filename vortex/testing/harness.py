@@ -112,7 +112,7 @@ class VortexHarness:
             else:
                 root = Resource()
                 root.putChild(b"vortex", VortexResource(vortex))
-                site = VortexSite(root, vortex.limits, reactor=self.clock)
+                site = VortexSite(root, vortex.limits, counters=vortex.counters, reactor=self.clock)
                 self._sites[vortex, kind] = self.resultOf(endpoint.listen(site))
         return name
 

@@ -95,7 +95,7 @@ class VortexResource(Resource):
                     503, f"{most} requests wait already for it to be known who they are (maxPeers)"
                 )
         except HttpRefused as refusal:
-            return refusal.answer(request)
+            return self._refuse(request, refusal)
         admission = self._host.admit(credentialsOf(request))
         return self._arrivals.receive(
             request, admission, carryOn, _senderOf if request.method == b"POST" else None
@@ -109,11 +109,16 @@ class VortexResource(Resource):
             return self._upgrade
         return self._listen if _wantsEvents(request) else None
 
+    def _refuse(self, request: Request, refusal: HttpRefused) -> bytes:
+        if refusal.status == 503:  # what is no good is counted where it is found
+            self._host.counters["refused"] += 1
+        return refusal.answer(request)
+
     def _listen(self, request: Request, outcome: Outcome) -> bytes | int:
         try:
             return self._events.receive(request, _address(request), _admitted(outcome))
         except HttpRefused as refusal:
-            return refusal.answer(request)
+            return self._refuse(request, refusal)
 
     def _upgrade(self, request: Request, outcome: Outcome) -> bytes | int:
         try:
@@ -125,7 +130,7 @@ class VortexResource(Resource):
                 identity = _identity(request)
                 self._checkRoom(_address(request))
         except HttpRefused as refusal:
-            return refusal.answer(request)
+            return self._refuse(request, refusal)
         upgraded: bytes | int = self._upgrader.upgrade(request, identity, _address(request), principal)
         return upgraded
 
@@ -143,7 +148,7 @@ class VortexResource(Resource):
                 self._checkRoom(address)
                 driver = self._posts.add(request, uuid, name, address, principal)
         except HttpRefused as refusal:
-            return refusal.answer(request)
+            return self._refuse(request, refusal)
         HeldPost(request).hold(driver, frames)
         return NOT_DONE_YET
 
@@ -154,6 +159,7 @@ class VortexResource(Resource):
         body: bytes = content.read(limits.maxBody + 1)
         content.close()  # a large body is in a temporary file, and this request may be held for hours
         if len(body) > limits.maxBody:
+            self._host.counters["refused"] += 1
             raise HttpRefused(413, f"a body may have {limits.maxBody} bytes (maxBody)")
         return body
 

@@ -8,6 +8,8 @@ trickles and a body over the limit are answered and cut where they come in.
 
 from __future__ import annotations
 
+from collections import Counter
+
 from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
@@ -25,6 +27,7 @@ class _BoundedChannel(HTTPChannel):
     """An HTTP/1.1 connection with a clock on the header and on the body."""
 
     limits = Limits()
+    counters: Counter[str]
     _deadline: IDelayedCall | None = None
     _bodyBytes = 0
     _bodySince = 0.0
@@ -39,7 +42,7 @@ class _BoundedChannel(HTTPChannel):
         if self._isFirst:
             self._isFirst = False
             if isNoRequest(data):
-                self._refuse(b"400 Bad Request")
+                self._refuse(b"400 Bad Request", "malformed")
         if not self._refused:
             super().dataReceived(data)
 
@@ -58,7 +61,7 @@ class _BoundedChannel(HTTPChannel):
             self._bodySince = self._seconds()
             self._watch(self.limits.bodyGrace, self._bodyLate)
             if self.length is not None and self.length > self.limits.maxBody:
-                self._refuse(b"413 Content Too Large")
+                self._refuse(b"413 Content Too Large", "refused")
 
     def rawDataReceived(self, data: bytes) -> None:
         if self._refused:
@@ -66,7 +69,7 @@ class _BoundedChannel(HTTPChannel):
         if not self._handlingRequest:
             self._bodyBytes += len(data)
             if self._bodyBytes > self.limits.maxBody:
-                self._refuse(b"413 Content Too Large")
+                self._refuse(b"413 Content Too Large", "refused")
                 return
         super().rawDataReceived(data)
 
@@ -81,7 +84,7 @@ class _BoundedChannel(HTTPChannel):
     def _headerLate(self) -> None:
         self._deadline = None
         if self.requests or self._receivedHeaderSize:
-            self._refuse(b"408 Request Timeout")
+            self._refuse(b"408 Request Timeout", "late")
         else:
             self.loseConnection()
 
@@ -93,11 +96,12 @@ class _BoundedChannel(HTTPChannel):
         if left > 0:
             self._watch(left, self._bodyLate)
         else:
-            self._refuse(b"408 Request Timeout")
+            self._refuse(b"408 Request Timeout", "late")
 
-    def _refuse(self, status: bytes) -> None:
+    def _refuse(self, status: bytes, counter: str) -> None:
         """Answer instead of the resource, which never sees this request, and hang up."""
         self._unwatch()
+        self.counters[counter] += 1
         self._refused = True
         self.write(b"HTTP/1.1 " + status + b"\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
         self.loseConnection()
@@ -123,14 +127,28 @@ class VortexSite(Site):
     Args:
         resource: The root resource.
         limits: `headerTimeout`, `bodyGrace`, `bodyMinRate` and `maxBody` count here.
+        counters: Where it is counted what was answered before any resource has seen it, "late", "refused" and
+            "malformed": a node's, or None for some of its own.
+
+    Attributes:
+        counters: As given.
     """
 
-    def __init__(self, resource: IResource, limits: Limits | None = None, **kwargs: object) -> None:
+    def __init__(
+        self,
+        resource: IResource,
+        limits: Limits | None = None,
+        *,
+        counters: Counter[str] | None = None,
+        **kwargs: object,
+    ) -> None:
         super().__init__(resource, **kwargs)
+        self.counters: Counter[str] = Counter() if counters is None else counters
         self._limits = limits or Limits()
         self.protocol = self._makeChannel  # type: ignore[method-assign, assignment]
 
     def _makeChannel(self) -> _BoundedChannel:
         channel = _BoundedChannel()
         channel.limits = self._limits
+        channel.counters = self.counters
         return channel

@@ -193,6 +193,8 @@ class NativeLine:
             )
         except (AccessDenied, NotConnected) as error:
             self.isOver = True
+            if isinstance(error, NotConnected):
+                self._host.counters["refused"] += 1
             self._transport.writeFrame(refusalFrame(error))
             self._transport.close(CloseCode.REFUSED.value, errorText(error))
         else:
@@ -201,6 +203,7 @@ class NativeLine:
     def _late(self) -> None:
         self._deadline = None
         seconds = self._host.limits.helloTimeout
+        self._host.counters["silent"] += 1
         self._refuse(CloseCode.SILENT, f"no HELLO came within {seconds:g} s (helloTimeout)", again=True)
 
     def _refuse(self, code: CloseCode, reason: str, *, again: bool) -> None:

@@ -401,6 +401,8 @@ class SessionDriver:
         if code in (CloseCode.SLOW.value, CloseCode.PROTOCOL.value, CloseCode.LIMIT.value):
             self._host.counters["slow" if code == CloseCode.SLOW.value else "malformed"] += 1
             log.warn("{peer} is cut: {reason}", peer=str(self.peer or self.address), reason=reason)
+        elif code == CloseCode.SILENT.value:
+            self._host.counters["silent"] += 1
         self._session.transportLost(self._now(), reason)
         if self._onBroken is not None:
             self._onBroken(code, reason)
@@ -427,6 +429,8 @@ class SessionDriver:
         if code in (CloseCode.SLOW.value, CloseCode.OVERFLOW.value):
             self._host.counters["overflow"] += 1
             log.warn("{peer} is cut: {reason}", peer=str(self.peer or self.address), reason=reason)
+        elif code == CloseCode.SILENT.value:
+            self._host.counters["silent"] += 1
         if self._actions is not None:
             self._actions.closed(self._now())
         if self.peer is not None:

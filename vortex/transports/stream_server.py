@@ -108,7 +108,7 @@ class _Accepted(Stream):
         self.comesFrom = self.address or "local"
         self._factory.isThere(self)
         # TLS has so long to be there, then who it is, and then it has to say its name.
-        self._deadline = self._host.wheel.callLater(self._host.limits.helloTimeout, self.abort)
+        self._deadline = self._host.wheel.callLater(self._host.limits.helloTimeout, self._noTls)
         super().connectionMade()
 
     def dataReceived(self, data: bytes) -> None:
@@ -162,6 +162,11 @@ class _Accepted(Stream):
         self.transport.pauseProducing()
         self._admission = self._host.admit(credentials)
         self._admission.addCallbacks(self._decided, self._notAdmitted)
+
+    def _noTls(self) -> None:
+        self._deadline = None
+        self._host.counters["silent"] += 1
+        self.abort()
 
     def _tooMany(self) -> str | None:
         """Why nobody who has not said who it is may come in now."""
@@ -249,12 +254,15 @@ class _Accepted(Stream):
         if isinstance(self._verdict, VortexError):
             self._refuse(self._verdict)
         else:
+            self._host.counters["silent"] += 1
             self.end(CloseCode.SILENT, "it did not say who it is")
 
     def _refuse(self, error: VortexError, *, isNative: bool = False) -> None:
         """Say why, and hang up."""
         if self.isLost or self.isEnding:
             return
+        if isinstance(error, NotConnected):
+            self._host.counters["refused"] += 1
         if isNative:
             self.transport.write(refusalFrame(error))
         else:
