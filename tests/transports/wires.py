@@ -226,7 +226,7 @@ class Server:
         self.resource = VortexResource(self.vortex, allowedOrigins=allowedOrigins)
         root.putChild(b"vortex", self.resource)
         root.putChild(b"vortexws", self.resource)
-        self.site = VortexSite(root, self.vortex.limits, reactor=clock)
+        self.site = VortexSite(root, self.vortex.limits, counters=self.vortex.counters, reactor=clock)
 
     def post(self, body: bytes = b"", *, address: str = "127.0.0.1", **kwargs: Any) -> PostClient:
         client = PostClient(self.site, address)

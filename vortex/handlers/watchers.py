@@ -76,6 +76,7 @@ class Watchers:
     def __init__(self, node: Node) -> None:
         self._maxWatches = node.limits.maxWatchesPerPeer
         self._maxBytes = node.limits.maxWatchBytesPerPeer
+        self._counters = node.counters
         self._watches: dict[Hashable, Watch] = {}
         self._byPeer: dict[Peer, dict[Hashable, None]] = {}
         self._bytes: Counter[Peer] = Counter()
@@ -103,7 +104,10 @@ class Watchers:
         watch = Watch(filt, about)
         key = watch.key
         watch = self._watches.get(key, watch)
-        if not (peer.isOnline and self._unsubscribe.alive) or watch.size > self._maxBytes:
+        if not (peer.isOnline and self._unsubscribe.alive):
+            return watch
+        if watch.size > self._maxBytes:
+            self._counters["watchesForgotten"] += 1
             return watch
         if key not in self._watches:
             self._watches[key] = watch
@@ -120,6 +124,7 @@ class Watchers:
             oldest = next(iter(keys))
             del keys[oldest]
             self._bytes[peer] -= self._watches[oldest].size
+            self._counters["watchesForgotten"] += 1
             self._drop(peer, oldest)
         return watch
 
