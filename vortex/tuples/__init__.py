@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from vortex.tuples.action_tuples import TupleAction, TupleGenericAction, TupleUpdateAction
+from vortex.tuples.change import TupleChange
 from vortex.tuples.convert import (
     TAGGED,
     TAGGED_ERA0,
@@ -29,9 +31,13 @@ __all__ = [
     "NonFinite",
     "Reading",
     "Tuple",
+    "TupleAction",
+    "TupleChange",
     "TupleField",
+    "TupleGenericAction",
     "TupleSchema",
     "TupleSelector",
+    "TupleUpdateAction",
     "WellKnownBinary",
     "addTupleType",
     "compiledSource",
