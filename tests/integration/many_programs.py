@@ -136,14 +136,19 @@ class Clients:
 
     def __init__(self, folder: Path, raw: int, tls: int, http: int, https: int, count: int, few: int) -> None:
         believes = TlsOptions(trust=folder / "jobs.pem")
+        # Said, as a machine that is busy with a thousand of them may look like a proxy that buffers.
+        streams = {"via": "stream"}
         urls: dict[str, dict[str, Any]] = {
             f"tcp://127.0.0.1:{raw}": {},
             f"tls://127.0.0.1:{tls}": {"tls": believes},
             f"unix://{folder / 'jobs.sock'}": {},
             f"ws://127.0.0.1:{http}": {},
-            f"http://127.0.0.1:{http}": {},
+            f"http://127.0.0.1:{http}": streams,
         }
-        secure = {f"{scheme}://127.0.0.1:{https}": {"tls": believes} for scheme in ("wss", "https")}
+        secure: dict[str, dict[str, Any]] = {
+            f"wss://127.0.0.1:{https}": {"tls": believes},
+            f"https://127.0.0.1:{https}": {"tls": believes, **streams},
+        }
         self.nodes = [Vortex(f"pump {number}") for number in range(count + few)]
         self.connections: list[VortexConnection] = []
         self.peers: list[weakref.ref[VortexPeer]] = []
