@@ -51,6 +51,7 @@ from vortex.tuples.encode import (
 )
 from vortex.tuples.hints import FieldType, fieldTypes
 from vortex.tuples.registry import onRegistered
+from vortex.tuples.row_sum import rowBytesMakers
 from vortex.tuples.tuple import Tuple
 
 __all__ = [
@@ -168,13 +169,18 @@ def forgetCompiled() -> None:
     tupleDecoders.clear()
     tableReaders.clear()
     tableWriters.clear()
+    rowBytesMakers.clear()
 
 
 def _onRegistered(name: str) -> None:
     # The class of that name may be another now, and so may be what the names in annotations mean.
     tupleDecoders.pop(name, None)
     tableReaders.pop(name, None)
-    byClass: list[dict[type[Any], Any]] = [tableWriters, *(dialect.encoders for dialect in _DIALECTS)]
+    byClass: list[dict[type[Any], Any]] = [
+        tableWriters,
+        rowBytesMakers,
+        *(dialect.encoders for dialect in _DIALECTS),
+    ]
     for writers in byClass:
         for kind in list(writers):
             if vars(kind).get("__tupleType__") == name:
