@@ -843,6 +843,45 @@ class TestUnknownFields:
         assert node.counters["unknownFields"] == 2
 
 
+class TestBodiesThatCannotBeRead:
+    def read(self, payload: Payload, delivery: Delivery) -> None:
+        assert payload.tuples
+
+    def test_are_counted_once_however_many_want_them(
+        self, node: Vortex, endpoints: Endpoints, ada: FakePeer
+    ) -> None:
+        for _ in range(3):
+            endpoints.add("reads", self.read)
+
+        node.payloadIO.route(came(REQUEST, [{"_ft": "int", "_fd": "none"}]), ada)
+
+        assert node.counters["malformed"] == 1
+
+    def test_are_counted_when_they_are_opened_later(
+        self, node: Vortex, endpoints: Endpoints, ada: FakePeer
+    ) -> None:
+        waiting: Deferred[None] = Deferred()
+
+        async def later(payload: Payload, delivery: Delivery) -> None:
+            await waiting
+            assert payload.tuples
+
+        endpoints.add("reads later", later)
+        node.payloadIO.route(came(REQUEST, [{"_ft": "int", "_fd": "none"}]), ada)
+        assert node.counters["malformed"] == 0
+
+        waiting.callback(None)
+
+        assert node.counters["malformed"] == 1
+
+    def test_that_nobody_opens_are_not_known(self, node: Vortex, endpoints: Endpoints, ada: FakePeer) -> None:
+        endpoints.add("does not")
+
+        node.payloadIO.route(came(REQUEST, [{"_ft": "int", "_fd": "none"}]), ada)
+
+        assert node.counters["malformed"] == 0
+
+
 class TestEndpoints:
     def test_are_listed_in_the_order_of_their_making(self, node: Vortex, endpoints: Endpoints) -> None:
         made = [endpoints.add(f"{number}", filt={"key": f"{number % 3}"}) for number in range(10)]

@@ -146,6 +146,11 @@ class Payload:
         return _DEFAULTS if self._reading is None else self._reading.limits
 
     @property
+    def isUnreadable(self) -> bool:
+        """Whether somebody has opened its body, and it is none, or over a limit."""
+        return self._error is not None
+
+    @property
     def unknownFields(self) -> int:
         """How many keys and fields of it were dropped so far because nobody here knows them."""
         return 0 if self._reading is None else self._reading.unknownFields

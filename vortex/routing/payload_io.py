@@ -225,8 +225,8 @@ class PayloadIO:
             payload.filt = delivery.filt
             outcome = self._call(endpoint, payload, delivery)
             if outcome is None:
-                if payload.unknownFields:
-                    unknown.count(payload.unknownFields)
+                if payload.unknownFields or payload.isUnreadable:
+                    unknown.countIn(payload)
             else:
                 underWay.append(outcome.addBoth(unknown.countAfter, payload))
                 if action is not None:
@@ -331,19 +331,29 @@ def _failed(endpoint: PayloadEndpoint, delivery: Delivery, failure: Failure) -> 
 
 
 class _Unknown:
-    """Counts the keys and fields of one message that nobody knows: once, however many endpoints open it."""
+    """
+    Counts the keys and fields of one message that nobody knows, and a body that cannot be read: once, however
+    many endpoints open it.
+    """
 
-    __slots__ = ("_counted", "_node")
+    __slots__ = ("_counted", "_isMalformed", "_node")
 
     def __init__(self, node: Node) -> None:
         self._node = node
         self._counted = 0
+        self._isMalformed = False
 
     def count(self, found: int) -> None:
         if found > self._counted:
             self._node.counters["unknownFields"] += found - self._counted
             self._counted = found
 
-    def countAfter(self, outcome: Any, payload: Payload) -> Any:
+    def countIn(self, payload: Payload) -> None:
         self.count(payload.unknownFields)
+        if payload.isUnreadable and not self._isMalformed:
+            self._isMalformed = True
+            self._node.counters["malformed"] += 1
+
+    def countAfter(self, outcome: Any, payload: Payload) -> Any:
+        self.countIn(payload)
         return outcome

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from twisted.web.server import Request
 
 from vortex.access.principal import Principal
+from vortex.protocol.codes import CloseCode
 from vortex.protocol.framing import Framing
 from vortex.protocol.vortexpy_session import VortexPySession
 from vortex.transports.held_response import HeldResponse
@@ -132,12 +133,14 @@ class PostPeers:
             kind="post",
             address=address,
             principal=principal,
-            onClosed=lambda _code, _reason: self._forget(uuid, peer),
+            onClosed=lambda code, _reason: self._closed(uuid, peer, code),
         )
         self._peers.setdefault(uuid, []).append(peer)
         return peer.driver
 
-    def _forget(self, uuid: str, peer: _PostPeer) -> None:
+    def _closed(self, uuid: str, peer: _PostPeer, code: str) -> None:
+        if code == CloseCode.LOST.value:
+            self._host.counters["expired"] += 1
         peers = self._peers.get(uuid)
         if peers is not None and peer in peers:
             peers.remove(peer)
