@@ -12,7 +12,7 @@ from collections.abc import Hashable
 from collections.abc import Set as AbstractSet
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 
 from tests import wire_messages
 from vortex.errors import NotConnected
@@ -67,6 +67,13 @@ class FakePeer:
         self.priorities.append(priority)
 
     def cancelRequest(self, message: Message) -> None: ...
+
+    @property
+    def queuedBytes(self) -> int:
+        return 0
+
+    def whenReady(self) -> Deferred[None]:
+        return succeed(None)
 
     @property
     def results(self) -> list[Any]:

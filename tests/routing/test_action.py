@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
@@ -177,6 +177,13 @@ class Nobody:
 
     def sendMessage(self, message: Message, priority: int = 100, mergeKey: object = None) -> None:
         self.sent.append(message)
+
+    @property
+    def queuedBytes(self) -> int:
+        return 0
+
+    def whenReady(self) -> Deferred[None]:
+        return succeed(None)
 
     def cancelRequest(self, message: Message) -> None: ...
 

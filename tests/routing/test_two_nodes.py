@@ -90,6 +90,13 @@ class Way:
     def sendMessage(self, message: Message, priority: int = 100, mergeKey: Hashable = None) -> None:
         self._line.append((self, message.encoded(self._form)))
 
+    @property
+    def queuedBytes(self) -> int:
+        return 0
+
+    def whenReady(self) -> Deferred[None]:
+        return succeed(None)
+
     def cancelRequest(self, message: Message) -> None: ...
 
 

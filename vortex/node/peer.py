@@ -132,6 +132,18 @@ class VortexPeer:
         """Fires when nothing is queued for this peer any more, or when it is gone."""
         return self._link.whenDrained()
 
+    @property
+    def queuedBytes(self) -> int:
+        """How many bytes wait to be written to it; not those that a transport has taken already."""
+        return self._link.queuedBytes
+
+    def whenReady(self) -> Deferred[None]:
+        """
+        Fires when this peer is connected and nothing is queued for it, or when it is gone: the time to send
+        what it did not need to have at once.
+        """
+        return self._link.whenReady()
+
     def close(self, reason: str = "closed by this end") -> None:
         """End the peer's link, after what was already written."""
         self._vortex.closePeer(self, reason)

@@ -96,6 +96,11 @@ class EventSession:
         return len(self._outbox) + len(self._toRewrite)
 
     @property
+    def queuedBytes(self) -> int:
+        """How many bytes wait in the outbox."""
+        return self._outbox.bytes
+
+    @property
     def merged(self) -> int:
         """How many events were replaced by a newer one of their merge key, for want of room."""
         return self._outbox.merged

@@ -39,6 +39,10 @@ class LinkSession(Protocol):
         """How many messages wait to be written."""
 
     @property
+    def queuedBytes(self) -> int:
+        """How many bytes those have that were never written."""
+
+    @property
     def merged(self) -> int:
         """How many messages were replaced by a newer one of their merge key, for want of room."""
 

@@ -150,6 +150,11 @@ class Session:
         return len(self._outbox) + len(self._toRewrite)
 
     @property
+    def queuedBytes(self) -> int:
+        """How many bytes wait in the outbox."""
+        return self._outbox.bytes
+
+    @property
     def merged(self) -> int:
         """How many messages were replaced by a newer one of their merge key, for want of room."""
         return self._outbox.merged

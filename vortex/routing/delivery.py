@@ -20,6 +20,7 @@ from twisted.python.failure import Failure
 
 from vortex.errors import ConnectionLost, DatabaseUnavailable, NotConnected, VortexError, errorText
 from vortex.protocol.envelope import Envelope, Form, Message
+from vortex.protocol.native_body import NativeBody
 from vortex.protocol.payload import Payload
 from vortex.routing.action import Action
 from vortex.routing.filt import MESSAGE_ID, shown
@@ -94,6 +95,7 @@ class Delivery:
         result: Any = None,
         *,
         priority: int = 100,
+        filt: Mapping[str, Any] | None = None,
     ) -> None:
         """
         Answer, on the filt of the message.
@@ -104,6 +106,7 @@ class Delivery:
             result: None, True for "done", or an error's text.
             priority: Lower leaves first, where messages wait for that peer. Those of one
                 priority keep their order.
+            filt: Keys that the answer's filt has besides.
 
         With neither, after a `recordIn` that was given the reply, that is the answer.
 
@@ -119,7 +122,7 @@ class Delivery:
         if tuplesOrPayload is None and result is None and self._recorded is not None:
             self._send(self._recorded, priority)
         else:
-            self._send(self._message(tuplesOrPayload, result), priority)
+            self._send(self._message(tuplesOrPayload, result, filt), priority)
 
     def recordIn(self, session: Any, reply: Iterable[Any] | Payload | None = None) -> None:
         """
@@ -203,14 +206,24 @@ class Delivery:
         else:
             self._send(message, priority)
 
-    def _message(self, tuplesOrPayload: Iterable[Any] | Payload | None, result: Any) -> Message:
-        tuples: Iterable[Any] | None
-        if isinstance(tuplesOrPayload, Payload):
-            tuples = tuplesOrPayload.tuples if tuplesOrPayload.hasBody else None
-            result = tuplesOrPayload.result if result is None else result
-        else:
-            tuples = tuplesOrPayload
-        return Message(Payload(self._replyFilt or self._filt, tuples, result), isReply=True)
+    def _message(
+        self,
+        tuplesOrPayload: Iterable[Any] | Payload | None,
+        result: Any,
+        more: Mapping[str, Any] | None = None,
+    ) -> Message:
+        filt = self._replyFilt or self._filt
+        if more:
+            filt = {**filt, **more}
+        if not isinstance(tuplesOrPayload, Payload):
+            return Message(Payload(filt, tuplesOrPayload, result), isReply=True)
+        result = tuplesOrPayload.result if result is None else result
+        closed = tuplesOrPayload.closedBody
+        if isinstance(closed, NativeBody):  # says nothing of a filt, so it can go on as it is
+            envelope = Envelope(dict(filt), result=result, body=closed)
+            return Message(Payload.fromEnvelope(envelope, tuplesOrPayload.limits), isReply=True)
+        tuples = tuplesOrPayload.tuples if tuplesOrPayload.hasBody else None
+        return Message(Payload(filt, tuples, result), isReply=True)
 
     def _send(self, message: Message, priority: int) -> None:
         if self._action is not None:

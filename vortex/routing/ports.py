@@ -59,6 +59,13 @@ class Peer(Protocol):
     def isConnected(self) -> bool:
         """Whether anything carries its session now; while nothing does, what is sent to it waits."""
 
+    @property
+    def queuedBytes(self) -> int:
+        """How many bytes wait to be written to it."""
+
+    def whenReady(self) -> Deferred[None]:
+        """Fires when it is connected and nothing waits to be written to it; or when it is gone."""
+
     def send(self, payload: Payload, priority: int = 100) -> object:
         """Queue *payload*, unasked; lower priorities go first."""
 

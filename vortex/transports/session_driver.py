@@ -94,6 +94,7 @@ class SessionDriver:
         self._hasWarned = False
         self._isStranger = False
         self._drained: list[Deferred[None]] = []
+        self._ready: list[Deferred[None]] = []
         if principal is not None:
             self.renew(principal)
 
@@ -123,6 +124,23 @@ class SessionDriver:
         waiter: Deferred[None] = Deferred()
         self._drained.append(waiter)
         return waiter
+
+    @property
+    def queuedBytes(self) -> int:
+        """How many bytes wait to be written."""
+        return self._session.queuedBytes
+
+    def whenReady(self) -> Deferred[None]:
+        """Fires when something carries the session and nothing waits to be written; or when it is over."""
+        if self._isReady:
+            return succeed(None)
+        waiter: Deferred[None] = Deferred()
+        self._ready.append(waiter)
+        return waiter
+
+    @property
+    def _isReady(self) -> bool:
+        return self.closed or (self._transport is not None and self._isDrained)
 
     @property
     def _isDrained(self) -> bool:
@@ -315,6 +333,10 @@ class SessionDriver:
             self._pumping = False
         if self._drained and self._isDrained:
             waiters, self._drained = self._drained, []
+            for waiter in waiters:
+                waiter.callback(None)
+        if self._ready and self._isReady:
+            waiters, self._ready = self._ready, []
             for waiter in waiters:
                 waiter.callback(None)
         self._setAlarm()
