@@ -234,6 +234,11 @@ class VortexPySession:
         return len(self._outbox)
 
     @property
+    def queuedBytes(self) -> int:
+        """How many bytes wait in the outbox."""
+        return self._outbox.bytes
+
+    @property
     def merged(self) -> int:
         """How many messages were replaced by a newer one of their merge key, for want of room."""
         return self._outbox.merged
