@@ -34,6 +34,7 @@ from vortex.errors import (
     RequestTimeout,
     StaleRecord,
     Unauthenticated,
+    UnknownAction,
     UnknownRecord,
     UnknownTupleType,
     VortexError,
@@ -68,6 +69,8 @@ if TYPE_CHECKING:
     )
     from vortex.access.shared_secret import SharedSecretAuthenticator
     from vortex.access.unix_credentials import UnixCredentialAuthenticator
+    from vortex.handlers.action_client import TupleActionClient
+    from vortex.handlers.actions import TupleActionProcessor
     from vortex.handlers.model_handler import ModelHandler
     from vortex.handlers.rpc import vortexRpc
     from vortex.node.assets import VortexAssets
@@ -137,6 +140,8 @@ __all__ = [
     "TlsOptions",
     "Tuple",
     "TupleAction",
+    "TupleActionClient",
+    "TupleActionProcessor",
     "TupleChange",
     "TupleField",
     "TupleGenericAction",
@@ -146,6 +151,7 @@ __all__ = [
     "Unauthenticated",
     "UnixCredentialAuthenticator",
     "UnixCredentials",
+    "UnknownAction",
     "UnknownRecord",
     "UnknownTupleType",
     "Vortex",
@@ -194,6 +200,8 @@ _ON_USE = {
     "UnixCredentialAuthenticator": "vortex.access.unix_credentials",
     "UnixCredentials": "vortex.access.principal",
     "TlsOptions": "vortex.transports.tls",
+    "TupleActionClient": "vortex.handlers.action_client",
+    "TupleActionProcessor": "vortex.handlers.actions",
     "Vortex": "vortex.node.vortex",
     "VortexAssets": "vortex.node.assets",
     "VortexConnection": "vortex.node.vortex_connection",

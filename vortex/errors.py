@@ -20,6 +20,7 @@ Errors: everything that Vortex raises on purpose, and the word for each that a p
     ├── DuplicateName          duplicate-name
     ├── NoVortex               no-vortex
     ├── UnknownRecord          unknown-record
+    ├── UnknownAction          unknown-action
     ├── ConstraintViolation    constraint-violation
     ├── StaleRecord            stale-record
     ├── NotWritable            not-writable
@@ -60,6 +61,7 @@ __all__ = [
     "RequestTimeout",
     "StaleRecord",
     "Unauthenticated",
+    "UnknownAction",
     "UnknownRecord",
     "UnknownTupleType",
     "VortexError",
@@ -250,6 +252,12 @@ class UnknownRecord(VortexError):
     """The record that was asked for is not there."""
 
     code = "unknown-record"
+
+
+class UnknownAction(VortexError):
+    """Nobody carries out actions of that type."""
+
+    code = "unknown-action"
 
 
 class ConstraintViolation(VortexError):

@@ -69,13 +69,13 @@ class Work:
 
 @contextmanager
 def working(
-    sessionFactory: SessionFactory, mapper: Mapper[Any], fieldNames: Mapping[str, str]
+    sessionFactory: SessionFactory, mapper: Mapper[Any] | None, fieldNames: Mapping[str, str]
 ) -> Iterator[Work]:
     """
     A session from *sessionFactory*, closed at the end.
 
     Args:
-        mapper: Of the rows that it is for.
+        mapper: Of the rows that it is for; None: of any, in the session's only database.
         fieldNames: ``"table.column"`` to the name of a field, for what an error may name.
 
     Raises:
