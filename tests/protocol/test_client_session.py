@@ -533,12 +533,17 @@ class TestOverHttp:
         assert isinstance(broken, Broken)
         assert broken.code == "silent"
 
-    def test_a_poll_asks_for_none(self) -> None:
+    def test_a_poll_ends_in_time_or_is_given_up(self) -> None:
+        """25 seconds for its answer, and what a connection has for a sign of life."""
         end = ClientEnd(via="poll")
-        end.session.tick(25.0)
-
+        assert end.session.nextDeadline() == 40.0
+        end.session.tick(39.9)
         assert end.session.events() == []
         assert end.frames() == []
+
+        end.session.tick(40.0)
+
+        assert end.session.events() == [Broken("silent", "nothing came for 40 s")]
 
     def test_a_poll_acknowledges_by_its_next_hello(self) -> None:
         end = ClientEnd(via="poll")

@@ -205,6 +205,23 @@ class TestWhatIsHeld:
         assert scene.peer.isOnline
         assert not scene.peer.isConnected
 
+    def test_that_is_a_poll_and_never_ends_is_given_up(self) -> None:
+        """A line that was cut without a word: what was answered by it is asked for again."""
+        scene = Posts("poll")
+        scene.dial()
+        scene.answer(wire.welcome())
+        held = scene.hold(wire.welcome(outcome="resumed", gen=2, token="t2", client=None))
+        asked = scene.peer.request(Payload({"is": "one"}), timeout=None)
+        scene.settle()
+        scene.answer(wire.ack(1))
+
+        scene.advance(40.2)
+
+        assert scene.watcher.ended == (ConnectionLost, f"{URL}: nothing came for 40 s")
+        assert held.lost is not None
+        assert scene.peer.isOnline
+        assert not asked.called
+
     def test_that_is_broken_is_given_up(self, nothingLogged: list[LogEvent]) -> None:
         scene, held = opened()
 
@@ -302,6 +319,26 @@ class TestWhatIsSent:
             assert actionsIn(scene.line) == ["one"]
 
         assert scene.watcher.errors == []
+
+    def test_goes_once_however_late_the_end_of_a_refusal_comes(self) -> None:
+        scene, _ = opened()
+        say(scene, "one")
+        refused = scene.line
+        refused.say(response(503, b"later\n", "Content-Length: 20\r\n"))
+        scene.settle()
+        scene.advance(0.2)
+        second, count = scene.line, len(scene.lines)
+        assert actionsIn(second) == ["one"]
+
+        refused.hangUp()
+        scene.settle()
+        say(scene, "two")
+        scene.advance(1)
+
+        assert len(scene.lines) == count
+        scene.answer(wire.ack(1), line=second)
+        assert actionsIn(scene.line) == ["two"]
+        assert len(scene.lines) == count + 1
 
     def test_goes_again_after_longer_and_longer_waits(self) -> None:
         scene, _ = opened()
@@ -436,6 +473,22 @@ class TestACandidate:
 
         assert scene.watcher.ended == (NotConnected, f"{URL}: a newer connection carries the session")
         assert held.lost is None
+
+    def test_that_another_displaces_before_anything_carries_the_session_ends(self) -> None:
+        """Or nobody would try again, where nothing comes of the other either."""
+        scene = Posts()
+        scene.dial()
+        first = scene.line
+
+        scene.dial()
+
+        assert first.lost is not None
+        assert scene.watcher.ended == (
+            NotConnected,
+            f"{URL}: another connection is to carry the session",
+        )
+        scene.hold(wire.welcome())
+        assert scene.peer.isConnected
 
     def test_that_resumes_is_told(self) -> None:
         scene, held = opened()

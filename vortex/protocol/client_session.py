@@ -22,6 +22,7 @@ from vortex.protocol.link_session import State
 from vortex.protocol.native import MAX_VARINT, Kind, readVarint, varint
 from vortex.protocol.session import (
     MAX_TEXT,
+    MAX_WAIT,
     Kept,
     Session,
     jsonFrame,
@@ -80,7 +81,11 @@ class ClientSession(Session):
 
     @property
     def _hearsBeats(self) -> bool:
-        return self.via != "poll"
+        return True  # or the end of a poll
+
+    @property
+    def _idle(self) -> float:
+        return super()._idle + (MAX_WAIT if self.via == "poll" else 0)
 
     # ---- the beginning
 
@@ -352,7 +357,7 @@ class ClientSession(Session):
     @property
     def _isUnheard(self) -> bool:
         """Whether something is not acknowledged that went another way than the signs of life come."""
-        return self.via in ("stream", "sse") and self._isReady and bool(self._kept)
+        return self.via is not None and self._isReady and bool(self._kept)
 
     @property
     def _isWaiting(self) -> bool:

@@ -33,7 +33,7 @@ from vortex.protocol.native import MAX_VARINT, Kind, frame, readVarint, varint
 from vortex.protocol.native_message import decodeNativeMessage
 from vortex.protocol.outbox import Outbox
 
-__all__ = ["BEAT", "MAX_TEXT", "Kept", "Session", "jsonFrame", "numberOf", "readJson", "textOf"]
+__all__ = ["BEAT", "MAX_TEXT", "MAX_WAIT", "Kept", "Session", "jsonFrame", "numberOf", "readJson", "textOf"]
 
 BEAT = 10.0
 """Seconds between two signs of life."""
@@ -49,9 +49,11 @@ ACK_PATIENCE = 30.0
 SLOWEST = 16 << 10
 """Bytes per second that it may have received since: what is long takes longer."""
 
+MAX_WAIT = 25
+"""Seconds that the answer to a poll may take."""
+
 MAX_CONTROL = 16 << 10
 """Bytes that a frame with JSON in it may have."""
-
 
 MAX_REASON = 200
 """Characters of the other end's reason for a CLOSE that are kept."""

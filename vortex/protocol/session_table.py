@@ -20,7 +20,7 @@ from vortex.protocol.codes import CloseCode
 from vortex.protocol.link_session import State
 from vortex.protocol.native import Kind
 from vortex.protocol.server_session import ServerSession, newSecret
-from vortex.protocol.session import BEAT, MAX_TEXT, numberOf, readJson, textOf
+from vortex.protocol.session import BEAT, MAX_TEXT, MAX_WAIT, numberOf, readJson, textOf
 
 __all__ = ["Hello", "SessionTable", "readSend"]
 
@@ -69,11 +69,11 @@ class Hello:
         if said.get("wire") != 1:
             raise DecodeError(f"expected the wire 1, got {said.get('wire')!r:.40}")
         resume = said.get("resume")
-        via, wait = said.get("via"), said.get("wait", 25)
+        via, wait = said.get("via"), said.get("wait", MAX_WAIT)
         if via not in (None, "stream", "sse", "poll"):
             raise DecodeError(f"expected via 'stream', 'sse' or 'poll', got {via!r:.40}")
-        if type(wait) not in (int, float) or not 0 <= wait <= 25:
-            raise DecodeError(f"expected to wait for 0 to 25 seconds, got {wait!r:.40}")
+        if type(wait) not in (int, float) or not 0 <= wait <= MAX_WAIT:
+            raise DecodeError(f"expected to wait for 0 to {MAX_WAIT} seconds, got {wait!r:.40}")
         hello = cls(
             uuid=textOf(said, "uuid", MAX_IDENTITY),
             name=textOf(said, "name", MAX_IDENTITY),

@@ -21,6 +21,7 @@ from vortex.errors import ConnectionLost, NotConnected, VortexError
 from vortex.protocol.backoff import Backoff
 from vortex.protocol.codes import CloseCode
 from vortex.protocol.native import PREAMBLE
+from vortex.protocol.session import MAX_WAIT
 from vortex.routing.ports import Peer
 from vortex.transports.client_line import ClientLine
 from vortex.transports.dial import Dialled, LinkWatcher, NotNative, cannotConnect
@@ -36,9 +37,6 @@ __all__ = ["PostLink", "dialNativePost"]
 
 WELCOME_PATIENCE = 3.0
 """Seconds in which a stream has to be welcomed, or it is held back on its way."""
-
-POLL_WAIT = 25
-"""Seconds that the answer to a poll may take."""
 
 ROTATION = 300.0
 ROTATION_SPREAD = 0.2
@@ -124,7 +122,7 @@ class PostLink:
         if via == "poll":
             # What comes first is known at once; from then on the answer waits for something to say.
             isNext = self.current is not None and self.current.via == "poll"
-            wait = POLL_WAIT if isNext else 0
+            wait = MAX_WAIT if isNext else 0
         held = self._next = HeldRequest(self, via, mayReset)
         if via == "stream" and not self._ways.isFixed:
             self._patience = self.host.wheel.callLater(WELCOME_PATIENCE, self._isHeldBack)
@@ -203,9 +201,13 @@ class PostLink:
     def displaced(self, held: HeldRequest) -> None:
         """Another connection is to be welcomed in place of *held*."""
         if held is self._next:
+            reason = "another connection is to carry the session"
             self._stopPatience()
-            self._drop(held, "another connection is to carry the session")
-            self._rotateLater(TURN)
+            self._drop(held, reason)
+            if self.current is None:
+                self._fail(NotConnected(f"{self.end.where}: {reason}"))
+            else:
+                self._rotateLater(TURN)
 
     def hasEnded(self, held: HeldRequest, failure: Failure | None) -> None:
         """The response of *held* has come to its end, or has broken."""

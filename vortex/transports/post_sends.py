@@ -208,9 +208,12 @@ class PostSends:
         self._fail(error)
 
     def ended(self, post: PostRequest, failure: Failure | None) -> None:
-        self._done(isTaken=failure is None or self._isAnswered)
+        if post is self._post:
+            self._done(isTaken=failure is None or self._isAnswered)
 
     def refused(self, post: PostRequest) -> None:
+        if post is not self._post:  # its refusal goes on, and was read as far as it matters
+            return
         mayBeShorter = post.status == TOO_LONG and len(_apart(self._batch)) > 1
         if self._isObsolete or post.status in TRY_AGAIN or mayBeShorter:
             self._done(isTaken=False)
@@ -222,7 +225,8 @@ class PostSends:
             self._fail(error)
 
     def notAnswered(self, post: PostRequest, failure: Failure) -> None:
-        self._done(isTaken=False)
+        if post is self._post:
+            self._done(isTaken=False)
 
     def gone(self, post: PostRequest) -> None:
         self._watcher.sendGone(post)
@@ -253,8 +257,11 @@ class PostSends:
     def _fail(self, error: VortexError) -> None:
         if not self._isOver and not self._isObsolete:
             self._watcher.sendFailed(error)
-        else:
-            self._done(isTaken=False)
+            return
+        post = self._post
+        self._done(isTaken=False)
+        if post is not None:
+            post.abort()
 
 
 def _apart(batch: bytes) -> list[bytes]:
