@@ -1,5 +1,6 @@
 """
-Every limit on what a peer may send, breached over a held POST, a WebSocket and a raw connection.
+Every limit on what a peer of VortexPY's wire may send, breached over a held POST, a WebSocket and a raw
+connection. What holds on our own wire is in `test_limits_table`.
 
 The peer gets the limit's code, a counter moves, its line goes on where it can, and
 another session notices nothing. What is sent is made by hand.
@@ -14,7 +15,7 @@ import resource
 import zlib
 from collections.abc import Callable
 from functools import cache
-from typing import Any, cast
+from typing import cast
 
 import pytest
 from twisted.internet.task import Clock
@@ -330,50 +331,3 @@ class TestManyConnections:
         assert len(wheelTimers) == 1
         for other in idle:
             other.lose()
-
-
-def test_every_limit_is_breached_somewhere() -> None:
-    """The names of all limits, each with the file that breaches it; a new limit needs a line here."""
-    here = "tests/transports/test_limits_on_the_wire.py"
-    http = "tests/transports/test_http.py"
-    breached: dict[str, Any] = {
-        "maxFrame": here,
-        "maxInflated": here,
-        "maxDepth": here,
-        "maxNodes": here,
-        "maxString": here,
-        "maxFiltItems": here,
-        "maxBody": here,
-        "maxBodyFrames": here,
-        "maxMalformed": here,
-        "maxOutboxBytes": "tests/node/test_vortex.py",
-        "maxOutboxItems": http,
-        "headerTimeout": http,
-        "bodyGrace": http,
-        "bodyMinRate": http,
-        "writeStall": http,
-        "wsIdle": http,
-        "postLinger": http,
-        "maxPeers": http,
-        "maxPeersPerAddress": http,
-        "maxWatchesPerPeer": "tests/handlers/test_watchers.py",
-        "maxWatchBytesPerPeer": "tests/handlers/test_watchers.py",
-        "maxWaitingRequests": "tests/orm/test_orm_crud_handler.py",
-        "drainTimeout": "tests/node/test_vortex.py",
-        "connectTimeout": "tests/transports/test_stream_client.py",
-        "helloTimeout": "tests/transports/test_stream_server.py",
-        "linkIdle": "tests/transports/test_stream_server.py",
-        "sessionLinger": "tests/protocol/test_server_session.py",
-        "replayFrames": "tests/protocol/test_session.py",
-        "replayBytes": "tests/protocol/test_session.py",
-        "mergeBytes": "tests/protocol/test_session.py",
-        "slowBytes": "tests/protocol/test_server_session.py",
-        "sessionPool": "tests/transports/test_native_room.py",
-        "maxMessagesPerSecond": "tests/transports/test_native_intake.py",
-        "maxStoredReplies": "tests/protocol/test_once.py",
-        "maxStoredReplyBytes": "tests/protocol/test_once.py",
-        "maxReplyMemory": "tests/protocol/test_once.py",
-        "maxClients": "tests/protocol/test_once.py",
-        "clientMemory": "tests/protocol/test_once.py",
-    }
-    assert set(breached) == set(Limits.__dataclass_fields__)
