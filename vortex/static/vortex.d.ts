@@ -166,12 +166,6 @@ declare class DateTime extends Date {
      * @throws DecodeError if it is no date.
      */
     constructor(text: string);
-    /**
-     * Whether nobody has set it to another time.
-     *
-     * @internal
-     */
-    get isAsItCame(): boolean;
     /** Those of its text that a Date has no room for: 0 to 999. */
     get microseconds(): number;
 }
@@ -223,15 +217,6 @@ declare class Envelope {
      * @throws DecodeError, LimitExceeded
      */
     open(limits: Limits): Promise<Payload>;
-    /**
-     * Inflate what is in it.
-     *
-     * @returns What decodes it, given what is held of it already.
-     * @throws DecodeError, LimitExceeded; so does what it returns.
-     *
-     * @internal
-     */
-    unpack(limits: Limits): Promise<(held?: Held) => Payload>;
 }
 
 /**
@@ -319,13 +304,6 @@ declare class PayloadEndpoint {
     #private;
     readonly filt: Filt;
     readonly callback: EndpointCallback;
-    /**
-     * What it holds of a push, which then comes with the same objects where nothing has changed. Of a push that others
-     * want too all are made anew.
-     *
-     * @internal
-     */
-    held: (() => Held) | null;
     /**
      * @param owner - A connection, or its `payloadIO`.
      * @throws TypeError if *filt* has no key to route by.
