@@ -91,4 +91,4 @@ def _said(row: Row, kind: str, letters: dict[str, str]) -> str:
     if kind in row.reasons:
         return letters.setdefault(row.reasons[kind], string.ascii_lowercase[len(letters)])
     told = row.toldBy(kind)
-    return f"*{told}*" if told in WORDS else told if told.isdigit() else f"`{told}`"
+    return f"*{told}*" if told in WORDS else f"`{told}`"
