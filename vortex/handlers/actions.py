@@ -20,14 +20,15 @@ What asks for actions is `vortex.handlers.action_client`.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Coroutine, Hashable, Mapping
 from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
-from vortex.errors import AccessDenied, DecodeError, LimitExceeded, UnknownAction
+from vortex.errors import AccessDenied, DecodeError, LimitExceeded, UnknownAction, VortexError
 from vortex.handlers.action_memory import ActionMemory
 from vortex.handlers.delegates import Delegate, Delegated
 from vortex.handlers.handler_access import HandlerAccess
@@ -162,34 +163,48 @@ class TupleActionProcessor:
         most = self._node.limits.maxWaitingRequests
         if self._turns.waiting(line) >= most:
             raise LimitExceeded("maxWaitingRequests", f"{most} actions of this peer wait already")
-        running: list[Deferred[None]] = []
+        running: list[Deferred[Any]] = []
 
-        def start() -> Deferred[None] | None:
-            if delivery.isCancelled:  # while it waited for its turn
-                return None
-            running.append(Deferred.fromCoroutine(self._answer(payload, delivery)))
-            return running[0]
+        def start() -> Coroutine[Any, Any, None] | None:
+            isWanted = not delivery.isCancelled  # while it waited for its turn
+            return self._answer(payload, delivery, running.append) if isWanted else None
 
         def cancel(_: object) -> None:
             for each in running:
                 each.cancel()
 
+        def over(outcome: Any) -> None:
+            if not answered.called:
+                answered.callback(outcome)
+            elif isinstance(outcome, Failure) and not outcome.check(VortexError):
+                log.failure("an action that nobody waits for any more has failed", outcome)
+
         answered: Deferred[None] = Deferred(cancel)
-        self._turns.run(line, start).chainDeferred(answered)
+        self._turns.run(line, start).addBoth(over)
         return answered
 
-    async def _answer(self, payload: Payload, delivery: Delivery) -> None:
+    async def _answer(
+        self, payload: Payload, delivery: Delivery, runs: Callable[[Deferred[Any]], None]
+    ) -> None:
         action = _actionIn(payload)
         name = type(action).tupleType()
         delegate = self._delegates.get(name, self._default)
         if delegate is None:
             raise UnknownAction(f"{self.name} carries out no actions of the type {name}")
         uuid = action.uuid if "uuid" in presentFields(action) else None
-        carryOut = partial(self._carryOut, delegate, action, delivery)
+        carryOut = partial(self._carryOut, delegate, action, delivery, runs)
         delivery.reply(await self._memory.once(_senderOf(delivery.peer), uuid, carryOut))
 
-    def _carryOut(self, delegate: Delegate, action: TupleAction, delivery: Delivery) -> Deferred[list[Any]]:
+    def _carryOut(
+        self,
+        delegate: Delegate,
+        action: TupleAction,
+        delivery: Delivery,
+        runs: Callable[[Deferred[Any]], None],
+    ) -> Deferred[list[Any]]:
         done = delegate.run(self._node, action, delivery)
+        if not delegate.isInThread:  # which goes on whatever happens, so that what it comes to counts
+            runs(done)
         then = delegate.then
 
         def tell(tuples: list[Any]) -> list[Any]:

@@ -33,6 +33,10 @@ class Delegate:
         session: What makes a SQLAlchemy session, in whose one transaction it is called, in a thread.
         then: Called in the reactor's thread with the action and the answer's tuples, when it is done.
 
+    Attributes:
+        isInThread: Whether it is called in a thread, where nothing can stop it.
+        then: As given.
+
     Raises:
         TypeError: If *delegate* is neither, takes something else than an action, a ``delivery`` and a
             ``session``, or is a coroutine function and called in a thread.
@@ -54,7 +58,7 @@ class Delegate:
             )
         self.then = then
         self._function: Callable[..., Any] = function
-        self._inThread = inThread or session is not None
+        self.isInThread = inThread or session is not None
         self._session = session
         self._name = getattr(function, "__qualname__", repr(function))
         self._wanted = self._checked(function)
@@ -66,7 +70,7 @@ class Delegate:
         if self._session is not None:
             return node.runInThread(self._inSession, self._session, action, delivery)
         given = {"delivery": delivery} if "delivery" in self._wanted else {}
-        if self._inThread:
+        if self.isInThread:
             return node.runInThread(self._atOnce, action, given)
         return maybeDeferred(self._function, action, **given).addCallback(tuplesOf)
 
@@ -103,7 +107,7 @@ class Delegate:
         except TypeError:
             takes = ", ".join(["action", *possible])
             raise TypeError(f"{self._name} should take some of ({takes}), it takes {signature}") from None
-        if self._inThread and inspect.iscoroutinefunction(function):
+        if self.isInThread and inspect.iscoroutinefunction(function):
             raise TypeError(f"{self._name} is a coroutine function, which no thread can run")
         return wanted
 
