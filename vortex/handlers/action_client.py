@@ -105,7 +105,7 @@ def _after(filt: Mapping[str, Any]) -> dict[str, int]:
     """The serials in an answer from which on what it did is to be seen."""
     view = filt.get("view")
     after = view.get("after") if isinstance(view, Mapping) else None
-    return dict(after) if isinstance(after, Mapping) else {}
+    return {str(watch): serial for watch, serial in after.items()} if isinstance(after, Mapping) else {}
 
 
 def _notShown(_: object, seconds: float) -> Any:
