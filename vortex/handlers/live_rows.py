@@ -208,6 +208,9 @@ class LiveRows:
             return self._askFor(Ask.SINCE if self.epoch is not None else Ask.ANEW)
         changed = Changed([], False)
         isMoved = delta.to > self.serial
+        if delta.keyFields is not None and delta.keyFields != self.keyFields:
+            # Rows that were held before, and of which nobody had said what their keys are.
+            self._rows.replace(list(self._rows), delta.keyFields)
         if isMoved:
             changed = self._rows.apply(tuples, delta.gone, delta.places)
             self.serial = delta.to

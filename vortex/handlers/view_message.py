@@ -47,6 +47,7 @@ class Delta:
         gone: The keys of tuples that are there no more.
         places: Which tuple of the message stands at which place, the places ascending.
         epoch: Of a net delta, which answers a request; None: of any other.
+        keyFields: Of a net delta too.
     """
 
     since: int
@@ -54,6 +55,7 @@ class Delta:
     gone: list[Hashable]
     places: list[tuple[int, int]]
     epoch: str | None = None
+    keyFields: KeyFields | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,7 @@ def readView(view: Mapping[str, Any]) -> ViewMessage:
         _gone(view),
         _places(view),
         _text(view, "e") if "e" in view else None,
+        _keyFields(view),
     )
 
 
