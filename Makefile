@@ -15,7 +15,8 @@
 #   make bench              the benchmarks, beside the real VortexPY
 #   make soak [SECONDS=600] a server under clients that come and go, watched for what it does not give back;
 #                           then one whose clients do not read; sessions in 100,000 steps against their model,
-#                           and cut at each of 30,000 bytes, and of 35,000 over our transports
+#                           and cut at each of 30,000 bytes, and of 35,000 over our transports; requests
+#                           while lines are cut, sessions moved and the server killed
 #
 # PYTHON=python3.12 chooses the interpreter, VENV=dir where its environment is made. All but demo and unit need
 # Node 20 or newer.
@@ -89,6 +90,7 @@ soak: $(VENV)/.dev
 	$(BIN)/python -m tests.protocol.session_machine 100000
 	$(BIN)/python -m tests.protocol.byte_cut 200
 	$(BIN)/python -m tests.transports.session_cuts
+	$(BIN)/python -m tests.integration.chaos
 
 # The environment: made when it is not there, filled again when what we ask for changes.
 

@@ -21,6 +21,7 @@ class CuttingProxy(Factory):
     Args:
         port: Where the server listens, on this machine.
         draw: Gives how many bytes the next connection may carry, both ways together; None: as many as come.
+        isSilent: Whether the next one to be broken stays open instead, and carries nothing more.
 
     Attributes:
         cuts: How many connections were broken.
@@ -28,9 +29,12 @@ class CuttingProxy(Factory):
 
     noisy = False
 
-    def __init__(self, port: int, draw: Callable[[], int | None]) -> None:
+    def __init__(
+        self, port: int, draw: Callable[[], int | None], isSilent: Callable[[], bool] = lambda: False
+    ) -> None:
         self.cuts = 0
         self.draw = draw
+        self.isSilent = isSilent
         self.server = port
         self._ends: set[_End] = set()
         self._listening: IListeningPort
@@ -39,6 +43,12 @@ class CuttingProxy(Factory):
         self._listening = await TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1").listen(self)
         where: Any = self._listening.getHost()
         return int(where.port)
+
+    def spare(self) -> None:
+        """Break nothing more."""
+        self.draw = lambda: None
+        for end in self._ends:
+            end.left = None
 
     async def close(self) -> None:
         stopping: Any = self._listening.stopListening()
@@ -66,6 +76,7 @@ class _End(Protocol):
         self._other = other
         self._early = b""
         self._isOver = False
+        self._isSilent = False
         self.left = left
 
     def connectionMade(self) -> None:
@@ -95,13 +106,19 @@ class _End(Protocol):
         if self._other is None:
             self._early += data
             return
+        if self._isSilent:
+            return
         first = self._first
         if first.left is not None:
             data, first.left = data[: first.left], first.left - len(data[: first.left])
         self._other.transport.write(data)
         if first.left == 0 and not self._isOver:
             self._proxy.cuts += 1
+            isSilent = self._proxy.isSilent()
             for end in (self, self._other):
+                end._isSilent = isSilent
+                if isSilent:
+                    continue
                 end._isOver = True
                 end.transport.loseConnection()
                 reactor.callLater(0, end.transport.abortConnection)
@@ -109,5 +126,5 @@ class _End(Protocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._proxy.isGone(self)
         self._isOver = True
-        if self._other is not None:
+        if self._other is not None and not self._isSilent:
             self._other.transport.loseConnection()
