@@ -107,5 +107,5 @@ class TestTheCases:
         assert len(FRAMES) == 23
         assert len(EVENTS) == 12
         assert len(CLIENT) == 128
-        assert len(SERVER) == 94
+        assert len(SERVER) == 95
         assert len(POSTS) == 21

@@ -310,7 +310,7 @@ class TestAnAttacker:
     def test_with_the_older_token_in_time_is_fenced_by_the_owner_who_comes_again(
         self, end: ServerEnd
     ) -> None:
-        """For 30 seconds nobody can tell it from an owner whose WELCOME was lost."""
+        """Nobody can tell it from an owner whose WELCOME was lost, until the owner is heard."""
         stolen = end.token
         end.session.transportLost(0.5)
         end.resume(1, now=0.5)

@@ -154,13 +154,27 @@ class TestResume:
         assert (third.welcome["outcome"], third.welcome["reason"]) == ("reset", "unknown")
 
     @pytest.mark.parametrize("kind", KINDS)
-    def test_shows_an_old_token_for_half_a_minute(self, server: Server, clock: Clock, kind: str) -> None:
+    def test_shows_an_old_token_as_long_as_the_session_is_kept(
+        self, server: Server, clock: Clock, kind: str
+    ) -> None:
         first = Talker(server, kind)
         first.comesBack().line.lose()
 
-        pass_(clock, 31)
+        pass_(clock, 118)
 
-        assert first.comesBack().welcome["outcome"] == "reset"
+        assert first.comesBack().welcome["outcome"] == "resumed"
+
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_shows_none_after_that(self, clock: Clock, kind: str) -> None:
+        """Though the session lives, as somebody seems to have it."""
+        server = Server(clock, limits=Limits(sessionLinger=5, linkIdle=60))
+        first = Talker(server, kind)
+        first.comesBack()
+
+        pass_(clock, 6)
+        third = first.comesBack()
+
+        assert (third.welcome["outcome"], third.welcome["reason"]) == ("reset", "unknown")
 
     @pytest.mark.parametrize("kind", KINDS)
     def test_of_another_life_of_the_server_is_a_reset(self, server: Server, kind: str) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from base64 import b64encode
+from random import Random
+from typing import Any, cast
 
 import pytest
 from twisted.internet.task import Clock
+from twisted.web.server import Site
 
 from tests.native_frames import ACK, REPLY, ack, action, hello, message
 from tests.transports.native_talk import Echo, Talker, asks, pass_, push
@@ -18,6 +21,7 @@ from tests.transports.native_wires import (
 )
 from tests.transports.wires import PostClient, Server
 from vortex.limits import Limits
+from vortex.transports.http_site import VortexSite
 
 CARRIES = ("stream", "sse", "poll")
 
@@ -223,3 +227,59 @@ class TestSends:
     @pytest.mark.parametrize("said", [b"{}", b"[]", b'{"session":5,"token":"x"}', b"x" * 20_000])
     def test_say_whose_they_are(self, server: Server, said: bytes) -> None:
         assert NativePost(server, frame(0x04, said) + asks(1, "x")).status == 400
+
+
+class TestSendsThatTakeLong:
+    """The session goes on meanwhile, and with each poll there is another token."""
+
+    def begin(self, talker: Talker, frames: bytes) -> tuple[PostClient, bytes]:
+        """All of a SEND but its last ten bytes; and those."""
+        body = PREAMBLE + send(talker.welcome["session"], talker.welcome["token"]) + frames
+        client = PostClient(talker.server.site)
+        head = f"POST /vortex HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {len(body)}\r\n\r\n"
+        client.send(head.encode() + body[:-10])
+        return client, body[-10:]
+
+    def polls(self, talker: Talker, clock: Clock, seconds: int) -> Talker:
+        for _ in range(seconds):
+            pass_(clock, 1)
+            talker.line.lose()
+            talker = talker.comesBack()
+        return talker
+
+    def test_are_taken_by_the_token_of_their_beginning(
+        self, server: Server, clock: Clock, echo: Echo
+    ) -> None:
+        clock.advance(1000)
+        first = self.polls(Talker(server, "poll"), clock, 3)
+        large = b64encode(Random(1).randbytes(60_000)).decode()
+        sending, rest = self.begin(first, asks(1, large))
+
+        self.polls(first, clock, 40)
+        sending.send(rest)
+
+        assert sending.status == 200
+        assert echo.got == [large]
+
+    def test_are_not_by_one_that_was_over_then(self, server: Server, clock: Clock, echo: Echo) -> None:
+        clock.advance(1000)
+        first = Talker(server, "poll")
+        self.polls(first, clock, 3)
+
+        sending, rest = self.begin(first, asks(1, "x"))
+        sending.send(rest)
+
+        assert sending.status == 410
+        assert echo.got == []
+
+    def test_are_not_at_a_site_that_does_not_know_when_they_began(self, clock: Clock) -> None:
+        """twisted.web's own tells nobody of a request before it is whole."""
+        server = Server(clock)
+        server.site = cast(VortexSite, Site(server.site.resource, reactor=clock))
+        first = Talker(server, "poll")
+        sending, rest = self.begin(first, asks(1, "x"))
+
+        self.polls(first, clock, 40)
+        sending.send(rest)
+
+        assert sending.status == 410

@@ -7,7 +7,6 @@ Which HELLO gets which session is `vortex.protocol.session_table`'s.
 
 from __future__ import annotations
 
-import hashlib
 import math
 import secrets
 from collections.abc import Hashable
@@ -21,14 +20,9 @@ from vortex.protocol.events import Cancelled, Opened, Resumed, Settled
 from vortex.protocol.link_session import State
 from vortex.protocol.native import Kind, readVarint, varint
 from vortex.protocol.session import Kept, Session, jsonFrame
+from vortex.protocol.session_tokens import SessionTokens
 
-__all__ = ["ServerSession", "newSecret"]
-
-OLD_TOKEN = 30.0
-"""Seconds for which a token is good that was replaced: the WELCOME with the next may have been lost."""
-
-MAX_OLD_TOKENS = 16
-"""How many tokens may be so: one for each WELCOME in a row of which nothing is heard."""
+__all__ = ["ServerSession"]
 
 SLOW_PATIENCE = 5.0
 """Seconds without an acknowledgement that make a peer slow for whom more than `Limits.slowBytes` wait."""
@@ -52,6 +46,7 @@ class ServerSession(Session):
     Attributes:
         id: The public id.
         gen: How many connections have carried it.
+        isHeard: Whether the client has said or shown anything since the first WELCOME.
     """
 
     # Of these it is known here whether they are true.
@@ -76,14 +71,14 @@ class ServerSession(Session):
         super().__init__(limits=limits, now=now)
         self.id = secrets.token_hex(16)
         self.gen = 0
+        self.isHeard = False
         self.principal = principal
         self.clientKey = clientKey
         self.epoch = epoch
         self.nextAction = nextAction
         self.isAnothers = isAnothers
         self._peer = peer
-        self._token = b""
-        self._oldTokens: dict[bytes, float] = {}  # until when each is good
+        self._tokens = SessionTokens(limits.sessionLinger)
         self._backlog = 0
         self._behindSince = math.inf
         self._progressAt = now
@@ -100,17 +95,22 @@ class ServerSession(Session):
 
     def accepts(self, token: str, now: float) -> bool:
         """Whether *token* resumes it."""
-        return self._isToken(token) or self._isOldToken(token, now)
+        return self._tokens.isGood(token, now, self.lostAt)
 
-    def acceptsSend(self, token: str, now: float) -> bool:
-        """Whether a SEND that shows *token* is this session's client's."""
-        self.shown(token)
-        return self.accepts(token, now)
+    def acceptsSend(self, token: str, now: float, began: float = math.inf) -> bool:
+        """
+        Whether a SEND that shows *token* is this session's client's.
 
-    def shown(self, token: str) -> None:
+        Args:
+            began: When it began to come in, where that is known: a newer token may be there since.
+        """
+        self.shown(token, now)
+        return self.accepts(token, now) or self._tokens.wasGood(token, began)
+
+    def shown(self, token: str, now: float) -> None:
         """The client has shown *token*: if that is the present one, it needs no older one any more."""
-        if self._isToken(token):
-            self._oldTokens.clear()
+        if self._tokens.shown(token, now):
+            self.isHeard = True
 
     def canResumeFrom(self, number: int) -> bool:
         """Whether all that was written after *number* is here still."""
@@ -131,19 +131,8 @@ class ServerSession(Session):
         self._welcome = welcome
         self._resumeFrom = resumeFrom
         self.via = via
-        if self.gen:
-            self._oldTokens[self._token] = now + OLD_TOKEN
-            if len(self._oldTokens) > MAX_OLD_TOKENS:
-                del self._oldTokens[next(iter(self._oldTokens))]
-        self._welcome["token"] = token = newSecret()
-        self._token = _hash(token)
+        self._welcome["token"] = self._tokens.renew(now)
         self.gen += 1
-
-    def _isToken(self, token: str) -> bool:
-        return secrets.compare_digest(_hash(token), self._token)
-
-    def _isOldToken(self, token: str, now: float) -> bool:
-        return now < self._oldTokens.get(_hash(token), now)
 
     # ---- the connection
 
@@ -171,8 +160,9 @@ class ServerSession(Session):
     # ---- in
 
     def receive(self, data: bytes, now: float) -> None:
+        self.isHeard = True
         if self.via is None:
-            self._oldTokens.clear()
+            self._tokens.arrived(now)
         super().receive(data, now)
 
     def _take(self, kind: int, data: bytes, now: float) -> None:
@@ -264,12 +254,3 @@ class ServerSession(Session):
         if deadline is None or not self._isBehind:
             return deadline
         return 0.0 if self._behindSince == math.inf else min(deadline, self._slowAt)
-
-
-def newSecret() -> str:
-    """256 random bits, as they travel."""
-    return secrets.token_urlsafe(32)
-
-
-def _hash(secret: str) -> bytes:
-    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()

@@ -19,8 +19,9 @@ from vortex.limits import Limits
 from vortex.protocol.codes import CloseCode
 from vortex.protocol.link_session import State
 from vortex.protocol.native import Kind
-from vortex.protocol.server_session import ServerSession, newSecret
+from vortex.protocol.server_session import ServerSession
 from vortex.protocol.session import BEAT, MAX_TEXT, MAX_WAIT, numberOf, readJson, textOf
+from vortex.protocol.session_tokens import newSecret
 
 __all__ = ["Hello", "SessionTable", "readSend"]
 
@@ -163,7 +164,7 @@ class SessionTable:
             )
             self._sessions[session.id] = session
         elif hello.resume is not None:
-            session.shown(hello.resume[1])
+            session.shown(hello.resume[1], now)
         session.prepare(
             welcome,
             resumeFrom=None if isNew or hello.resume is None else hello.resume[3],

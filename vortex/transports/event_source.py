@@ -20,7 +20,7 @@ from vortex.errors import DecodeError, LimitExceeded, NotConnected, errorText
 from vortex.limits import Limits
 from vortex.protocol.event_session import EventSession
 from vortex.protocol.json_codec import loads
-from vortex.protocol.server_session import newSecret
+from vortex.protocol.session_tokens import newSecret
 from vortex.routing.ports import Peer
 from vortex.transports.held_response import HeldResponse
 from vortex.transports.http_refusal import HttpRefused

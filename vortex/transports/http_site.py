@@ -15,12 +15,18 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
 from twisted.web.resource import IResource
-from twisted.web.server import Site
+from twisted.web.server import Request, Site
 
 from vortex.limits import Limits
 from vortex.transports.strangers import isNoRequest
 
-__all__ = ["VortexSite"]
+__all__ = ["VortexSite", "bodySince"]
+
+
+def bodySince(request: Request, unknown: float) -> float:
+    """When the head of *request* was there, in seconds on its site's clock; *unknown* of another site's."""
+    channel: object = request.channel
+    return channel.bodySince if isinstance(channel, _BoundedChannel) else unknown
 
 
 class _BoundedChannel(HTTPChannel):
@@ -30,7 +36,7 @@ class _BoundedChannel(HTTPChannel):
     counters: Counter[str]
     _deadline: IDelayedCall | None = None
     _bodyBytes = 0
-    _bodySince = 0.0
+    bodySince = 0.0
     _refused = False
     _isFirst = True
 
@@ -58,7 +64,7 @@ class _BoundedChannel(HTTPChannel):
         super().allHeadersReceived()
         if self.length != 0:
             self._bodyBytes = 0
-            self._bodySince = self._seconds()
+            self.bodySince = self._seconds()
             self._watch(self.limits.bodyGrace, self._bodyLate)
             if self.length is not None and self.length > self.limits.maxBody:
                 self._refuse(b"413 Content Too Large", "refused")
@@ -92,7 +98,7 @@ class _BoundedChannel(HTTPChannel):
         """Cut a body that is slower than it may be; else look again when it would be."""
         self._deadline = None
         mayTake = self.limits.bodyGrace + self._bodyBytes / self.limits.bodyMinRate
-        left = self._bodySince + mayTake - self._seconds()
+        left = self.bodySince + mayTake - self._seconds()
         if left > 0:
             self._watch(left, self._bodyLate)
         else:

@@ -176,13 +176,15 @@ class NativeDoor:
             return False
         return self._drivers[hello.resume[0]].intake.isExhausted(now)
 
-    def sender(self, session: str, token: str, principal: Principal | None) -> NativeDriver | None:
-        """Whose SEND it is that shows these; None if nobody's."""
+    def sender(
+        self, session: str, token: str, principal: Principal | None, began: float
+    ) -> NativeDriver | None:
+        """Whose SEND it is that shows these, and began to come in then; None if nobody's."""
         driver = self._drivers.get(session)
         whose = None if principal is None else principal.id
         if driver is None or driver.session.principal != whose:
             return None
-        return driver if driver.session.acceptsSend(token, self._host.clock.seconds()) else None
+        return driver if driver.session.acceptsSend(token, self._host.clock.seconds(), began) else None
 
     def makeRoom(self, address: str) -> None:
         """

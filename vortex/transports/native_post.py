@@ -15,6 +15,7 @@ from vortex.limits import Limits
 from vortex.protocol.native import PREAMBLE, Kind, NativeDecoder
 from vortex.protocol.session_table import Hello, readSend
 from vortex.transports.http_refusal import HttpRefused
+from vortex.transports.http_site import bodySince
 from vortex.transports.native_response import NATIVE_TYPE, nativeResponse
 from vortex.transports.transport import LinkHost
 
@@ -78,7 +79,7 @@ class NativePosts:
     def _send(
         self, request: Request, session: str, token: str, frames: list[bytes], principal: Principal | None
     ) -> bytes | int:
-        driver = self._host.door.sender(session, token, principal)
+        driver = self._host.door.sender(session, token, principal, self._began(request))
         if driver is None:
             raise HttpRefused(410, "there is no such session, or this token is not good for it")
         if driver.intake.isExhausted(self._host.clock.seconds()):
@@ -94,6 +95,11 @@ class NativePosts:
         answering = self._host.wheel.callLater(wait, _answer, request, answer)
         request.notifyFinish().addErrback(lambda _: answering.cancel())
         return NOT_DONE_YET
+
+    def _began(self, request: Request) -> float:
+        """When *request* has begun to come in, as far as that is known."""
+        now = self._host.clock.seconds()
+        return min(now, bodySince(request, now))
 
 
 def _answer(request: Request, answer: bytes) -> None:
