@@ -118,6 +118,17 @@ class Limits:
     """Filts that one handler remembers of a peer, to tell it of changes; past it the oldest is forgotten."""
     maxWatchBytesPerPeer: int = 1 * MIB
     """Bytes that those filts may have on the wire; past it the oldest is forgotten, as is a longer one."""
+    watchPartBytes: int = 256 * KIB
+    """About how many bytes of tuples one message has of a state that comes in parts."""
+    maxWatchLog: int = 10_000
+    """Keys of changes that a watch remembers; who is behind by more gets the whole state."""
+    watchLinger: float = 60
+    """Seconds for which a watch is kept that nobody watches any more."""
+    maxLingerBytes: int = 64 * MIB
+    """Bytes of tuples, about, in the watches of one handler that are kept so; past it the oldest is
+    forgotten."""
+    checkInterval: float = 30
+    """Seconds after which who watches is told again what the state comes to."""
     drainTimeout: float = 5
     """Seconds that a shutdown waits for what is still to be sent."""
 
