@@ -35,6 +35,7 @@ from vortex.errors import (
     StaleRecord,
     Unauthenticated,
     UnknownAction,
+    UnknownObservable,
     UnknownRecord,
     UnknownTupleType,
     VortexError,
@@ -68,10 +69,13 @@ if TYPE_CHECKING:
         UnixCredentials,
     )
     from vortex.access.shared_secret import SharedSecretAuthenticator
+    from vortex.access.tuple_access import TupleAccess
     from vortex.access.unix_credentials import UnixCredentialAuthenticator
     from vortex.handlers.action_client import TupleActionClient
     from vortex.handlers.actions import TupleActionProcessor
+    from vortex.handlers.delivery_policy import DeliveryPolicy
     from vortex.handlers.model_handler import ModelHandler
+    from vortex.handlers.observable import TupleDataObservableHandler, TupleDataProvider
     from vortex.handlers.rpc import vortexRpc
     from vortex.node.assets import VortexAssets
     from vortex.node.peer import VortexPeer
@@ -108,6 +112,7 @@ __all__ = [
     "DatabaseUnavailable",
     "DecodeError",
     "Delivery",
+    "DeliveryPolicy",
     "DuplicateName",
     "EncodeError",
     "JwtAuthenticator",
@@ -139,10 +144,13 @@ __all__ = [
     "StaleRecord",
     "TlsOptions",
     "Tuple",
+    "TupleAccess",
     "TupleAction",
     "TupleActionClient",
     "TupleActionProcessor",
     "TupleChange",
+    "TupleDataObservableHandler",
+    "TupleDataProvider",
     "TupleField",
     "TupleGenericAction",
     "TupleSchema",
@@ -152,6 +160,7 @@ __all__ = [
     "UnixCredentialAuthenticator",
     "UnixCredentials",
     "UnknownAction",
+    "UnknownObservable",
     "UnknownRecord",
     "UnknownTupleType",
     "Vortex",
@@ -181,6 +190,7 @@ _ON_USE = {
     "CookieAuthenticator": "vortex.access.cookies",
     "Credentials": "vortex.access.principal",
     "Delivery": "vortex.routing.delivery",
+    "DeliveryPolicy": "vortex.handlers.delivery_policy",
     "JwtAuthenticator": "vortex.access.jwt",
     "MemoryLink": "vortex.transports.memory",
     "ModelHandler": "vortex.handlers.model_handler",
@@ -197,6 +207,9 @@ _ON_USE = {
     "SessionReset": "vortex.node.session_events",
     "SessionResumed": "vortex.node.session_events",
     "SharedSecretAuthenticator": "vortex.access.shared_secret",
+    "TupleAccess": "vortex.access.tuple_access",
+    "TupleDataObservableHandler": "vortex.handlers.observable",
+    "TupleDataProvider": "vortex.handlers.observable",
     "UnixCredentialAuthenticator": "vortex.access.unix_credentials",
     "UnixCredentials": "vortex.access.principal",
     "TlsOptions": "vortex.transports.tls",

@@ -21,6 +21,7 @@ Errors: everything that Vortex raises on purpose, and the word for each that a p
     ├── NoVortex               no-vortex
     ├── UnknownRecord          unknown-record
     ├── UnknownAction          unknown-action
+    ├── UnknownObservable      unknown-observable
     ├── ConstraintViolation    constraint-violation
     ├── StaleRecord            stale-record
     ├── NotWritable            not-writable
@@ -62,6 +63,7 @@ __all__ = [
     "StaleRecord",
     "Unauthenticated",
     "UnknownAction",
+    "UnknownObservable",
     "UnknownRecord",
     "UnknownTupleType",
     "VortexError",
@@ -258,6 +260,12 @@ class UnknownAction(VortexError):
     """Nobody carries out actions of that type."""
 
     code = "unknown-action"
+
+
+class UnknownObservable(VortexError):
+    """Nothing provides what was asked for."""
+
+    code = "unknown-observable"
 
 
 class ConstraintViolation(VortexError):

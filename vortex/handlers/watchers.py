@@ -23,7 +23,7 @@ from vortex.routing.filt import normalise, watchFilt
 from vortex.routing.ports import Node, Peer
 from vortex.tuples.convert import toJsonable
 
-__all__ = ["Watch", "Watchers"]
+__all__ = ["Watch", "Watchers", "keyOf"]
 
 
 class Watch:
@@ -46,7 +46,7 @@ class Watch:
 
     def __init__(self, filt: Mapping[str, Any], about: Hashable = None) -> None:
         self.filt = watchFilt(filt)
-        self.key, self.size = _keyOf(self.filt)
+        self.key, self.size = keyOf(self.filt)
         self.about = about
         self._conditions: frozenset[tuple[Hashable, Hashable]] | None = None
         self._peers: dict[Peer, None] = {}
@@ -175,7 +175,7 @@ class Watchers:
                 del self._byAbout[watch.about]
 
 
-def _keyOf(filt: dict[str, Any]) -> tuple[Hashable, int]:
+def keyOf(filt: dict[str, Any]) -> tuple[Hashable, int]:
     """
     What is the same for two filts exactly if they look the same on the wire, whatever the order of their
     keys; and how many bytes they have there.

@@ -1,0 +1,117 @@
+"""
+LiveLine: what one peer is told of all that it watches, when it can take it.
+
+While much waits for the peer, or nothing carries it, nothing more is queued: what is behind is noted, and
+when all that waited is written, each gets what is new since - one delta, or a part of a whole state. So a
+peer that reads slowly costs no more than one that does not, and nobody else waits for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from twisted.logger import Logger
+
+from vortex.clocks import Clock, DelayedCall
+from vortex.errors import NotConnected
+from vortex.handlers.live_watcher import Watcher
+from vortex.protocol.envelope import Message
+from vortex.routing.ports import Peer
+
+__all__ = ["LiveLine"]
+
+log = Logger()
+
+
+class LiveLine:
+    """
+    Args:
+        peer: Whose.
+        clock: The node's.
+        mergeBytes: How much may wait for the peer.
+        maySend: Asked with a watcher before each message; False: it gets none.
+    """
+
+    def __init__(self, peer: Peer, clock: Clock, mergeBytes: int, maySend: Callable[[Watcher], bool]) -> None:
+        self._peer = peer
+        self._clock = clock
+        self._mergeBytes = mergeBytes
+        self._maySend = maySend
+        self._behind: dict[Watcher, None] = {}
+        self._paced: dict[Watcher, DelayedCall] = {}
+        self._isWaiting = False
+
+    def tell(self, watcher: Watcher) -> None:
+        """There is news for *watcher*: send it, now or as soon as that can be."""
+        if watcher in self._behind or watcher in self._paced:
+            return
+        wait = watcher.sentAt + watcher.policy.minInterval - self._clock.seconds()
+        if watcher.policy.minInterval and wait > 0:
+            self._paced[watcher] = self._clock.callLater(wait, self._goOn, watcher)
+        elif self._isFull:
+            self._waitFor(watcher)
+        else:
+            self._send(watcher)
+
+    def isUpToDate(self, watcher: Watcher) -> bool:
+        """Whether *watcher* has been sent all that there is, and could be sent more."""
+        return watcher.isAnswered and not watcher.hasNews and not self._isFull
+
+    def queue(self, watcher: Watcher, message: Message) -> None:
+        """Send *message*, for *watcher*, whatever else waits. One peer's trouble is not another's."""
+        try:
+            self._peer.sendMessage(message, watcher.policy.priority)
+        except NotConnected:
+            pass
+        except Exception:
+            log.failure("an update for {peer} could not be sent", peer=self._peer)
+
+    def forget(self, watcher: Watcher) -> None:
+        """*watcher* is to get nothing more."""
+        self._behind.pop(watcher, None)
+        paced = self._paced.pop(watcher, None)
+        if paced is not None:
+            paced.cancel()
+
+    @property
+    def _isFull(self) -> bool:
+        return not self._peer.isConnected or self._peer.queuedBytes >= self._mergeBytes
+
+    def _goOn(self, watcher: Watcher) -> None:
+        del self._paced[watcher]
+        self.tell(watcher)
+
+    def _send(self, watcher: Watcher) -> None:
+        """Send one message, and note whether there is more."""
+        if not self._maySend(watcher):
+            return
+        try:
+            message = watcher.next()
+        except Exception:
+            log.failure("an update for {peer} could not be made", peer=self._peer)
+            return
+        if message is None:
+            return
+        watcher.sentAt = self._clock.seconds()
+        self.queue(watcher, message)
+        if watcher.hasNews and self._peer.isOnline:
+            self._waitFor(watcher)
+
+    def _waitFor(self, watcher: Watcher) -> None:
+        self._behind[watcher] = None
+        self._wait()
+
+    def _wait(self) -> None:
+        if self._behind and not self._isWaiting:
+            self._isWaiting = True
+            self._peer.whenReady().addCallback(self._ready)
+
+    def _ready(self, _: None) -> None:
+        """All that waited for the peer is written, or it is gone."""
+        while self._behind and self._peer.isConnected and not self._peer.queuedBytes:
+            watcher = next(iter(self._behind))
+            del self._behind[watcher]
+            self._send(watcher)
+        self._isWaiting = False
+        if self._peer.isOnline:
+            self._wait()

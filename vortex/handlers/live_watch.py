@@ -1,0 +1,268 @@
+"""
+LiveWatch: one thing that is watched, its state, and who watches it.
+
+Its state is made once, however many watch: at most one making of it is under way, and one asked for after
+that stands for all that are asked for meanwhile. What is made is compared with what was there, and told. If
+it cannot be made, everybody keeps what they have, and it is made again when somebody asks for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from vortex.clocks import DelayedCall
+from vortex.errors import VortexError, errorText
+from vortex.handlers.live_state import LiveState, Places
+from vortex.handlers.live_watcher import LiveWatcher, Watcher
+
+if TYPE_CHECKING:
+    from vortex.handlers.live_watches import LiveWatches
+
+__all__ = ["ADOPTED", "LiveWatch", "Subject"]
+
+log = Logger()
+
+ADOPTED: Any = object()
+"""What makes a state returns this when it has called `LiveWatch.adopt`."""
+
+
+class Subject(NamedTuple):
+    """
+    What is watched, as its owner sees it.
+
+    Attributes:
+        key: Who asks for the same shares one watch.
+        about: What the watch is found by; several may be about one thing.
+        plainFilt: The filt of a push to a peer that is sent whole states.
+        what: What the owner needs to make the state.
+        size: Bytes of what was asked with, which count for the peer.
+    """
+
+    key: Hashable
+    about: Hashable
+    plainFilt: Mapping[str, Any]
+    what: Any
+    size: int = 0
+
+
+class LiveWatch:
+    """
+    Made by `LiveWatches`.
+
+    Attributes:
+        number: By which peers know it.
+        subject: What is watched.
+        state: What it is now.
+        feed: Its messages.
+        watchers: Who watches it.
+        hasBeenWatched: Whether anybody ever has.
+        touchedAt: When it has changed last, or was to be made again, as `Positions` counts.
+    """
+
+    def __init__(self, owner: LiveWatches, number: int, subject: Subject) -> None:
+        self.number = number
+        self.subject = subject
+        self.state = LiveState(owner.limits.maxWatchLog)
+        self.feed = owner.newFeed(self.state, number)
+        self.watchers: dict[Watcher, None] = {}
+        self.touchedAt = 0
+        self._owner = owner
+        self._isDirty = True  # whether the state may be another by now
+        self._isRunning = False
+        self._running: list[Deferred[int]] = []
+        self._waiting: list[Deferred[int]] = []
+        self._again: DelayedCall | None = None
+        self._least = 0
+        self.hasBeenWatched = False
+
+    def __repr__(self) -> str:
+        return f"<watch {self.number} of {self.subject.what!r}, {len(self.watchers)} watch it>"
+
+    # ---- what its owner calls
+
+    def notify(self, *, force: bool = False) -> Deferred[int]:
+        """
+        Make the state again, and tell who watches what has changed.
+
+        Args:
+            force: Tell them also if nothing has.
+
+        Returns:
+            A Deferred with how many were told, or will be when they have read what waits for them. 0 if
+            nobody watches, or if the state could not be made, which is logged.
+        """
+        self._touch()
+        self._isDirty = True
+        if not self.watchers:
+            return succeed(0)
+        if force:
+            self._least = max(self._least, self.state.serial + 1)
+        return self._make().addErrback(lambda _: 0)
+
+    def change(
+        self, records: Sequence[Any] = (), gone: Sequence[Hashable] = (), places: Places = ()
+    ) -> Deferred[int]:
+        """
+        Tell who watches what has changed; nothing is made. Arguments and result are those of
+        `LiveState.change` and `notify`. Where that does not suffice, because the tuples have no keys, or
+        the state is being made, it is made again.
+        """
+        if not self.watchers or self._isDirty or self._isRunning:
+            return self.notify()
+        before = self.state.serial
+        try:
+            hasChanged = self.state.change(records, gone, places)
+        except (ValueError, VortexError):
+            return self.notify()
+        self._touch()
+        return succeed(self._publish(before) if hasChanged else 0)
+
+    def adopt(
+        self,
+        epoch: str,
+        serial: int,
+        records: Sequence[Any],
+        keyFields: Mapping[str, Sequence[str]] | None,
+    ) -> None:
+        """Take over a state of another node; see `LiveState.adopt`."""
+        before = self.state.serial if self.state.epoch == epoch else 0
+        self._isDirty = False
+        if self.state.adopt(epoch, serial, records, keyFields):
+            self._touch()
+            self._publish(before)
+
+    def adoptDelta(
+        self, to: int, records: Sequence[Any], places: Places = (), gone: Sequence[Hashable] = ()
+    ) -> None:
+        """Take over a delta that leads another node's state to *to*; see `LiveState.change`."""
+        before = self.state.serial
+        if self.state.change(records, gone, places, least=to):
+            self._touch()
+            self._publish(before)
+
+    # ---- what those who ask need
+
+    def current(self) -> Deferred[int]:
+        """Fires when the state is what is known now; fails if it cannot be made."""
+        if self._isRunning and not self._isDirty:
+            return _waiterOf(self._running)
+        return self._make() if self._isDirty else succeed(0)
+
+    def fresh(self) -> Deferred[int]:
+        """Fires when the state was made from now on; fails if it cannot be."""
+        self._isDirty = True
+        return self._make()
+
+    def leave(self, watcher: Watcher) -> None:
+        """*watcher* is there no more."""
+        self.watchers.pop(watcher, None)
+
+    def sleep(self) -> None:
+        """Nobody watches any more: from now on it is not known whether the state is what it was."""
+        self._isDirty = True
+
+    def close(self) -> None:
+        """Make nothing more."""
+        self.watchers.clear()
+        if self._again is not None:
+            self._again.cancel()
+            self._again = None
+
+    @property
+    def isWanted(self) -> bool:
+        """Whether anybody watches it, or waits for it."""
+        return bool(self.watchers or self._running or self._waiting)
+
+    def promise(self, watcher: LiveWatcher) -> int:
+        """The serial from which on it has what was notified up to now; it will be reached."""
+        if self._isDirty or self._isRunning:
+            pending = int(self._isRunning) + int(self._isDirty)
+            self._least = max(self._least, self.state.serial + pending)
+            return self._least
+        return self.state.serial
+
+    # ---- making it
+
+    def _make(self) -> Deferred[int]:
+        waiter = _waiterOf(self._waiting)
+        if not self._isRunning and self._again is None:
+            self._start()
+        return waiter
+
+    def _start(self) -> None:
+        self._again = None
+        self._isRunning = True
+        self._isDirty = False
+        self._running, self._waiting = self._waiting, []
+        Deferred.fromCoroutine(self._run())
+
+    async def _run(self) -> None:
+        before = self.state.serial
+        told = 0
+        failure = None
+        try:
+            records = await self._owner.make(self)
+            if records is not ADOPTED:
+                least = 0 if self._isDirty else self._least
+                before = self.state.serial
+                hasChanged = self.state.replace(records, least=least)
+                if not self._isDirty:
+                    self._least = 0
+            else:
+                hasChanged = False
+        except Exception:
+            failure = Failure()
+            hasChanged = False
+            self._isDirty = True
+            self._logFailure(failure)
+        self._isRunning = False
+        if hasChanged:
+            told = self._publish(before)
+        running, self._running = self._running, []
+        for waiter in running:
+            waiter.callback(told) if failure is None else waiter.errback(failure)
+        if self._isRunning:
+            return  # one of those who waited has begun it again
+        if self._waiting:  # not at once: what makes it may be what asks for it
+            self._again = self._again or self._owner.clock.callLater(0, self._start)
+        elif not self.isWanted:
+            self._owner.unwanted(self)
+
+    def _logFailure(self, failure: Failure) -> None:
+        if not any(watcher.isAnswered for watcher in self.watchers):
+            return  # who asks for it first is told, and then it is logged
+        if isinstance(failure.value, VortexError):
+            log.warn(
+                "{watch} could not be made again, who watches it keeps what they have: {text}",
+                watch=str(self),
+                text=errorText(failure.value),
+            )
+        else:
+            log.failure(
+                "{watch} could not be made again, who watches it keeps what they have",
+                failure,
+                watch=str(self),
+            )
+
+    def _publish(self, before: int) -> int:
+        """The state has come from serial *before* to another: tell who watches. Returns how many."""
+        self.feed.stepped(before)
+        answered = [watcher for watcher in self.watchers if watcher.isAnswered]
+        for watcher in answered:
+            self._owner.tell(watcher)
+        return len(answered)
+
+    def _touch(self) -> None:
+        self.touchedAt = self._owner.positions.touch()
+
+
+def _waiterOf(waiters: list[Deferred[int]]) -> Deferred[int]:
+    """A Deferred of one's own, which may be cancelled, among *waiters*."""
+    waiter: Deferred[int] = Deferred()
+    waiters.append(waiter)
+    return waiter

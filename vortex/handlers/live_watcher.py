@@ -1,0 +1,166 @@
+"""
+Watchers of live data: one peer's place in one watch - what it was sent, and what it is to be sent next.
+
+A `LiveWatcher` speaks docs/reference/live-data.md: deltas from where it stands. A `PlainWatcher` is a peer
+that knows nothing of that, as VortexPY's: it gets the whole state each time. Neither queues anything: `next`
+is asked for when the peer can take it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from vortex.handlers.delivery_policy import DeliveryPolicy
+from vortex.handlers.live_feed import LiveFeed, Whole
+from vortex.protocol.envelope import Message
+from vortex.routing.delivery import Delivery
+from vortex.routing.ports import Peer
+
+if TYPE_CHECKING:
+    from vortex.handlers.live_watch import LiveWatch
+
+__all__ = ["LiveWatcher", "PlainWatcher", "Watcher"]
+
+
+class Watcher:
+    """
+    Args:
+        peer: Who.
+        watch: What.
+        feed: The messages that it gets.
+        filt: What it asked with, to find out whether it may see it still.
+        policy: How it wants to be told.
+
+    Attributes:
+        peer, watch, feed, filt, policy: As given.
+        isAnswered: Whether it was answered: nothing is pushed before that.
+        sentAt: When something was sent last, on the node's clock.
+    """
+
+    def __init__(
+        self,
+        peer: Peer,
+        watch: LiveWatch,
+        feed: LiveFeed,
+        filt: Mapping[str, Any],
+        policy: DeliveryPolicy,
+    ) -> None:
+        self.peer = peer
+        self.watch = watch
+        self.feed = feed
+        self.filt = filt
+        self.policy = policy
+        self.isAnswered = False
+        self.sentAt = float("-inf")
+        self._sent = 0
+
+    def __repr__(self) -> str:
+        return f"<watcher {self.peer!r} of {self.watch!r}, at {self._sent}>"
+
+    @property
+    def hasNews(self) -> bool:
+        """Whether there is anything to send."""
+        return self._sent != self.feed.state.serial
+
+    def next(self) -> Message | None:
+        """What is to be sent next; it counts as sent. None if there is nothing."""
+        raise NotImplementedError
+
+
+class LiveWatcher(Watcher):
+    """One who gets deltas."""
+
+    _epoch = ""
+    _whole: Whole | None = None
+    _part = 0
+
+    @property
+    def hasNews(self) -> bool:
+        return self._whole is not None or super().hasNews or self._epoch != self.feed.state.epoch
+
+    def answer(self, delivery: Delivery, at: object) -> None:
+        """
+        Answer the request that it watches by.
+
+        Args:
+            at: The position that the peer holds, as it says.
+        """
+        state = self.feed.state
+        payload = None
+        self._whole = None
+        if isinstance(at, str):
+            epoch, _, serial = at.rpartition(".")
+            if epoch == state.epoch and serial.isascii() and serial.isdigit() and len(serial) < 20:
+                payload = self.feed.net(int(serial))
+        if payload is None:
+            whole = self.feed.whole()
+            payload = whole.answer()
+            self._begin(whole, 1)
+        else:
+            self._epoch, self._sent = state.epoch, state.serial
+        delivery.reply(payload, filt=payload.filt, priority=self.policy.priority)
+        self.isAnswered = True
+
+    def next(self) -> Message | None:
+        if self._whole is None:
+            if not self.hasNews:
+                return None
+            message = self._step()
+            if message is not None:
+                return message
+            self._begin(self.feed.whole(), 0)
+        return self._nextPart()
+
+    def _step(self) -> Message | None:
+        """What has changed since; None if it has to be the whole state."""
+        state = self.feed.state
+        if self._epoch != state.epoch:
+            return None
+        step = self.feed.step(self._sent) if self.policy.mode == "all" else None
+        if step is not None:
+            self._sent, message = step
+            return message
+        delta = self.feed.delta(self._sent)
+        if delta is not None:
+            self._sent = state.serial
+        return delta
+
+    def _begin(self, whole: Whole, part: int) -> None:
+        """Of *whole*, *part* is the next that is sent."""
+        self._epoch, self._sent = whole.epoch, whole.serial
+        self._part = part
+        self._whole = whole if part < whole.count else None
+
+    def _nextPart(self) -> Message | None:
+        whole = self._whole
+        if whole is None:
+            return None
+        message = whole.message(self._part)
+        self._begin(whole, self._part + 1)
+        return message
+
+
+class PlainWatcher(Watcher):
+    """
+    One who gets the whole state.
+
+    Attributes:
+        names: By which it asked, of several observers of one peer.
+    """
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.names: set[str] = set()
+
+    def answer(self, delivery: Delivery) -> None:
+        """Answer the request that it watches by."""
+        self._sent = self.feed.state.serial
+        delivery.reply(self.feed.state.tuples)
+        self.isAnswered = True
+
+    def next(self) -> Message | None:
+        if not self.hasNews:
+            return None
+        self._sent = self.feed.state.serial
+        return self.feed.plain(self.watch.subject.plainFilt)

@@ -1,0 +1,403 @@
+"""
+LiveWatches: who watches what of one handler, from when they ask until they go.
+
+What is watched, how its state is made and who may see it are the handler's; what is sent and when is found
+out here and in the files beside it:
+
+    live_watch      one thing that is watched: its state is made once for all who watch it
+    live_state      the state and what has changed since when            live_log
+    live_feed       its messages, each made once
+    live_watcher    one peer's place in a watch: what it is sent next
+    live_line       one peer: when it can take what is new
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections import Counter
+from collections.abc import Callable, Coroutine, Hashable, Iterable, Mapping
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from vortex.clocks import DelayedCall
+from vortex.errors import AccessDenied, DecodeError, LimitExceeded, NotConnected
+from vortex.handlers.delivery_policy import DeliveryPolicy
+from vortex.handlers.live_feed import LiveFeed
+from vortex.handlers.live_line import LiveLine
+from vortex.handlers.live_state import LiveState
+from vortex.handlers.live_watch import LiveWatch, Subject
+from vortex.handlers.live_watcher import LiveWatcher, PlainWatcher, Watcher
+from vortex.handlers.positions import positionsOf
+from vortex.routing.delivery import Delivery
+from vortex.routing.ports import Node, Peer
+
+__all__ = ["LIVE", "LiveWatches"]
+
+LIVE = "live"
+"""The key of a request's filt by which a peer says that it reads docs/reference/live-data.md."""
+
+
+class LiveWatches:
+    """
+    Args:
+        node: Whose peers they are. Its limits say how much each may watch, and how much is kept.
+        make: Given a watch, its state: a list of tuples, or a Deferred or a coroutine of one; or `ADOPTED`,
+            after a call of `LiveWatch.adopt`. What it raises is answered to who asks first.
+        filt: That of pushes to those who read live data.
+        maySee: Given a peer and the filt it asked with, whether it still may. Asked before each push.
+        policy: How they are told, as far as they ask for nothing else.
+        keepsCurrent: Whether the state of a watch is kept up to date while nobody watches.
+        onForgotten: Called with a watch that is not kept any longer.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        make: Callable[[LiveWatch], Any],
+        *,
+        filt: Mapping[str, Any],
+        maySee: Callable[[Peer, Mapping[str, Any]], bool],
+        policy: DeliveryPolicy | None = None,
+        keepsCurrent: bool = False,
+        onForgotten: Callable[[LiveWatch], object] | None = None,
+    ) -> None:
+        self.make = make
+        self.limits = node.limits
+        self.positions = positionsOf(node)
+        self.policy = policy or DeliveryPolicy()
+        self._node = node
+        self._filt = filt
+        self._maySee = maySee
+        self._keepsCurrent = keepsCurrent
+        self._onForgotten = onForgotten
+        self._watches: dict[Hashable, LiveWatch] = {}
+        self._byAbout: dict[Hashable, dict[LiveWatch, None]] = {}
+        self._watchers: dict[Peer, dict[tuple[LiveWatch, type[Watcher]], Watcher]] = {}
+        self._lines: dict[Peer, LiveLine] = {}
+        self._bytes: Counter[Peer] = Counter()
+        self._requests: Counter[Peer] = Counter()
+        self._lingering: dict[
+            LiveWatch, tuple[float, int]
+        ] = {}  # until when, its size; the next to go is first
+        self._lingerBytes = 0
+        self._lingerTimer: DelayedCall | None = None
+        self._checkTimer: DelayedCall | None = None
+        self.positions.add(self)
+        me = weakref.ref(self)
+
+        def onPeerChange(peer: Peer, online: bool) -> None:
+            watches = me()
+            if watches is not None and not online:
+                watches.forget(peer)
+
+        self._unsubscribe = weakref.finalize(self, node.onPeerChange(onPeerChange))
+        self._unsubscribe.atexit = False
+
+    # ---- what peers ask for
+
+    def subscribe(self, delivery: Delivery, subject: Subject, *, name: str = "") -> Deferred[None]:
+        """
+        Answer a request with what it asks for, and tell its peer what changes from then on.
+
+        Args:
+            delivery: The request. With a key ``live`` in its filt the peer gets deltas, else whole states.
+            subject: What it asks for.
+            name: Which of the peer's observers asks, where it is sent whole states.
+
+        Returns:
+            A Deferred that fires when it is answered, and fails with what is to be answered.
+
+        Raises:
+            LimitExceeded: If the peer watches, or waits for, as much as it may already.
+            DecodeError: If what stands at ``live`` is not what should stand there.
+        """
+        peer, filt = delivery.peer, delivery.filt
+        self._checkRequests(peer)
+        live = filt.get(LIVE)
+        if live is not None and not isinstance(live, Mapping):
+            raise DecodeError(f"expected an object, got {live!r:.40}", f".{LIVE}")
+        policy = self.policy if live is None else self.policy.asked(live.get("policy"))
+        watch = self._watchFor(subject)
+        try:
+            watcher = self._join(peer, watch, filt, policy, PlainWatcher if live is None else LiveWatcher)
+        except LimitExceeded:
+            self.unwanted(watch)
+            raise
+        if isinstance(watcher, PlainWatcher):
+            watcher.names.add(name)
+        at = None if live is None else live.get("at")
+        return self._whileWaiting(peer, self._answer(watcher, delivery, at))
+
+    def poll(self, delivery: Delivery, subject: Subject) -> Deferred[None]:
+        """Answer a request with what it asks for, made anew; the rest as `subscribe` has it."""
+        self._checkRequests(delivery.peer)
+        return self._whileWaiting(delivery.peer, self._answerOnce(self._watchFor(subject), delivery))
+
+    def unsubscribe(self, peer: Peer, key: Hashable, name: str = "") -> None:
+        """The observer *name* of *peer* is to be told nothing more of what was asked for under *key*."""
+        watch = self._watches.get(key)
+        watcher = None if watch is None else self._watchers.get(peer, {}).get((watch, PlainWatcher))
+        if isinstance(watcher, PlainWatcher):
+            watcher.names.discard(name)
+            if not watcher.names:
+                self._drop(watcher)
+
+    def end(self, peer: Peer, number: object) -> None:
+        """*peer* is to be told nothing more of the watch of that number."""
+        for watcher in self.liveWatchersOf(peer):
+            if watcher.watch.number == number:
+                self._drop(watcher)
+
+    # ---- what their owner asks
+
+    def about(self, about: Hashable) -> tuple[LiveWatch, ...]:
+        """What there is of watches about that."""
+        return tuple(self._byAbout.get(about, ()))
+
+    @property
+    def watches(self) -> tuple[LiveWatch, ...]:
+        """All watches, those that nobody watches at the moment among them."""
+        return tuple(self._watches.values())
+
+    def liveWatchersOf(self, peer: Peer) -> list[LiveWatcher]:
+        """What *peer* is sent deltas of."""
+        return [each for each in self._watchers.get(peer, {}).values() if isinstance(each, LiveWatcher)]
+
+    def forget(self, peer: Peer) -> None:
+        """*peer* watches nothing any more."""
+        for watcher in tuple(self._watchers.get(peer, {}).values()):
+            self._drop(watcher)
+
+    def close(self) -> None:
+        """Forget everybody, and answer nobody from now on."""
+        self._unsubscribe()
+        for peer in tuple(self._watchers):
+            self.forget(peer)
+        for watch in self.watches:
+            self._forgetWatch(watch)
+        self._setLingerTimer()
+
+    # ---- for watches
+
+    @property
+    def clock(self) -> Any:
+        """The node's."""
+        return self._node.clock
+
+    def newFeed(self, state: LiveState, number: int) -> LiveFeed:
+        """The messages of *state*."""
+        return LiveFeed(
+            state,
+            number,
+            self._filt,
+            self.limits,
+            maxSteps=self.policy.maxItems,
+            maxStepBytes=self.policy.maxBytes,
+        )
+
+    def tell(self, watcher: Watcher) -> None:
+        """There is news for *watcher*."""
+        self._lines[watcher.peer].tell(watcher)
+
+    def unwanted(self, watch: LiveWatch) -> None:
+        """Nobody watches *watch*, or waits for it: keep it for a while, if it can be of use."""
+        if watch.isWanted or self._watches.get(watch.subject.key) is not watch:
+            return
+        self._wake(watch)
+        if not (watch.state.serial and watch.hasBeenWatched and self._node.payloadIO.isLive):
+            self._forgetWatch(watch)
+            return
+        if not self._keepsCurrent:
+            watch.sleep()
+        self._lingering[watch] = self.clock.seconds() + self.limits.watchLinger, watch.state.size
+        self._lingerBytes += watch.state.size
+        self._endLingering()
+
+    # ---- watchers
+
+    def _watchFor(self, subject: Subject) -> LiveWatch:
+        watch = self._watches.get(subject.key)
+        if watch is None:
+            watch = self._watches[subject.key] = LiveWatch(self, self.positions.issue(), subject)
+            self._byAbout.setdefault(subject.about, {})[watch] = None
+        return watch
+
+    def _join(
+        self,
+        peer: Peer,
+        watch: LiveWatch,
+        filt: Mapping[str, Any],
+        policy: DeliveryPolicy,
+        kind: type[Watcher],
+    ) -> Watcher:
+        """*peer* watches *watch* from now on, if it does not yet."""
+        mine = self._watchers.get(peer, {})
+        watcher = mine.get((watch, kind))
+        if watcher is not None:
+            watcher.policy = policy
+            watcher.filt = filt
+            return watcher
+        if len(mine) >= self.limits.maxWatchesPerPeer:
+            self._node.counters["watchesRefused"] += 1
+            raise LimitExceeded("maxWatchesPerPeer", f"you watch {len(mine)} things already")
+        if self._bytes[peer] + watch.subject.size > self.limits.maxWatchBytesPerPeer:
+            self._node.counters["watchesRefused"] += 1
+            raise LimitExceeded(
+                "maxWatchBytesPerPeer",
+                f"what you watch takes {self._bytes[peer]} bytes to say, this is {watch.subject.size} more",
+            )
+        watcher = kind(peer, watch, watch.feed, filt, policy)
+        if not peer.isOnline or not self._unsubscribe.alive:
+            return watcher  # it will not be told
+        self._watchers.setdefault(peer, {})[watch, kind] = watcher
+        self._bytes[peer] += watch.subject.size
+        if peer not in self._lines:
+            self._lines[peer] = LiveLine(peer, self.clock, self.limits.mergeBytes, self._maySend)
+        watch.watchers[watcher] = None
+        watch.hasBeenWatched = True
+        self._wake(watch)
+        self._setLingerTimer()
+        self._setCheckTimer()
+        return watcher
+
+    def _drop(self, watcher: Watcher) -> None:
+        peer, watch = watcher.peer, watcher.watch
+        mine = self._watchers.get(peer, {})
+        if mine.pop((watch, type(watcher)), None) is None:
+            return
+        self._bytes[peer] -= watch.subject.size
+        self._lines[peer].forget(watcher)
+        if not mine:
+            del self._watchers[peer], self._lines[peer], self._bytes[peer]
+        watch.leave(watcher)
+        self.unwanted(watch)
+        self._setCheckTimer()
+
+    def _isThere(self, watcher: Watcher) -> bool:
+        return watcher in watcher.watch.watchers
+
+    def _maySend(self, watcher: Watcher) -> bool:
+        """Whether *watcher* may still see what it watches; if not, that is the end of it."""
+        if self._maySee(watcher.peer, watcher.filt):
+            return True
+        if isinstance(watcher, LiveWatcher):
+            line = self._lines[watcher.peer]
+            line.queue(watcher, watcher.feed.end(AccessDenied("you may not see this any more")))
+            self._drop(watcher)
+        return False
+
+    async def _answer(self, watcher: Watcher, delivery: Delivery, at: object) -> None:
+        try:
+            await watcher.watch.current()
+            if isinstance(watcher, PlainWatcher):
+                watcher.answer(delivery)
+            elif not self._isThere(watcher):
+                raise NotConnected("the session that asked for this is over: ask again")
+            elif isinstance(watcher, LiveWatcher):
+                watcher.answer(delivery, at)
+                if watcher.hasNews:
+                    self.tell(watcher)
+        except BaseException:
+            if not watcher.isAnswered:
+                self._drop(watcher)
+            raise
+        finally:
+            self.unwanted(watcher.watch)
+
+    async def _answerOnce(self, watch: LiveWatch, delivery: Delivery) -> None:
+        try:
+            await watch.fresh()
+            delivery.reply(watch.state.tuples)
+        finally:
+            self.unwanted(watch)
+
+    def _checkRequests(self, peer: Peer) -> None:
+        most = self.limits.maxWaitingRequests
+        if self._requests[peer] >= most:
+            raise LimitExceeded(
+                "maxWaitingRequests", f"{most} requests of this peer wait for an answer already"
+            )
+
+    def _whileWaiting(self, peer: Peer, answer: Coroutine[Any, Any, None]) -> Deferred[None]:
+        self._requests[peer] += 1
+
+        def over(outcome: Any) -> Any:
+            self._requests[peer] -= 1
+            if not self._requests[peer]:
+                del self._requests[peer]
+            return outcome
+
+        return Deferred.fromCoroutine(answer).addBoth(over)
+
+    # ---- watches that nobody watches
+
+    def _wake(self, watch: LiveWatch) -> None:
+        """It lingers no more."""
+        _, size = self._lingering.pop(watch, (0.0, 0))
+        self._lingerBytes -= size
+
+    def _endLingering(self) -> None:
+        """Forget what has lingered for long enough, or takes too much room."""
+        now = self.clock.seconds()
+        while self._lingering:
+            watch, (until, _) = next(iter(self._lingering.items()))
+            if until > now and self._lingerBytes <= self.limits.maxLingerBytes:
+                break
+            self._forgetWatch(watch)
+        self._setLingerTimer()
+
+    def _forgetWatch(self, watch: LiveWatch) -> None:
+        self._wake(watch)
+        watch.close()
+        self._watches.pop(watch.subject.key, None)
+        about = self._byAbout.get(watch.subject.about, {})
+        about.pop(watch, None)
+        if not about:
+            self._byAbout.pop(watch.subject.about, None)
+        if self._onForgotten is not None:
+            self._onForgotten(watch)
+
+    def _setLingerTimer(self) -> None:
+        if self._lingerTimer is not None:
+            self._lingerTimer.cancel()
+            self._lingerTimer = None
+        if self._lingering:
+            until, _ = next(iter(self._lingering.values()))
+            wait = max(0.0, until - self.clock.seconds())
+            self._lingerTimer = self.clock.callLater(wait, _call, weakref.WeakMethod(self._lingerOver))
+
+    def _lingerOver(self) -> None:
+        self._lingerTimer = None
+        self._endLingering()
+
+    # ---- the check
+
+    def _setCheckTimer(self) -> None:
+        """It runs as long as somebody watches."""
+        if not self._watchers and self._checkTimer is not None:
+            self._checkTimer.cancel()
+            self._checkTimer = None
+        elif self._watchers and self._checkTimer is None:
+            self._checkTimer = self.clock.callLater(
+                self.limits.checkInterval, _call, weakref.WeakMethod(self._check)
+            )
+
+    def _check(self) -> None:
+        self._checkTimer = None
+        for watcher in self._allWatchers():
+            if isinstance(watcher, LiveWatcher) and self._isThere(watcher):
+                line = self._lines[watcher.peer]
+                if line.isUpToDate(watcher) and self._maySend(watcher):
+                    line.queue(watcher, watcher.feed.check())
+        self._setCheckTimer()
+
+    def _allWatchers(self) -> Iterable[Watcher]:
+        return [watcher for mine in self._watchers.values() for watcher in mine.values()]
+
+
+def _call(method: weakref.WeakMethod[Callable[[], None]]) -> None:
+    """Call *method*, if its object is there still: a timer keeps nobody alive."""
+    function = method()
+    if function is not None:
+        function()
