@@ -3,9 +3,10 @@ A server that kills itself at one point of an action's way, a process of its own
 
 usage: python -m tests.integration.dying_server SOCKET DATABASE-URL
 
-It listens at the Unix socket SOCKET, serves the rows of ``Sale`` at the filt ``sales``, and prints ``READY
-0``. Where the variable DIE_AT names one of `POINTS`, it sends itself SIGKILL there, at the first action that
-comes. Nothing of this is in the library: the points are put around its methods here.
+It listens at the Unix socket SOCKET, serves the rows of ``Sale`` at the filt ``sales``, carries out the
+action ``Sell`` of the processor ``shop``, and prints ``READY 0``. Where the variable DIE_AT names one of
+`POINTS`, it sends itself SIGKILL there, at the first action that comes. Nothing of this is in the library:
+the points are put around its methods here.
 """
 
 from __future__ import annotations
@@ -25,7 +26,16 @@ from twisted.internet.task import react
 import vortex.protocol.server_session
 import vortex.protocol.session
 from tests.native_frames import ACTION, REPLY, framesIn
-from vortex import OrmCrudHandler, Tuple, Vortex, addTupleType, createActionMarks
+from vortex import (
+    OrmCrudHandler,
+    Tuple,
+    TupleAction,
+    TupleActionProcessor,
+    Vortex,
+    addTupleType,
+    createActionMarks,
+)
+from vortex.handlers.delegates import Delegate
 from vortex.orm.action_marks import ActionMark
 from vortex.orm.crud_work import CrudWork
 from vortex.protocol.once import ClientRecord
@@ -37,7 +47,7 @@ from vortex.transports.native_line import NativeLine
 from vortex.transports.session_driver import SessionDriver
 from vortex.transports.stream import Stream
 
-__all__ = ["POINTS", "Base", "Sale"]
+__all__ = ["POINTS", "Base", "Sale", "Sell"]
 
 POINTS = (
     "before its bytes are read",
@@ -78,6 +88,18 @@ class Sale(Tuple, Base):
     __tablename__ = "sale"
     id: Mapped[int] = mapped_column(primary_key=True)
     item: Mapped[str]
+
+
+@addTupleType
+class Sell(TupleAction):
+    __tupleType__ = "dying.Sell"
+    item: str
+
+
+def sell(action: Sell, session: Session) -> Sale:
+    sale = Sale(item=action.item)
+    session.add(sale)
+    return sale
 
 
 class Death:
@@ -122,6 +144,8 @@ def arrange(death: Death, sessions: sessionmaker[Session]) -> None:
     death.before(PayloadEndpoint, "call", "before the callable")
     death.before(CrudWork, "save", "at the beginning in the thread")
     death.after(CrudWork, "save", "at the end in the thread")
+    death.before(Delegate, "_inSession", "at the beginning in the thread")
+    death.after(Delegate, "_inSession", "at the end in the thread")
     death.before(Action, "answer", "before the reply is encoded")
     death.before(ClientRecord, "finished", "before the reply is kept")
     death.after(ClientRecord, "finished", "after the reply was kept")
@@ -194,12 +218,15 @@ async def main(reactor: Any, socket: str, url: str) -> None:
     arrange(Death(os.environ.get("DIE_AT")), sessions)
     server = Vortex("server")
     handler = OrmCrudHandler(sessions, Sale, {"key": "sales"}, vortex=server)
+    shop = TupleActionProcessor("shop", server)
+    shop.setDelegate(Sell, sell, session=sessions)
     await server.listen(f"unix:{socket}")
     print("READY 0", flush=True)
     ended: Deferred[None] = Deferred()
     reactor.addSystemEventTrigger("before", "shutdown", ended.callback, None)
     await ended
     handler.shutdown()
+    shop.shutdown()
     await server.shutdown()
 
 

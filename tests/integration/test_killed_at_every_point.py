@@ -17,10 +17,10 @@ from twisted.internet.threads import deferToThread
 
 from tests import native_frames
 from tests.integration.children import PATIENCE, Child
-from tests.integration.dying_server import POINTS, Sale
+from tests.integration.dying_server import POINTS, Sale, Sell
 from tests.integration.on_reactor import onReactor
 from tests.native_frames import Frame, framesIn
-from vortex import Payload, Vortex
+from vortex import Payload, TupleActionClient, Vortex
 
 SALE = ("dying.Sale", {"item": "shears"})
 FILT = {"key": "sales", "PayloadResponse.messageId": "m1"}
@@ -147,4 +147,44 @@ class TestAnActionOfAServerThatIsKilled:
         assert reply.body[0]["t"] == "dying.Sale"
         (row,) = reply.body[0]["r"]
         assert dict(zip(reply.body[0]["f"], row, strict=True)) == {"id": 1, "item": "shears"}
+        assert shop.sales == [(1, "shears")]
+
+
+class TestATupleActionOfAServerThatIsKilled:
+    @onReactor
+    @pytest.mark.parametrize(
+        "point",
+        [
+            "before the callable",
+            "before the mark",
+            "after the flush",
+            "after the reply was recorded",
+            "before the commit",
+            "after the commit",
+            "at the end in the thread",
+            "before the reply is kept",
+            "after the reply was written",
+        ],
+    )
+    async def test_takes_effect_once_and_is_answered(self, shop: Shop, point: str) -> None:
+        server = await deferToThread(shop.server, point)
+        client = Vortex("client")
+        try:
+            await client.connect(f"unix://{shop.socket}", wire="native").connected
+            actions = TupleActionClient("shop", "server", client)
+            pushed = actions.pushAction(Sell(item="shears"), timeout=PATIENCE)
+            assert await deferToThread(server.finish) == -signal.SIGKILL
+            isCommitted = POINTS.index(point) >= POINTS.index("after the commit")
+            assert shop.sales == [(1, "shears")] * isCommitted
+            if point in HAD_REPLY:
+                sales = await pushed
+            else:
+                assert not pushed.called
+                server = await deferToThread(shop.server)
+                sales = await pushed
+        finally:
+            await client.shutdown()
+            server.kill()
+
+        assert [(sale.id, sale.item) for sale in sales] == [(1, "shears")]
         assert shop.sales == [(1, "shears")]
