@@ -7,6 +7,11 @@ to call, so that each sees the time at which it is due, and what it starts in tu
 
 from __future__ import annotations
 
+from bisect import insort_right
+from collections.abc import Callable
+from operator import attrgetter
+
+from twisted.internet.base import DelayedCall
 from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.task import Clock
 
@@ -16,8 +21,21 @@ TOO_MANY_CALLS = 100_000
 """Calls in one moment after which nothing is going to settle any more."""
 
 
+_DUE = attrgetter("time")
+"""When a call is due, unless it was put off: that counts when its turn has come, as in a reactor."""
+
+
 class VirtualClock(Clock):
     """A clock that begins at 0 and moves only in `advance`."""
+
+    def callLater(
+        self, delay: float, callable: Callable[..., object], *args: object, **kw: object
+    ) -> IDelayedCall:
+        """As in a reactor. A call is put where it belongs: Twisted's clock sorts all of them each time."""
+        due = self.rightNow + delay
+        call = DelayedCall(due, callable, args, kw, self.calls.remove, self._madeEarlier, self.seconds)
+        insort_right(self.calls, call, key=_DUE)
+        return call
 
     def advance(self, amount: float) -> None:
         """
@@ -31,14 +49,13 @@ class VirtualClock(Clock):
             raise ValueError(f"time goes forward only, got {amount!r} seconds")
         end = self.rightNow + amount
         calls = 0
-        self._sortCalls()
-        while self.calls and self.calls[0].getTime() <= end:
-            due = max(self.rightNow, self.calls[0].getTime())
+        while (first := self._first()) is not None and first.time <= end:
+            due = max(self.rightNow, first.time)
             calls = calls + 1 if due == self.rightNow else 1
             if calls > TOO_MANY_CALLS:
                 raise AssertionError(
                     f"{TOO_MANY_CALLS} calls were made at {due:g} s and more are due; the next is "
-                    f"{describeCall(self.calls[0])}"
+                    f"{describeCall(first)}"
                 )
             self.rightNow = due
             self._makeFirst()
@@ -50,17 +67,27 @@ class VirtualClock(Clock):
 
     def step(self) -> bool:
         """Make one call that is due now, the first; returns False if none is."""
-        self._sortCalls()
-        isDue = bool(self.calls) and self.calls[0].getTime() <= self.rightNow
+        first = self._first()
+        isDue = first is not None and first.time <= self.rightNow
         if isDue:
             self._makeFirst()
         return isDue
+
+    def _first(self) -> DelayedCall | None:
+        """What is due first; what was put off has gone to its place."""
+        while self.calls and self.calls[0].delayed_time:
+            call = self.calls.pop(0)
+            call.activate_delay()
+            insort_right(self.calls, call, key=_DUE)
+        return self.calls[0] if self.calls else None
 
     def _makeFirst(self) -> None:
         call = self.calls.pop(0)
         call.called = 1
         call.func(*call.args, **call.kw)
-        self._sortCalls()
+
+    def _madeEarlier(self, call: DelayedCall) -> None:
+        self.calls.sort(key=_DUE)
 
 
 def describeCall(call: IDelayedCall) -> str:
