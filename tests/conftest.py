@@ -1,5 +1,5 @@
 """
-What holds for every test: none is left out in silence, and unit tests open no socket.
+What holds for every test: none is left out in silence, what one tells is shown, unit tests open no socket.
 
 Under ``CI=true`` a skipped test, one that is expected to fail and a skipped module are failures, whatever
 their reason. Elsewhere pytest's own summary names them (``-ra``).
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import NoReturn
 
 import pytest
@@ -23,6 +23,9 @@ pytest_plugins = ["pytester"]
 
 OPEN_SOCKETS = {"browser", "integration"}
 """Folders whose tests do."""
+
+TOLD = "told"
+"""What `tell` names what it notes of a test."""
 
 NONE_IS_LEFT_OUT = "under CI every test runs and passes"
 
@@ -55,6 +58,21 @@ def pytest_make_collect_report(
         report.outcome = "failed"
         report.longrepr = f"{NONE_IS_LEFT_OUT}; a module was left out: {report.longrepr}"
     return report
+
+
+@pytest.fixture
+def tell(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Have a line shown at the end of the run, whatever process the test runs in: a count, for example."""
+    return lambda line: request.node.user_properties.append((TOLD, line))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    reports = [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]
+    lines = {line for report in reports for name, line in report.user_properties if name == TOLD}
+    if lines:
+        terminalreporter.section("told by tests")
+    for line in sorted(lines):
+        terminalreporter.write_line(line)
 
 
 @pytest.fixture(autouse=True)

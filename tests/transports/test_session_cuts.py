@@ -1,29 +1,62 @@
 """
-Native sessions over each of our transports, cut at bytes of the handshake, the HELLO and the messages.
+Native sessions over each of our transports, cut at every byte of the handshake, the HELLO and the messages.
 
-Here it is every so manieth byte; `make soak` takes each of them.
+`make soak` cuts longer ones, with all of their padding.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
 import pytest
 
 from tests.transports.cut_exchanges import nothingFails
-from tests.transports.session_cuts import KINDS, everyCut
+from tests.transports.session_cuts import Cut, cutAtEach, placesOf, shortPadding
 
 __all__ = ["nothingFails"]
 
-STEP = 97
+pytestmark = pytest.mark.sweep
+
+MESSAGES = 20
+
+SHARES = {"tcp": 2, "websocket": 4, "post": 5, "sse": 4, "poll": 1}
+"""Of each transport, into how many tests it is parted: they run side by side."""
+
+STEP = 16
 
 
-@pytest.mark.usefixtures("nothingFails")
+def placesToCut(kind: str) -> list[Cut]:
+    """
+    Every byte of TCP, of WebSocket and of POSTs, and of events.
+
+    What goes up beside events is what goes up beside a held POST, and polls are POSTs: there it is every so
+    manieth byte.
+    """
+    places = placesOf(kind, MESSAGES)
+    if kind == "poll":
+        return places[::STEP]
+    if kind == "sse":
+        return [place for place in places if place[0] == 0 or place[2] % STEP == 0]
+    return places
+
+
+@pytest.fixture
+def padding() -> Iterator[None]:
+    with shortPadding():
+        yield
+
+
+@pytest.mark.usefixtures("nothingFails", "padding")
 class TestEachTransport:
-    @pytest.mark.parametrize("kind", KINDS)
+    @pytest.mark.parametrize(
+        ("kind", "share"), [(kind, share) for kind, shares in SHARES.items() for share in range(shares)]
+    )
     def test_delivers_everything_once_and_in_order_wherever_it_is_cut(
-        self, kind: str, capsys: pytest.CaptureFixture[str]
+        self, kind: str, share: int, tell: Callable[[str], None]
     ) -> None:
-        cuts = everyCut(kind, 20, step=STEP)
+        places = placesToCut(kind)[share :: SHARES[kind]]
 
-        with capsys.disabled():
-            print(f" [{cuts} cuts of {kind}]", end="")
-        assert cuts > 40
+        cuts = cutAtEach(kind, MESSAGES, places)
+
+        tell(f"{kind}: {cuts} cuts of a session of {MESSAGES} messages each way, part {share + 1}")
+        assert cuts == len(places) > 400
