@@ -27,10 +27,10 @@ class TupleAccess:
 
     def mayAccept(self, peer: Peer, actionName: str, header: Mapping[str, Any]) -> bool:
         """
-        Whether *peer* may have that action done.
+        Whether *peer* may have actions done.
 
         Args:
-            actionName: The type of the action, or of a generic one its key.
-            header: The filt that it came with. What is in the action was not read yet.
+            actionName: The name of the processor. Of which type the action is was not read yet.
+            header: The filt that it came with.
         """
         return True

@@ -27,6 +27,12 @@ VIEW = "view"
 LONGEST = 16
 """How many times `Limits.watchPartBytes` a delta may have, if that is much less than the whole state."""
 
+PART_ROWS = 2_000
+"""Tuples that one part has at most: of some each takes hardly any room, but time."""
+
+SHORT = 4 << 10
+"""Bytes that an answer may have for a peer for whom much waits already."""
+
 
 class _Number(int):
     """An integer that stands bare in a filt: each reader takes it for one, and it is a tenth as long."""
@@ -48,7 +54,7 @@ class LiveFeed:
     Attributes:
         state: As given.
         number: As given.
-        keepsSteps: Whether somebody wants each delta.
+        stepsFor: Who wants each delta by itself: while anybody does they are kept.
     """
 
     def __init__(
@@ -63,7 +69,7 @@ class LiveFeed:
     ) -> None:
         self.state = state
         self.number = number
-        self.keepsSteps = False
+        self.stepsFor: set[Any] = set()
         self._filt = filt
         self._limits = limits
         self._maxSteps = maxSteps
@@ -79,13 +85,18 @@ class LiveFeed:
         """What has changed since *since*; None if a whole state is better."""
         return self._once(("delta", since), self._delta, since)  # type: ignore[no-any-return]
 
-    def net(self, since: int) -> Payload | None:
-        """The same as an answer: `view` is its filt."""
-        return self._once(("net", since), self._net, since)  # type: ignore[no-any-return]
+    def net(self, since: int, *, isShort: bool = False) -> Payload | None:
+        """The same as an answer: `view` is its filt. *isShort*: None also if it is long."""
+        delta = self._since(since)
+        if delta is None or (isShort and delta.size > SHORT):
+            return None
+        return self._once(("net", since), self._net, delta)  # type: ignore[no-any-return]
 
-    def whole(self) -> Whole:
-        """The state as it is now."""
-        return self._once("whole", self._whole)  # type: ignore[no-any-return]
+    def whole(self, *, isShort: bool = False) -> Whole:
+        """The state as it is now. *isShort*: so that there is hardly anything in its first part."""
+        if isShort and self.state.size > SHORT:
+            return self._once("later", self._whole, [[]])  # type: ignore[no-any-return]
+        return self._once("whole", self._whole, [])  # type: ignore[no-any-return]
 
     def check(self) -> Message:
         """What it comes to, in short."""
@@ -103,7 +114,7 @@ class LiveFeed:
 
     def stepped(self, before: int) -> None:
         """The state has come from serial *before* to the one that it has now."""
-        delta = self.delta(before) if self.keepsSteps else None
+        delta = self.delta(before) if self.stepsFor else None
         if delta is None:
             self._steps.clear()
             self._stepBytes = 0
@@ -133,21 +144,19 @@ class LiveFeed:
         delta = self._since(since)
         return None if delta is None else self._message(_viewOf(delta), delta.records)
 
-    def _net(self, since: int) -> Payload | None:
-        delta = self._since(since)
-        if delta is None:
-            return None
+    def _net(self, delta: Delta) -> Payload:
         view = {"e": self.state.epoch, **self._keyFields(), **_viewOf(delta)}
         return self._closed({VIEW: {"w": _Number(self.number), **view}}, delta.records)
 
     def _since(self, since: int) -> Delta | None:
         delta = self.state.since(since)
         part = self._limits.watchPartBytes
-        if delta is None or delta.size <= part:
+        if delta is None or (delta.size <= part and len(delta.records) <= PART_ROWS):
             return delta
-        return None if delta.size > min(self.state.size / 2, LONGEST * part) else delta
+        isLong = delta.size > min(self.state.size / 2, LONGEST * part)
+        return None if isLong or len(delta.records) > 2 * PART_ROWS else delta
 
-    def _whole(self) -> Whole:
+    def _whole(self, before: list[list[Any]]) -> Whole:
         state = self.state
         view = {
             "w": _Number(self.number),
@@ -155,7 +164,7 @@ class LiveFeed:
             **self._keyFields(),
             "s": _Number(state.serial),
         }
-        parts = list(_cut(state.rows.values(), self._limits.watchPartBytes))
+        parts = [*before, *_cut(state.rows.values(), self._limits.watchPartBytes)]
         return Whole(self, state.epoch, state.serial, view, parts)
 
     def _check(self) -> Message:
@@ -241,7 +250,7 @@ def _cut(rows: Iterable[Row], most: int) -> Iterator[list[Any]]:
     part: list[Any] = []
     size = 0
     for row in rows:
-        if part and size + row.size > most:
+        if part and (size + row.size > most or len(part) == PART_ROWS):
             yield part
             part, size = [], 0
         part.append(row.record)

@@ -48,14 +48,19 @@ class LiveLine:
         wait = watcher.sentAt + watcher.policy.minInterval - self._clock.seconds()
         if watcher.policy.minInterval and wait > 0:
             self._paced[watcher] = self._clock.callLater(wait, self._goOn, watcher)
-        elif self._isFull:
+        elif self.isFull:
             self._waitFor(watcher)
         else:
             self._send(watcher)
 
+    @property
+    def isFull(self) -> bool:
+        """Whether nothing more is to be queued: much waits for the peer, or nothing carries it."""
+        return not self._peer.isConnected or self._peer.queuedBytes >= self._mergeBytes
+
     def isUpToDate(self, watcher: Watcher) -> bool:
         """Whether *watcher* has been sent all that there is, and could be sent more."""
-        return watcher.isAnswered and not watcher.hasNews and not self._isFull
+        return watcher.isAnswered and not watcher.hasNews and not self.isFull
 
     def queue(self, watcher: Watcher, message: Message) -> None:
         """Send *message*, for *watcher*, whatever else waits. One peer's trouble is not another's."""
@@ -72,10 +77,6 @@ class LiveLine:
         paced = self._paced.pop(watcher, None)
         if paced is not None:
             paced.cancel()
-
-    @property
-    def _isFull(self) -> bool:
-        return not self._peer.isConnected or self._peer.queuedBytes >= self._mergeBytes
 
     def _goOn(self, watcher: Watcher) -> None:
         del self._paced[watcher]

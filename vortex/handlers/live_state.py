@@ -229,6 +229,10 @@ class LiveState:
             self._deltas[serial] = self._delta(serial)
         return self._deltas[serial]
 
+    def fatesSince(self, serial: int) -> Fates | None:
+        """What has become of which keys since *serial*; None if that is not known."""
+        return self._log.since(serial)
+
     def check(self) -> tuple[int, int]:
         """How many tuples, and the sum of their row sums."""
         return len(self._rows), self._sum & 0xFFFFFFFF

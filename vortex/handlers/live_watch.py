@@ -134,7 +134,7 @@ class LiveWatch:
         self._isDirty = False
         if self.state.adopt(epoch, serial, records, keyFields):
             self._touch()
-            self._publish(before)
+            self._publish(before, isMadeAnew=True)
 
     def adoptDelta(
         self, to: int, records: Sequence[Any], places: Places = (), gone: Sequence[Hashable] = ()
@@ -179,12 +179,15 @@ class LiveWatch:
         return bool(self.watchers or self._running or self._waiting)
 
     def promise(self, watcher: LiveWatcher) -> int:
-        """The serial from which on it has what was notified up to now; it will be reached."""
-        if self._isDirty or self._isRunning:
-            pending = int(self._isRunning) + int(self._isDirty)
-            self._least = max(self._least, self.state.serial + pending)
-            return self._least
-        return self.state.serial
+        """The serial from which on *watcher* has what was notified up to now; it will be reached."""
+        serial = watcher.feed.state.serial + int(self._isRunning) + int(self._isDirty)
+        if not (self._isDirty or self._isRunning):
+            return serial
+        if watcher.sieve is not None:
+            watcher.sieve.least = max(watcher.sieve.least, serial)
+            return watcher.sieve.least
+        self._least = max(self._least, serial)
+        return self._least
 
     # ---- making it
 
@@ -202,27 +205,17 @@ class LiveWatch:
         Deferred.fromCoroutine(self._run())
 
     async def _run(self) -> None:
-        before = self.state.serial
         told = 0
         failure = None
         try:
             records = await self._owner.make(self)
             if records is not ADOPTED:
-                least = 0 if self._isDirty else self._least
-                before = self.state.serial
-                hasChanged = self.state.replace(records, least=least)
-                if not self._isDirty:
-                    self._least = 0
-            else:
-                hasChanged = False
+                told = self._made(records)
         except Exception:
             failure = Failure()
-            hasChanged = False
             self._isDirty = True
             self._logFailure(failure)
         self._isRunning = False
-        if hasChanged:
-            told = self._publish(before)
         running, self._running = self._running, []
         for waiter in running:
             waiter.callback(told) if failure is None else waiter.errback(failure)
@@ -232,6 +225,15 @@ class LiveWatch:
             self._again = self._again or self._owner.clock.callLater(0, self._start)
         elif not self.isWanted:
             self._owner.unwanted(self)
+
+    def _made(self, records: Sequence[Any]) -> int:
+        """The state is made of *records*: tell who watches. Returns how many."""
+        before = self.state.serial
+        isFinal = not self._isDirty  # else what was promised comes with the next
+        self.state.replace(records, least=self._least if isFinal else 0)
+        if isFinal:
+            self._least = 0
+        return self._publish(before, isMadeAnew=True, isFinal=isFinal)
 
     def _logFailure(self, failure: Failure) -> None:
         if not any(watcher.isAnswered for watcher in self.watchers):
@@ -249,13 +251,18 @@ class LiveWatch:
                 watch=str(self),
             )
 
-    def _publish(self, before: int) -> int:
-        """The state has come from serial *before* to another: tell who watches. Returns how many."""
-        self.feed.stepped(before)
-        answered = [watcher for watcher in self.watchers if watcher.isAnswered]
-        for watcher in answered:
-            self._owner.tell(watcher)
-        return len(answered)
+    def _publish(self, before: int, *, isMadeAnew: bool = False, isFinal: bool = True) -> int:
+        """The state was at serial *before*: tell who watches what is different. Returns how many."""
+        if self.state.serial != before:
+            self.feed.stepped(before)
+        told = 0
+        for watcher in tuple(self.watchers):
+            if not watcher.isAnswered:
+                continue
+            if watcher.follow(isMadeAnew=isMadeAnew, isFinal=isFinal):
+                self._owner.tell(watcher)
+                told += 1
+        return told
 
     def _touch(self) -> None:
         self.touchedAt = self._owner.positions.touch()

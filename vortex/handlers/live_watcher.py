@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from vortex.handlers.delivery_policy import DeliveryPolicy
 from vortex.handlers.live_feed import LiveFeed, Whole
+from vortex.handlers.live_sieve import LiveSieve
 from vortex.protocol.envelope import Message
 from vortex.routing.delivery import Delivery
 from vortex.routing.ports import Peer
@@ -31,9 +32,10 @@ class Watcher:
         feed: The messages that it gets.
         filt: What it asked with, to find out whether it may see it still.
         policy: How it wants to be told.
+        sieve: What it may see of the watch's state, where that is asked for each tuple; *feed* is of that.
 
     Attributes:
-        peer, watch, feed, filt, policy: As given.
+        peer, watch, feed, filt, policy, sieve: As given.
         isAnswered: Whether it was answered: nothing is pushed before that.
         sentAt: When something was sent last, on the node's clock.
     """
@@ -45,12 +47,14 @@ class Watcher:
         feed: LiveFeed,
         filt: Mapping[str, Any],
         policy: DeliveryPolicy,
+        sieve: LiveSieve | None = None,
     ) -> None:
         self.peer = peer
         self.watch = watch
         self.feed = feed
         self.filt = filt
         self.policy = policy
+        self.sieve = sieve
         self.isAnswered = False
         self.sentAt = float("-inf")
         self._sent = 0
@@ -67,6 +71,16 @@ class Watcher:
         """What is to be sent next; it counts as sent. None if there is nothing."""
         raise NotImplementedError
 
+    def follow(self, *, isMadeAnew: bool, isFinal: bool = True) -> bool:
+        """The watch's state was made or told: whether there is anything new in it that may be seen."""
+        if self.sieve is None:
+            return self.hasNews
+        before = self.feed.state.serial
+        if not self.sieve.follow(isMadeAnew=isMadeAnew, isFinal=isFinal):
+            return False
+        self.feed.stepped(before)
+        return True
+
 
 class LiveWatcher(Watcher):
     """One who gets deltas."""
@@ -79,12 +93,13 @@ class LiveWatcher(Watcher):
     def hasNews(self) -> bool:
         return self._whole is not None or super().hasNews or self._epoch != self.feed.state.epoch
 
-    def answer(self, delivery: Delivery, at: object) -> None:
+    def answer(self, delivery: Delivery, at: object, *, isShort: bool) -> None:
         """
         Answer the request that it watches by.
 
         Args:
             at: The position that the peer holds, as it says.
+            isShort: Whether much waits for the peer already, so that what is long is to come later.
         """
         state = self.feed.state
         payload = None
@@ -92,9 +107,9 @@ class LiveWatcher(Watcher):
         if isinstance(at, str):
             epoch, _, serial = at.rpartition(".")
             if epoch == state.epoch and serial.isascii() and serial.isdigit() and len(serial) < 20:
-                payload = self.feed.net(int(serial))
+                payload = self.feed.net(int(serial), isShort=isShort)
         if payload is None:
-            whole = self.feed.whole()
+            whole = self.feed.whole(isShort=isShort)
             payload = whole.answer()
             self._begin(whole, 1)
         else:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import weakref
 from collections import Counter
 from collections.abc import Callable, Coroutine, Hashable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -25,6 +26,7 @@ from vortex.errors import AccessDenied, DecodeError, LimitExceeded, NotConnected
 from vortex.handlers.delivery_policy import DeliveryPolicy
 from vortex.handlers.live_feed import LiveFeed
 from vortex.handlers.live_line import LiveLine
+from vortex.handlers.live_sieve import LiveSieve, maySend
 from vortex.handlers.live_state import LiveState
 from vortex.handlers.live_watch import LiveWatch, Subject
 from vortex.handlers.live_watcher import LiveWatcher, PlainWatcher, Watcher
@@ -46,6 +48,8 @@ class LiveWatches:
             after a call of `LiveWatch.adopt`. What it raises is answered to who asks first.
         filt: That of pushes to those who read live data.
         maySee: Given a peer and the filt it asked with, whether it still may. Asked before each push.
+        maySend: Given a peer and a tuple, whether it may see that: only exactly True is a yes. None: who may
+            see anything may see everything.
         policy: How they are told, as far as they ask for nothing else.
         keepsCurrent: Whether the state of a watch is kept up to date while nobody watches.
         onForgotten: Called with a watch that is not kept any longer.
@@ -58,6 +62,7 @@ class LiveWatches:
         *,
         filt: Mapping[str, Any],
         maySee: Callable[[Peer, Mapping[str, Any]], bool],
+        maySend: Callable[[Peer, Any], object] | None = None,
         policy: DeliveryPolicy | None = None,
         keepsCurrent: bool = False,
         onForgotten: Callable[[LiveWatch], object] | None = None,
@@ -69,6 +74,7 @@ class LiveWatches:
         self._node = node
         self._filt = filt
         self._maySee = maySee
+        self._maySend = maySend
         self._keepsCurrent = keepsCurrent
         self._onForgotten = onForgotten
         self._watches: dict[Hashable, LiveWatch] = {}
@@ -198,7 +204,8 @@ class LiveWatches:
 
     def tell(self, watcher: Watcher) -> None:
         """There is news for *watcher*."""
-        self._lines[watcher.peer].tell(watcher)
+        if self._isThere(watcher):
+            self._lines[watcher.peer].tell(watcher)
 
     def unwanted(self, watch: LiveWatch) -> None:
         """Nobody watches *watch*, or waits for it: keep it for a while, if it can be of use."""
@@ -237,6 +244,7 @@ class LiveWatches:
         if watcher is not None:
             watcher.policy = policy
             watcher.filt = filt
+            self._wantSteps(watcher)
             return watcher
         if len(mine) >= self.limits.maxWatchesPerPeer:
             self._node.counters["watchesRefused"] += 1
@@ -247,15 +255,21 @@ class LiveWatches:
                 "maxWatchBytesPerPeer",
                 f"what you watch takes {self._bytes[peer]} bytes to say, this is {watch.subject.size} more",
             )
-        watcher = kind(peer, watch, watch.feed, filt, policy)
+        if self._maySend is None:
+            watcher = kind(peer, watch, watch.feed, filt, policy)
+        else:
+            own = LiveState(self.limits.maxWatchLog)
+            sieve = LiveSieve(watch.state, own, partial(self._maySend, peer))
+            watcher = kind(peer, watch, self.newFeed(own, watch.number), filt, policy, sieve)
         if not peer.isOnline or not self._unsubscribe.alive:
             return watcher  # it will not be told
         self._watchers.setdefault(peer, {})[watch, kind] = watcher
         self._bytes[peer] += watch.subject.size
         if peer not in self._lines:
-            self._lines[peer] = LiveLine(peer, self.clock, self.limits.mergeBytes, self._maySend)
+            self._lines[peer] = LiveLine(peer, self.clock, self.limits.mergeBytes, self._mayGo)
         watch.watchers[watcher] = None
         watch.hasBeenWatched = True
+        self._wantSteps(watcher)
         self._wake(watch)
         self._setLingerTimer()
         self._setCheckTimer()
@@ -271,13 +285,19 @@ class LiveWatches:
         if not mine:
             del self._watchers[peer], self._lines[peer], self._bytes[peer]
         watch.leave(watcher)
+        watcher.feed.stepsFor.discard(watcher)
         self.unwanted(watch)
         self._setCheckTimer()
+
+    def _wantSteps(self, watcher: Watcher) -> None:
+        """Each delta is kept for itself as long as somebody wants that."""
+        wanting = watcher.feed.stepsFor
+        (wanting.add if watcher.policy.mode == "all" else wanting.discard)(watcher)
 
     def _isThere(self, watcher: Watcher) -> bool:
         return watcher in watcher.watch.watchers
 
-    def _maySend(self, watcher: Watcher) -> bool:
+    def _mayGo(self, watcher: Watcher) -> bool:
         """Whether *watcher* may still see what it watches; if not, that is the end of it."""
         if self._maySee(watcher.peer, watcher.filt):
             return True
@@ -290,12 +310,13 @@ class LiveWatches:
     async def _answer(self, watcher: Watcher, delivery: Delivery, at: object) -> None:
         try:
             await watcher.watch.current()
+            watcher.follow(isMadeAnew=not watcher.isAnswered)
             if isinstance(watcher, PlainWatcher):
                 watcher.answer(delivery)
             elif not self._isThere(watcher):
                 raise NotConnected("the session that asked for this is over: ask again")
             elif isinstance(watcher, LiveWatcher):
-                watcher.answer(delivery, at)
+                watcher.answer(delivery, at, isShort=self._lines[watcher.peer].isFull)
                 if watcher.hasNews:
                     self.tell(watcher)
         except BaseException:
@@ -308,9 +329,16 @@ class LiveWatches:
     async def _answerOnce(self, watch: LiveWatch, delivery: Delivery) -> None:
         try:
             await watch.fresh()
-            delivery.reply(watch.state.tuples)
+            delivery.reply(self._seenBy(delivery.peer, watch.state.tuples))
         finally:
             self.unwanted(watch)
+
+    def _seenBy(self, peer: Peer, records: list[Any]) -> list[Any]:
+        """Those of *records* that *peer* may see."""
+        if self._maySend is None:
+            return records
+        passes = partial(self._maySend, peer)
+        return [record for record in records if maySend(passes, record)]
 
     def _checkRequests(self, peer: Peer) -> None:
         most = self.limits.maxWaitingRequests
@@ -388,7 +416,7 @@ class LiveWatches:
         for watcher in self._allWatchers():
             if isinstance(watcher, LiveWatcher) and self._isThere(watcher):
                 line = self._lines[watcher.peer]
-                if line.isUpToDate(watcher) and self._maySend(watcher):
+                if line.isUpToDate(watcher) and self._mayGo(watcher):
                     line.queue(watcher, watcher.feed.check())
         self._setCheckTimer()
 

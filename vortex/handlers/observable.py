@@ -104,7 +104,12 @@ class TupleDataObservableHandler:
         self._providers: dict[str, tuple[Provider, bool]] = {}
         self._mappers: dict[str, list[UpdateMapper]] = {}
         self._watches = LiveWatches(
-            node, _makerOf(self), filt=self._filt, maySee=self._access.maySee, policy=policy
+            node,
+            _makerOf(self),
+            filt=self._filt,
+            maySee=self._access.maySee,
+            maySend=access.maySend if isinstance(access, TupleAccess) else None,
+            policy=policy,
         )
         self._endpoint = _ObservableEndpoint(self._filt, self._onPayload, node)
         self._endpoint.handlesReplies = False
@@ -237,7 +242,9 @@ class TupleDataObservableHandler:
 
     async def _make(self, watch: LiveWatch) -> list[Any]:
         selector, peer = watch.subject.what
-        provider, _ = self._providers[selector.name]
+        provider, isPerPeer = self._providers[selector.name]
+        if isPerPeer:  # who asked first may be gone, and the same person be here in another session
+            peer = next((watcher.peer for watcher in watch.watchers), peer)
         tuples = await maybeDeferred(provider, selector, peer)
         if tuples is None:
             return []

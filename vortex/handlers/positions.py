@@ -59,7 +59,7 @@ class Positions:
             watcher.watch.number: watcher.watch.promise(watcher)
             for watches in self._all
             for watcher in watches.liveWatchersOf(peer)
-            if watcher.watch.touchedAt > mark
+            if watcher.isAnswered and watcher.watch.touchedAt > mark
         }
 
 
