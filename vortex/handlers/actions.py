@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Coroutine, Hashable, Mapping
-from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -32,6 +31,7 @@ from vortex.errors import AccessDenied, DecodeError, LimitExceeded, UnknownActio
 from vortex.handlers.action_memory import ActionMemory
 from vortex.handlers.delegates import Delegate, Delegated
 from vortex.handlers.handler_access import HandlerAccess
+from vortex.handlers.positions import positionsOf
 from vortex.handlers.turns import Turns
 from vortex.protocol.payload import Payload
 from vortex.routing.callbacks import callAlone
@@ -55,8 +55,8 @@ class TupleActionProcessor:
         vortex: The node; None: the process's only one.
         filt: Keys of the application's own that a client's filt has as well.
         access: Who may. A set of roles, of which a peer needs one; or ``access(peer, "write", filt)``, which
-            lets pass by returning exactly True; or an object whose ``mayAccept(peer, name, filt)`` does. It
-            is asked before anything that came is decoded. None: everybody.
+            lets pass by returning exactly True; or a `TupleAccess`, whose ``mayAccept(peer, name, filt)``
+            does. It is asked before anything that came is decoded. None: everybody.
 
     Keep the processor: when nothing refers to it any more it is gone.
 
@@ -83,6 +83,7 @@ class TupleActionProcessor:
         self._default: Delegate | None = None
         self._turns = Turns()
         self._memory = ActionMemory(node)
+        self._positions = positionsOf(node)
         self._endpoint = PayloadEndpoint(actionFilt(name, filt), self._onPayload, node)
         self._endpoint.handlesReplies = False
         memory = self._memory
@@ -192,8 +193,17 @@ class TupleActionProcessor:
         if delegate is None:
             raise UnknownAction(f"{self.name} carries out no actions of the type {name}")
         uuid = action.uuid if "uuid" in presentFields(action) else None
-        carryOut = partial(self._carryOut, delegate, action, delivery, runs)
-        delivery.reply(await self._memory.once(_senderOf(delivery.peer), uuid, carryOut))
+        mark = -1  # of one that was carried out before all that the peer watches may have it
+
+        def carryOut() -> Deferred[list[Any]]:
+            nonlocal mark
+            mark = self._positions.mark()
+            return self._carryOut(delegate, action, delivery, runs)
+
+        peer = delivery.peer
+        answer = await self._memory.once(_senderOf(peer), uuid, carryOut)
+        after = self._positions.after(peer, mark)
+        delivery.reply(answer, filt=_view(after) if after else None)
 
     def _carryOut(
         self,
@@ -218,6 +228,11 @@ class TupleActionProcessor:
 def _senderOf(peer: Peer) -> Hashable:
     """Who is known to have sent an action: an identity; of a peer without one only its own session."""
     return ("peer", peer) if peer.identity is None else ("identity", peer.identity)
+
+
+def _view(after: Mapping[int, int]) -> dict[str, Any]:
+    """What an answer's filt says of the serials from which on watches have what the action did."""
+    return {"view": {"after": {str(watch): serial for watch, serial in after.items()}}}
 
 
 def _actionIn(payload: Payload) -> TupleAction:
