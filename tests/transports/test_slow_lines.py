@@ -35,7 +35,7 @@ class TestALongMessage:
             slowDown(line)
         network.onConnect(slowDown)
         (peer,) = talk.server.peers if way == "toClient" else talk.client.peers
-        key = "down" if way == "toClient" else "up"
+        key = "d" if way == "toClient" else "u"
 
         peer.send(Payload({"key": key, "n": 7}, [LONG]))
         talk.harness.advance(20)
