@@ -3,7 +3,7 @@ A native session of some messages each way, over our own transports and a networ
 
 usage: python -m tests.transports.session_cuts [MESSAGES [STEP]]
 
-It is cut at every byte of every connection, or at every so manieth.
+It is cut at every so manieth byte of all its connections; 1: at each.
 """
 
 from __future__ import annotations
@@ -218,7 +218,7 @@ def _nothingInVain() -> Iterator[None]:
         gc.unfreeze()
 
 
-def main(messages: int = 20, step: int = 1) -> int:
+def main(messages: int = 200, step: int = 11) -> int:
     for kind in KINDS:
         places = placesOf(kind, messages)
         cuts = cutAtEach(kind, messages, places[::step])
