@@ -176,7 +176,7 @@ def _parts(frame: bytes) -> Frame:
 
 def _label(text: bytes) -> Any:
     length, at = numberAt(text, 1)
-    return json.loads(text[at : at + length])["f"].get("is")
+    return json.loads(text[at : at + length]).get("f", {}).get("is")
 
 
 def numberIn(frame: Frame) -> int:

@@ -59,6 +59,18 @@ class TestMessages:
 
         assert echo.got == ["x", "y"]
 
+    def test_that_stand_in_the_place_of_what_could_not_pass_are_nobodys(
+        self, server: Server, echo: Echo, clock: Clock, kind: str
+    ) -> None:
+        talker = Talker(server, kind)
+
+        talker.say(action(1, 1, b"\x01\x02{}") + asks(2, "y"))
+        clock.advance(0)
+
+        (reply,) = talker.line.having(REPLY)
+        assert (reply.action, echo.got) == (2, ["y"])
+        assert server.vortex.counters == {}
+
     def test_of_the_server_are_numbered(self, server: Server, clock: Clock, kind: str) -> None:
         talker = Talker(server, kind)
 

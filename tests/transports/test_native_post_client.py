@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from random import Random
 from typing import Any
 
 import pytest
-from twisted.logger import LogEvent
+from twisted.internet.defer import Deferred
+from twisted.logger import LogEvent, formatEvent
+from twisted.python.failure import Failure
 
 from tests.protocol import native_wire as wire
 from tests.transports.servers_by_hand import Line, Scene, chunk, nothingLogged, response
@@ -27,6 +30,8 @@ NATIVE = "Content-Type: application/vnd.vortex\r\n"
 EVENTS = "Content-Type: text/event-stream; charset=utf-8\r\n"
 CHUNKED = "Transfer-Encoding: chunked\r\n"
 PREAMBLE = b"\x00VX1"
+EMPTY = re.compile(rb'\x01.\{"d":\d+\}\Z', re.DOTALL)
+"""A message without anything in it, which nobody answers."""
 
 
 def pushed(number: int) -> bytes:
@@ -112,6 +117,13 @@ def actionsIn(line: Line) -> list[str]:
     assert kind == wire.SEND
     assert said == {"session": "s", "token": "t"}
     return [frame[4] for frame in frames if frame[0] == wire.ACTION]
+
+
+def failureOf(asked: Deferred[Payload]) -> Exception:
+    """What it has failed with."""
+    failures: list[Failure] = []
+    asked.addErrback(failures.append)
+    return failures[0].value  # type: ignore[return-value]
 
 
 def say(scene: Posts, *labels: str) -> None:
@@ -339,6 +351,67 @@ class TestWhatIsSent:
         scene.answer(wire.ack(1), line=second)
         assert actionsIn(scene.line) == ["two"]
         assert len(scene.lines) == count + 1
+
+    def test_goes_in_parts_where_a_proxy_refuses_its_length(self) -> None:
+        scene, _ = opened()
+        say(scene, "begins")
+        say(scene, *"abcd")
+        scene.answer(wire.ack(1))
+        assert actionsIn(scene.line) == list("abcd")
+
+        scene.line.say(response(413, b"too large\n"))
+        scene.advance(0.2)
+
+        assert 0 < len(actionsIn(scene.line)) < 4
+        scene.answer(wire.ack(3))
+        assert scene.watcher.errors == []
+
+    def test_that_a_proxy_refuses_for_its_length_fails_and_nothing_else_does(
+        self, nothingLogged: list[LogEvent]
+    ) -> None:
+        scene, _ = opened()
+        large = Random(1).randbytes(5_000).hex()
+        asked = scene.peer.request(Payload({"key": "k", "is": "one"}, [large]))
+        scene.settle()
+        size = len(scene.line.body)
+
+        scene.line.say(response(413, b"too large\n"))
+        scene.advance(0.2)
+
+        failure: Any = failureOf(asked)
+        assert failure.code == "limit-exceeded"
+        assert f"{URL}: a proxy refused a request of {size} bytes (HTTP status 413)" in str(failure)
+        assert "client_max_body_size" in str(failure)
+        _send, (kind, number, action, _deadline, *_), *rest = framesIn(scene.line)
+        assert (kind, number, action, rest) == (wire.ACTION, 1, 1, [])
+        assert EMPTY.search(scene.line.body)
+        scene.answer(wire.ack(1))
+        say(scene, "two")
+        assert [frame[1:3] for frame in framesIn(scene.line) if frame[0] == wire.ACTION] == [(2, 2)]
+        assert scene.watcher.errors == []
+        assert ["a proxy refused" in formatEvent(each) for each in nothingLogged] == [True]
+        nothingLogged.clear()
+
+    def test_that_cannot_pass_is_empty_in_the_next_session_as_well(
+        self, nothingLogged: list[LogEvent]
+    ) -> None:
+        scene = Posts("poll")
+        scene.dial()
+        scene.answer(wire.welcome())
+        poll = scene.line
+        say(scene, Random(1).randbytes(5_000).hex())
+        scene.line.say(response(413, b"too large\n"))
+        scene.settle()
+
+        reset = wire.welcome(outcome="reset", reason="epoch", session="s2", token="t2", client=None)
+        scene.answer(reset, line=poll)
+        scene.advance(0.2)
+
+        (kind, said), *frames = framesIn(scene.line)
+        assert (kind, said["session"]) == (wire.SEND, "s2")
+        assert [frame[:3] for frame in frames if frame[0] == wire.ACTION] == [(wire.ACTION, 1, 1)]
+        assert EMPTY.search(scene.line.body)
+        nothingLogged.clear()
 
     def test_goes_again_after_longer_and_longer_waits(self) -> None:
         scene, _ = opened()

@@ -13,13 +13,14 @@ from collections import deque
 from collections.abc import Hashable
 from typing import Any
 
-from vortex.errors import DecodeError, LimitExceeded
+from vortex.errors import DecodeError, LimitExceeded, VortexError, errorText
 from vortex.limits import Limits
 from vortex.protocol.codes import CloseCode
-from vortex.protocol.envelope import Form, Message
-from vortex.protocol.events import Opened, Reset, Resumed
+from vortex.protocol.envelope import Envelope, Form, Message
+from vortex.protocol.events import Opened, Received, Reset, Resumed
 from vortex.protocol.link_session import State
 from vortex.protocol.native import MAX_VARINT, Kind, readVarint, varint
+from vortex.protocol.payload import Payload
 from vortex.protocol.session import (
     MAX_TEXT,
     MAX_WAIT,
@@ -278,6 +279,31 @@ class ClientSession(Session):
                 del self._unanswered[action]
                 self._cancelled.append(action)  # and is sent again, if it was to be: its number may be missed
                 return
+
+    def cannotPass(self, number: int, error: VortexError) -> bytes | None:
+        """
+        The message of that number does not get through to the server, as often as it is written.
+
+        An empty one takes its place from now on, as numbers leave none out, and whoever waits for an answer
+        gets *error*.
+
+        Returns:
+            The empty one, as a frame; None if there is no such message, or it is no action.
+        """
+        entry = next((each for each in self._kept if each.number == number), None)
+        if entry is None or entry.message is None:
+            return None
+        asked = self._unanswered.pop(entry.action, None)
+        self._keptBytes -= entry.size
+        entry.message = Message(Payload(), isReply=True)
+        entry.encoded = entry.message.encoded(Form.NATIVE)
+        self._keptBytes += entry.size
+        if asked is not None:
+            filt = dict(asked.payload.filt)
+            self._events.append(
+                Received(Envelope(filt, result=errorText(error), isReply=True, form=Form.NATIVE))
+            )
+        return b"".join((varint(entry.size), entry.head, entry.encoded))
 
     @property
     def queued(self) -> int:

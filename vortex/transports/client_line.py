@@ -12,19 +12,23 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
+from twisted.logger import Logger
+
 from vortex.clocks import DelayedCall
 from vortex.errors import LimitExceeded, VortexError
 from vortex.protocol.client_session import ClientSession
 from vortex.protocol.codes import CloseCode
 from vortex.protocol.events import Reset, Resumed
 from vortex.protocol.link_session import State
-from vortex.protocol.native import Kind
+from vortex.protocol.native import Kind, readVarint
 from vortex.protocol.session import readJson
 from vortex.routing.ports import Peer
 from vortex.transports.session_driver import SessionDriver
 from vortex.transports.transport import FrameTransport, LinkHost
 
 __all__ = ["Carrier", "ClientLine"]
+
+log = Logger()
 
 
 class Carrier(FrameTransport, Protocol):
@@ -162,6 +166,22 @@ class ClientLine:
             carrier.notWelcome(str(error))
         else:
             self.driver.cut(carrier, CloseCode.PROTOCOL.value, str(error))
+
+    def cannotPass(self, frame: bytes, error: VortexError) -> bytes | None:
+        """
+        *frame*, a whole one, does not get through to the server: whoever waits for an answer gets *error*.
+
+        Returns:
+            What to write in its place; None if there is nothing.
+        """
+        _, at = readVarint(frame, 0)
+        if frame[at] != Kind.ACTION:
+            return None
+        instead = self._session.cannotPass(readVarint(frame, at + 1)[0], error)
+        if instead is not None:
+            log.warn("{error}", error=str(error))
+            self.driver.framesReceived(())  # there is something to tell
+        return instead
 
     def lost(self, carrier: Carrier, reason: str) -> None:
         """*carrier* is gone."""

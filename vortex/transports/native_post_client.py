@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 from twisted.web.iweb import IResponse
 
 from vortex.clocks import DelayedCall
-from vortex.errors import ConnectionLost, NotConnected, VortexError
+from vortex.errors import ConnectionLost, LimitExceeded, NotConnected, RemoteError, VortexError
 from vortex.protocol.backoff import Backoff
 from vortex.protocol.codes import CloseCode
 from vortex.protocol.native import PREAMBLE
@@ -256,6 +256,13 @@ class PostLink:
 
     def sendFailed(self, error: VortexError) -> None:
         self._fail(error)
+
+    def sendTooLong(self, frame: bytes, size: int) -> bytes | None:
+        why = (
+            f"{self.end.where}: a proxy refused a request of {size} bytes (HTTP status 413): raise its "
+            "bound, as nginx's client_max_body_size, connect by WebSocket, or send less at once"
+        )
+        return self.line.cannotPass(frame, RemoteError(LimitExceeded.code, why))
 
     def sendPost(self, post: PostRequest, body: bytes) -> None:
         self._make(post, body, accept=NATIVE_TYPE)

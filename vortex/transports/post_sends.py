@@ -55,6 +55,14 @@ class SendWatcher(Protocol):
     def sendFailed(self, error: VortexError) -> None:
         """The server takes nothing more; the session has to be resumed."""
 
+    def sendTooLong(self, frame: bytes, size: int) -> bytes | None:
+        """
+        A request of *size* bytes, with that *frame* alone, was refused for its length.
+
+        Returns:
+            What to send in its place; None if there is nothing.
+        """
+
     def sendPost(self, post: PostRequest, body: bytes) -> None:
         """Have *post* made."""
 
@@ -82,6 +90,7 @@ class PostSends:
         self._size = 0
         self._most = MAX_BATCH  # bytes in one, by what has come through
         self._batch = b""  # what the POST under way has, or the next that tries again
+        self._bodySize = 0  # with what stands before that
         self._post: PostRequest | None = None
         self._isObsolete = False  # whether all of it is written again anyway
         self._isOfOther = False  # whether it was of a session that is no more
@@ -156,6 +165,7 @@ class PostSends:
         self._isObsolete = self._isOfOther = self._isAnswered = False
         body = b"".join((PREAMBLE, self._watcher.sendFrame(), self._batch))
         # A server takes a body for as long as it comes at this rate; ours is given the same.
+        self._bodySize = len(body)
         patience = limits.connectTimeout + len(body) / limits.bodyMinRate
         self._patience = self._host.wheel.callLater(patience, self._late)
         self._post = PostRequest(self, NativeDecoder(limits.maxFrame))
@@ -171,10 +181,20 @@ class PostSends:
         self._size -= size
         return b"".join(batch)
 
-    def _makeShorter(self) -> None:
+    def _isShortened(self) -> bool:
+        """Whether there is something shorter to send, in place of what was refused for its length."""
+        if len(_apart(self._batch)) > 1:
+            self._makeShorter(least=1)
+            return True
+        instead = self._watcher.sendTooLong(self._batch, self._bodySize)
+        if instead is not None:
+            self._batch = instead
+        return instead is not None
+
+    def _makeShorter(self, least: int = MIN_BATCH) -> None:
         """What has not come through at once may in parts: a line may break before it has taken so much."""
-        if len(self._batch) > MIN_BATCH:
-            self._most = max(len(self._batch) // 2, MIN_BATCH)
+        if len(self._batch) > least:
+            self._most = max(len(self._batch) // 2, least)
             self._frames.extendleft(reversed(_apart(self._batch)))
             self._size += len(self._batch)
             self._batch = b""
@@ -214,8 +234,7 @@ class PostSends:
     def refused(self, post: PostRequest) -> None:
         if post is not self._post:  # its refusal goes on, and was read as far as it matters
             return
-        mayBeShorter = post.status == TOO_LONG and len(_apart(self._batch)) > 1
-        if self._isObsolete or post.status in TRY_AGAIN or mayBeShorter:
+        if self._isObsolete or post.status in TRY_AGAIN or (post.status == TOO_LONG and self._isShortened()):
             self._done(isTaken=False)
         elif post.status == GONE:
             self._fail(ConnectionLost(f"{self._where}: the server does not know the session any more"))
