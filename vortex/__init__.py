@@ -76,6 +76,7 @@ if TYPE_CHECKING:
     from vortex.handlers.delivery_policy import DeliveryPolicy
     from vortex.handlers.model_handler import ModelHandler
     from vortex.handlers.observable import TupleDataObservableHandler, TupleDataProvider
+    from vortex.handlers.observer import TupleDataObserver
     from vortex.handlers.rpc import vortexRpc
     from vortex.node.assets import VortexAssets
     from vortex.node.peer import VortexPeer
@@ -150,6 +151,7 @@ __all__ = [
     "TupleActionProcessor",
     "TupleChange",
     "TupleDataObservableHandler",
+    "TupleDataObserver",
     "TupleDataProvider",
     "TupleField",
     "TupleGenericAction",
@@ -209,6 +211,7 @@ _ON_USE = {
     "SharedSecretAuthenticator": "vortex.access.shared_secret",
     "TupleAccess": "vortex.access.tuple_access",
     "TupleDataObservableHandler": "vortex.handlers.observable",
+    "TupleDataObserver": "vortex.handlers.observer",
     "TupleDataProvider": "vortex.handlers.observable",
     "UnixCredentialAuthenticator": "vortex.access.unix_credentials",
     "UnixCredentials": "vortex.access.principal",

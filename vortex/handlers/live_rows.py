@@ -13,7 +13,7 @@ kept by `vortex.handlers.view_rows`.
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, assert_never
 
@@ -89,6 +89,7 @@ class LiveRows:
         rows: The rows, to be read only; it shows what they are whenever it is looked at.
         state: See above.
         epoch, serial: The position; None and 0 while there is none.
+        wasCurrent: Whether it ever was current.
     """
 
     def __init__(self, position: str | None = None, tuples: Sequence[Any] = ()) -> None:
@@ -98,7 +99,7 @@ class LiveRows:
         self.epoch: str | None = None
         self.serial = 0
         self._isAsking = False
-        self._wasCurrent = False
+        self.wasCurrent = False
         self._parts: _Parts | None = None
         self._mismatch: Check | None = None
         self._mismatches = 0
@@ -117,6 +118,10 @@ class LiveRows:
     def keyFields(self) -> dict[str, list[str]] | None:
         """The names of the key fields by tuple type; None where the rows are not keyed."""
         return self._rows.keyFields
+
+    def items(self) -> Iterator[tuple[Hashable, Any]]:
+        """The rows with their keys; None is the key of each where they have none."""
+        return self._rows.items()
 
     # ---- asking
 
@@ -256,7 +261,7 @@ class LiveRows:
         return self._rows.replace(tuples, self.keyFields if tuples == [] else fields)
 
     def _isCurrent(self, changed: Changed) -> Taken:
-        isFirst, self._wasCurrent = not self._wasCurrent, True
+        isFirst, self.wasCurrent = not self.wasCurrent, True
         self.state = ViewState.CURRENT
         return Taken(changed.changes if changed or isFirst else None, isMoved=True)
 

@@ -100,6 +100,10 @@ class ViewRows:
             self._list = list(self._byKey.values())
         return self._list
 
+    def items(self) -> Iterator[tuple[Hashable, Any]]:
+        """The rows with their keys; None is the key of each where they have none."""
+        return iter([(None, row) for row in self] if self.keyFields is None else self._byKey.items())
+
     def replace(self, rows: list[Any], keyFields: dict[str, list[str]] | None) -> Changed:
         """
         The rows are these from now on. The objects of those that are as before stay.
@@ -176,7 +180,7 @@ class ViewRows:
         if reader is self._reader:
             return self._byKey
         rows: dict[Hashable, Any] = {}
-        for before, row in [(None, row) for row in self] if self.keyFields is None else self._byKey.items():
+        for before, row in self.items():
             key = reader.keyOf(row)
             if key is None or key in rows:
                 changes.append(_deleted(before, row))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["actionFilt"]
+__all__ = ["actionFilt", "observableFilt"]
 
 
 def actionFilt(name: str, filt: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -25,3 +25,18 @@ def actionFilt(name: str, filt: Mapping[str, Any] | None = None) -> dict[str, An
     if not isinstance(name, str):
         raise TypeError(f"an action processor has a name, as in 'demo.actions', got {name!r}")
     return {**(filt or {}), "key": "tupleActionProcessorName", "name": name}
+
+
+def observableFilt(name: str, filt: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """
+    The filt of all that concerns the observable *name*.
+
+    Args:
+        filt: Keys of the application's own beside it.
+
+    Raises:
+        TypeError: If *name* is no text.
+    """
+    if not isinstance(name, str):
+        raise TypeError(f"an observable has a name, as in 'demo.jobs', got {name!r}")
+    return {**(filt or {}), "key": "tupleDataObservable", "name": name}

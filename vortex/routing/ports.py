@@ -147,6 +147,12 @@ class Node(Protocol):
     def onPeerChange(self, callback: Callable[[Peer, bool], object]) -> Callable[[], object]:
         """Call ``callback(peer, online)`` at each change; returns the function that ends it."""
 
+    def onSessionEvent(self, callback: Callable[[Any, Peer], object]) -> Callable[[], object]:
+        """
+        Call ``callback(event, peer)`` when a session was resumed or reset, or has expired; returns the
+        function that ends it.
+        """
+
 
 liveNodes: WeakSet[Node] = WeakSet()
 """The nodes of this process that were started and not shut down; a node adds and discards itself."""

@@ -1,0 +1,319 @@
+"""
+WatchedView: one selector that an observer watches - its rows, the asking for them, and who is told.
+
+However many subscriptions there are to it, it is asked for once. An error is no end: it is asked for again,
+after waits that grow to a minute. What is done with what comes is `vortex.handlers.live_rows`'.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import datetime
+from typing import Any, Protocol
+
+from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from vortex.clocks import DelayedCall
+from vortex.errors import NotConnected, VortexError, errorText
+from vortex.handlers.delivery_policy import DeliveryPolicy
+from vortex.handlers.live_rows import Ask, LiveRows, Taken, ViewState
+from vortex.handlers.subscription import Callback, Subscription
+from vortex.handlers.view_message import watchNumber
+from vortex.handlers.view_rows import RowsView
+from vortex.protocol.backoff import Backoff
+from vortex.protocol.envelope import Message
+from vortex.protocol.payload import Payload
+from vortex.routing.payload_response import PayloadResponse
+from vortex.routing.ports import Node, Peer
+from vortex.tuples.selector import TupleSelector
+
+__all__ = ["Observer", "WatchedView"]
+
+log = Logger()
+
+FIRST_WAIT = 1.0
+LONGEST_WAIT = 60.0
+"""Seconds until what was refused, or has failed, is asked for again."""
+
+
+class Observer(Protocol):
+    """What a view asks of the observer that it belongs to."""
+
+    node: Node
+    filt: dict[str, Any]
+
+    @property
+    def peer(self) -> Peer | None:
+        """Whom to ask."""
+
+    def numbered(self, view: WatchedView, before: int | None, number: int | None) -> None:
+        """What comes with *number* from now on is for *view*, and what comes with *before* is not."""
+
+    def closed(self, view: WatchedView) -> None:
+        """Nobody looks at *view* any more."""
+
+    def watches(self, selector: TupleSelector) -> bool:
+        """Whether somebody looks at a view of *selector*."""
+
+
+class WatchedView:
+    """
+    Args:
+        observer: Whose.
+        selector: What.
+        live: Its rows.
+
+    Attributes:
+        selector, live: As given.
+        number: Of its watch at the peer; None: it has none, or nothing has come yet.
+        error: Why it is not current.
+        listeners: Called with what came of each message that moved it, before subscriptions are told.
+    """
+
+    def __init__(self, observer: Observer, selector: TupleSelector, live: LiveRows) -> None:
+        self.live = live
+        self.number: int | None = None
+        self.error: VortexError | None = None
+        self.listeners: list[Callable[[Taken], object]] = []
+        self._observer = observer
+        self.selector = selector
+        self._policy: DeliveryPolicy | None = None
+        self._subscriptions: dict[Subscription, None] = {}
+        self._isOver = False
+        self._isPlain = False
+        self._date: datetime | None = None
+        self._request: PayloadResponse | None = None
+        self._retry: DelayedCall | None = None
+        self._backoff = Backoff(first=FIRST_WAIT, cap=LONGEST_WAIT)
+        self._syncing: list[Deferred[RowsView]] = []
+        self._passing: list[tuple[str | None, int, Deferred[None]]] = []
+
+    def __repr__(self) -> str:
+        return f"<view of {self.selector!r}>"
+
+    # ---- who looks at it
+
+    def join(self, callback: Callback | None, policy: DeliveryPolicy | None) -> Subscription:
+        """One more wants to be told of it."""
+        subscription = Subscription(self, callback)
+        self._subscriptions[subscription] = None
+        isOther = policy is not None and policy != self._policy
+        self._policy = policy if isOther else self._policy
+        if self.live.wasCurrent:
+            self._observer.node.clock.callLater(0, subscription.tellFirst)
+        if len(self._subscriptions) == 1 or isOther:
+            self.ask()
+        return subscription
+
+    def close(self) -> None:
+        """Nobody wants to be told any more."""
+        for subscription in tuple(self._subscriptions):
+            subscription.close()
+
+    def leave(self, subscription: Subscription) -> None:
+        """One wants no more; with the last one it ends."""
+        self._subscriptions.pop(subscription, None)
+        if not self._subscriptions and not self._isOver:
+            self._isOver = True
+            self._stopRetry()
+            self._observer.closed(self)
+            self._tellServer()
+            self._giveUp(NotConnected(f"{self} was closed"))
+
+    def whenSynced(self) -> Deferred[RowsView]:
+        """Fires with the rows when they are current; fails if they are refused, or it ends before."""
+        if self.live.state is ViewState.CURRENT:
+            return succeed(self.live.rows)
+        waiter: Deferred[RowsView] = Deferred()
+        self._syncing.append(waiter)
+        return waiter
+
+    def whenPassed(self, after: Mapping[str, int]) -> Deferred[None]:
+        """Fires when it has come to the serial that *after* has for its number; see `Subscription.passed`."""
+        serial = None if self.number is None else after.get(str(self.number))
+        if serial is None or self.live.serial >= serial:
+            return succeed(None)
+        waiter: Deferred[None] = Deferred()
+        self._passing.append((self.live.epoch, serial, waiter))
+        return waiter
+
+    # ---- asking
+
+    def ask(self, what: Ask = Ask.SINCE) -> None:
+        """Ask the peer, if there is one; what was asked before is not waited for."""
+        self._stopRetry()
+        self._dropRequest()
+        peer = self._observer.peer
+        if peer is None:
+            return
+        self.live.asked()
+        live: dict[str, Any] = {}
+        if what is Ask.SINCE and self.live.position is not None:
+            live["at"] = self.live.position
+        if self._policy is not None:
+            live["policy"] = self._policy.toWire()
+        filt = {**self._observer.filt, "tupleSelector": self.selector, "subscribe": True, "live": live}
+        request = self._request = PayloadResponse(Payload(filt), self._observer.node, peer=peer)
+        request.addCallbacks(self._answered, self._failed, callbackArgs=(request,), errbackArgs=(request,))
+
+    def lost(self, why: VortexError) -> None:
+        """The peer is gone, or has forgotten everything."""
+        self._stopRetry()
+        self._dropRequest()
+        self._setNumber(None)
+        self.live.lost()
+        self.error = why
+
+    # ---- what comes
+
+    def take(self, view: Mapping[str, Any], payload: Payload) -> None:
+        """A message of its watch has come, unasked."""
+        self._take(view, payload, isAnswer=False)
+
+    def takeAll(self, payload: Payload) -> None:
+        """A VortexPY server has sent the whole state."""
+        if self._isPlain and (self._date is None or payload.date >= self._date):
+            self._takeAll(payload)
+
+    def _take(self, view: Mapping[str, Any], payload: Payload, *, isAnswer: bool) -> None:
+        try:
+            tuples = payload.tuples
+        except VortexError as error:
+            self._troubled(error)
+            return
+        self._took(self.live.take(view, tuples, isAnswer=isAnswer))
+
+    def _takeAll(self, payload: Payload) -> None:
+        try:
+            tuples = payload.tuples
+        except VortexError as error:
+            self._troubled(error)
+            return
+        self._date = payload.date
+        self._took(self.live.takeAll(tuples))
+
+    def _answered(self, payload: Payload, request: PayloadResponse) -> None:
+        if request is not self._request:
+            return
+        self._request = None
+        self.live.answered()
+        view = payload.filt.get("view")
+        self._isPlain = not isinstance(view, Mapping)
+        self._setNumber(watchNumber(view))
+        if self._isOver:
+            self._tellServer()
+        elif isinstance(view, Mapping):
+            self._take(view, payload, isAnswer=True)
+        else:
+            self._takeAll(payload)
+
+    def _failed(self, failure: Failure, request: PayloadResponse) -> None:
+        if request is self._request:
+            self._request = None
+            self.live.answered()
+            if not self._isOver:
+                self._troubled(_errorOf(failure))
+
+    def _took(self, taken: Taken) -> None:
+        if taken.differs:
+            log.warn(
+                "{view}: the server and this program read the same tuples differently, so that nothing can "
+                "be checked any more; are their classes the same?",
+                view=str(self),
+            )
+        if taken.isMoved and self.live.state is ViewState.CURRENT:
+            self.error = None
+            self._backoff.reset()
+        for listener in tuple(self.listeners):
+            listener(taken)
+        if taken.changes is not None:
+            for subscription in tuple(self._subscriptions):
+                subscription.tell(taken.changes)
+        self._tellWaiters()
+        if self._isOver:
+            return
+        if taken.error is not None and taken.ask is None:
+            self._troubled(taken.error)
+        elif taken.ask is not None:
+            self.ask(taken.ask)
+
+    def _troubled(self, error: VortexError) -> None:
+        """It cannot be shown; ask again, later."""
+        self.live.lost()
+        self.error = error
+        log.info("{view} cannot be shown: {text}", view=str(self), text=errorText(error))
+        syncing, self._syncing = self._syncing, []
+        for waiter in syncing:
+            waiter.errback(error)
+        self._stopRetry()
+        if self._subscriptions:
+            self._retry = self._observer.node.clock.callLater(self._backoff.next(), self.ask)
+
+    # ---- what waits
+
+    def _tellWaiters(self) -> None:
+        live = self.live
+        if live.state is ViewState.CURRENT:
+            syncing, self._syncing = self._syncing, []
+            for waiter in syncing:
+                waiter.callback(live.rows)
+        passing, self._passing = self._passing, []
+        for entry in passing:
+            epoch, serial, passed = entry
+            if live.serial >= serial or (live.epoch != epoch and live.state is ViewState.CURRENT):
+                passed.callback(None)
+            else:
+                self._passing.append(entry)
+
+    def _giveUp(self, error: VortexError) -> None:
+        syncing, self._syncing = self._syncing, []
+        passing, self._passing = self._passing, []
+        for synced in syncing:
+            synced.errback(error)
+        for _, _, passed in passing:
+            passed.errback(error)
+
+    def _setNumber(self, number: int | None) -> None:
+        before, self.number = self.number, number
+        self._observer.numbered(self, before, number)
+
+    def _dropRequest(self) -> None:
+        request, self._request = self._request, None
+        if request is not None:
+            self.live.answered()
+            request.cancel()
+
+    def _stopRetry(self) -> None:
+        if self._retry is not None and self._retry.active():
+            self._retry.cancel()
+        self._retry = None
+
+    def _tellServer(self) -> None:
+        """Say that nobody watches, as soon as it is known how."""
+        peer = self._observer.peer
+        if peer is None or self._request is not None or self._observer.watches(self.selector):
+            return
+        filt = dict(self._observer.filt)
+        if self.number is not None:
+            filt["live"] = {"end": self.number}
+        elif self._isPlain:
+            filt.update(tupleSelector=self.selector, subscribe=False, unsubscribe=True)
+        else:
+            return
+        self._setNumber(None)
+        self._isPlain = False
+        with suppress(NotConnected):
+            peer.sendMessage(Message(Payload(filt)))
+
+
+def _errorOf(failure: Failure) -> VortexError:
+    error = failure.value
+    if isinstance(error, CancelledError):
+        return NotConnected("what was asked for was cancelled")
+    if isinstance(error, VortexError):
+        return error
+    failure.raiseException()
+    raise AssertionError("not reached")
