@@ -126,7 +126,7 @@ class TestKeysOf:
             [Job(id=object())],
             [Word(number=1, language=None)],  # type: ignore[arg-type]
         ],
-        ids=str,
+        ids=lambda rows: str(rows).split(" at 0x")[0],
     )
     def test_says_where_there_are_none(self, rows: Any) -> None:
         assert keysOf(rows) is None
