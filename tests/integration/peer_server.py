@@ -31,6 +31,11 @@ from vortex import (
     PayloadEndpoint,
     Rejected,
     Tuple,
+    TupleAction,
+    TupleActionProcessor,
+    TupleDataObservableHandler,
+    TupleGenericAction,
+    TupleSelector,
     Vortex,
     VortexResource,
     addTupleType,
@@ -50,6 +55,12 @@ class PersonTuple(Tuple):
     tags: list[Any] | None = None
     extra: dict[Any, Any] | None = None
     friend: PersonTuple | None = None
+
+
+@addTupleType
+class AddPersonAction(TupleAction):
+    __tupleType__ = "acme.AddPersonAction"
+    person: PersonTuple | None = None
 
 
 class Base(DeclarativeBase):
@@ -96,6 +107,34 @@ class BrokenModel(ModelHandler):
         raise ValueError("model broke")
 
 
+class Observed:
+    """People who are watched, and who come by actions."""
+
+    def __init__(self, vortex: Vortex) -> None:
+        self._people = [PersonTuple(id=1, name="Zoë", height=1.5, tags=["a", 2, None])]
+        self._observable = TupleDataObservableHandler("peer-observable", vortex)
+        self._observable.addTupleProvider(PersonTuple, lambda selector, peer: list(self._people))
+        self._actions = TupleActionProcessor("peer-actions", vortex)
+        self._actions.setDelegate(AddPersonAction, self._add)
+        self._actions.setDelegate(TupleGenericAction, self._act)
+
+    def _add(self, action: AddPersonAction) -> PersonTuple:
+        if action.person is None:
+            raise Rejected("no person in the action")
+        self._people.append(action.person)
+        self._changed()
+        return action.person
+
+    def _act(self, action: TupleGenericAction) -> PersonTuple:
+        person = PersonTuple(id=9, name=f"{action.key} {action.data}")
+        self._people.append(person)
+        self._changed()
+        return person
+
+    def _changed(self) -> None:
+        self._observable.notifyOfTupleUpdate(TupleSelector(name="acme.PersonTuple", selector={"all": True}))
+
+
 @vortexRpc(NAME, name="peer_common.rpcAdd")
 def rpcAdd(a: Any, b: Any = 0) -> Any:
     return a + b
@@ -113,6 +152,7 @@ def handlersOf(vortex: Vortex, database: str) -> list[object]:
     sessions = sessionmaker(engine)
     return [
         Echo(vortex),
+        Observed(vortex),
         People({"key": "peer.model"}, vortex),
         BrokenModel({"key": "peer.model.fail"}, vortex),
         OrmCrudHandler(sessions, ThingRow, {"key": "peer.crud"}, vortex=vortex),

@@ -30,14 +30,19 @@ class TestWebSocketClient:
         "crud_delete_by_id",
         "crud_delete_all_returns_rest",
         "crud_error",
+        "observe_subscribe",
+        "action_ok_and_notify",
+        "observe_notified",
+        "action_error",
+        "observe_poll",
+        "observe_unsubscribe",
         "rpc_ok",
         "rpc_error",
     )
 
     def test_gets_every_answer_that_it_expects(self, server: PeerServer) -> None:
-        steps = "echo,endpoint_exception,no_endpoint_timeout,crud_*,rpc_*"
         server.mayLog += ["deliberate failure", "Traceback"]
-        with peer("client_ws.py", server.port, "--steps", steps) as client:
+        with peer("client_ws.py", server.port) as client:
             status = client.finish(60)
 
             said = [json.loads(line) for line in client.lines]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,9 +34,8 @@ PERSON = PersonTuple(id=7, name="é漢\U0001f600", tags=[1, "x", None, 2.5, True
 
 class TestTheirClient:
     def test_of_6_2_2_gets_every_answer_that_it_expects(self, server: PeerServer) -> None:
-        chosen = "echo,endpoint_exception,no_endpoint_timeout,crud_*,rpc_*"
         server.mayLog += ["deliberate failure", "Traceback"]
-        with peer("client_tcp.py", server.rawPort, "--steps", chosen) as client:
+        with peer("client_tcp.py", server.rawPort) as client:
             status = client.finish(60)
 
             said = [json.loads(line) for line in client.lines]
@@ -43,6 +43,20 @@ class TestTheirClient:
         assert [(each["step"], each["ok"]) for each in said] == steps
         assert said[0]["value"] == ["peer-server"]
         assert status == 0
+
+    def test_of_2_4_1_observes_and_acts(self, server: PeerServer, tmp_path: Path) -> None:
+        server.mayLog += ["deliberate failure", "Traceback"]
+        recording = tmp_path / "recording.json"
+        with oldPeer("2.4.1", "old_peer.py", "client", "tcp", server.rawPort, recording, 0) as client:
+            client.finish(60)
+
+        acted = "type = acme.PersonTuple, born = None, id = 9, name = k {'a': 1}, ta"
+        *_, subscribed, pushed, polled, observed = client.lines
+        assert subscribed == "observe_subscribe ok None"
+        assert pushed == f"action_ok_and_notify ok [{acted}gs = None,]"
+        zoe = "[type = acme.PersonTuple, born = None, id = 1, name = Zoë, tags = ['a', 2, None],"
+        assert polled == f"observe_poll ok {zoe}, {acted}"  # as much as it prints
+        assert observed == "observed [1, 2]"
 
 
 @pytest.fixture(scope="module", params=SERVERS)
