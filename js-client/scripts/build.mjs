@@ -68,6 +68,7 @@ const types = await rollup({
   plugins: [dts({ tsconfig: join(root, "tsconfig.json"), compilerOptions: { stripInternal: true } })],
 })
 const { output } = await types.generate({ format: "es" })
-const published = internal.filter((name) => new RegExp(`\\b${name}\\b`).test(output[0].code))
+const isPublished = (name) => new RegExp(`^ +(\\w+ )*${name}\\??[:(<]`, "m").test(output[0].code)
+const published = internal.filter(isPublished)
 if (published.length) throw new Error(`not internal, but in the types: ${published.join(", ")}`)
 writeFileSync(join(folder, "vortex.d.ts"), `${banner}\n${output[0].code}\nexport as namespace Vortex\n`)

@@ -11,14 +11,13 @@ export {
   VortexError,
   errorOf,
 } from "./errors.ts"
-export type { Held } from "./tuples/convert.ts"
 export { type Limits, defaultLimits } from "./limits.ts"
 export type { Clock } from "./clock.ts"
 export { DateTime } from "./tuples/date_time.ts"
 export { addTupleType, tupleClassOf } from "./tuples/registry.ts"
 export { type AnyTuple, Tuple, type TupleClass, tupleTypeOf } from "./tuples/tuple.ts"
 export { type Filt, Payload } from "./protocol/payload.ts"
-export type { DecodeBody, Envelope } from "./protocol/envelope.ts"
+export type { Envelope } from "./protocol/envelope.ts"
 export type { PeerIdentity } from "./protocol/events.ts"
 export type { Delivery } from "./routing/delivery.ts"
 export { MESSAGE_ID, aboutOf, isSubset } from "./routing/filt.ts"
@@ -26,17 +25,21 @@ export { type EndpointCallback, PayloadEndpoint } from "./routing/payload_endpoi
 export { PayloadIO, type Waiting } from "./routing/payload_io.ts"
 export type { TransportKind } from "./transports/transport.ts"
 export type { SocketConstructor, SocketLike } from "./transports/websocket.ts"
+export type { Key, RowsChange } from "./handlers/live_rows.ts"
 export {
-  type Key,
   type Line,
-  Loader,
-  type LoaderEvents,
-  type LoaderOptions,
-  type LoaderState,
-  type RowStatus,
+  LiveView,
+  type Policy,
   type RowsCallback,
-  type RowsChange,
-} from "./handlers/loader.ts"
+  type ViewEvents,
+  type ViewOptions,
+  type ViewState,
+} from "./handlers/live_view.ts"
+export { Loader, type LoaderEvents, type LoaderOptions, type RowStatus } from "./handlers/loader.ts"
+export { Observation, type ObserveOptions, type Selector } from "./handlers/observer.ts"
+export { Prediction } from "./handlers/prediction.ts"
+export type { ActOptions } from "./handlers/actions.ts"
+export { TypedEventTarget } from "./typed_events.ts"
 export {
   type ConnectionEvents,
   type ConnectionOptions,

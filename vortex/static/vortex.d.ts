@@ -86,6 +86,30 @@ interface Limits {
 /** What holds where a connection is told nothing else. */
 declare const defaultLimits: Limits;
 
+/** Clock: what is asked of time. Tests pass one whose time passes when they say so. */
+interface Clock {
+    /** Milliseconds since some fixed moment; never goes back. */
+    now(): number;
+    /** Call *callback* once, in *ms* milliseconds. Returns what `clearTimer` takes. */
+    setTimer(callback: () => void, ms: number): unknown;
+    /** Forget a timer; one that is over, or was none, does nothing. */
+    clearTimer(timer: unknown): void;
+}
+
+/** DateTime: a Date that remembers the exact text it came as, so that microseconds and plain days survive. */
+/** A Date as it came over the wire, to the microsecond. */
+declare class DateTime extends Date {
+    /** As it stands on the wire, as in "2026-01-02 03:04:05.000006+0000". */
+    readonly text: string;
+    /**
+     * @param text - ISO 8601, with a blank or a T; without an offset it is UTC, without a time it is a day.
+     * @throws DecodeError if it is no date.
+     */
+    constructor(text: string);
+    /** Those of its text that a Date has no room for: 0 to 999. */
+    get microseconds(): number;
+}
+
 /**
  * Tuple: a record that can travel, and the name of its type. What its fields become on the wire is `convert`'s.
  */
@@ -129,47 +153,6 @@ declare class Tuple {
 /** What *tuple* is called on the wire. */
 declare function tupleTypeOf(tuple: Tuple): string;
 
-/**
- * Convert: values and what they are in JSON.
- *
- *     null, text, true, number    as they are; NaN and the infinities are {"_ft": "float"}
- *     BigInt                      {"_ft": "int", "_fd": digits}; what comes is a number where that is exact
- *     Date, DateTime              {"_ft": "datetime", "_fd": "2026-01-02 03:04:05.000006+0000"}
- *     Uint8Array                  {"_ft": "bytes", "_fd": base64}
- *     Array, Set                  a list
- *     Map, plain object           an object; what comes is a plain object
- *     Tuple                       {"_ct": "rt", "_c": its type, field: ...}
- *
- * JSON's text is `protocol/json_text`'s; what envelopes and payloads are, those files say.
- */
-
-/** Of what is made already, what may be the same as a tuple that has come, by the fields of that. */
-type Held = (valueOf: (field: string) => unknown) => Tuple | undefined;
-
-/** Clock: what is asked of time. Tests pass one whose time passes when they say so. */
-interface Clock {
-    /** Milliseconds since some fixed moment; never goes back. */
-    now(): number;
-    /** Call *callback* once, in *ms* milliseconds. Returns what `clearTimer` takes. */
-    setTimer(callback: () => void, ms: number): unknown;
-    /** Forget a timer; one that is over, or was none, does nothing. */
-    clearTimer(timer: unknown): void;
-}
-
-/** DateTime: a Date that remembers the exact text it came as, so that microseconds and plain days survive. */
-/** A Date as it came over the wire, to the microsecond. */
-declare class DateTime extends Date {
-    /** As it stands on the wire, as in "2026-01-02 03:04:05.000006+0000". */
-    readonly text: string;
-    /**
-     * @param text - ISO 8601, with a blank or a T; without an offset it is UTC, without a time it is a day.
-     * @throws DecodeError if it is no date.
-     */
-    constructor(text: string);
-    /** Those of its text that a Date has no room for: 0 to 999. */
-    get microseconds(): number;
-}
-
 /** Registry: which class stands for which tuple type, for everything in this page or program. */
 
 /**
@@ -199,8 +182,6 @@ declare class Payload {
 
 /** Envelope: a message that is addressed and not opened. How it stands on the wire is `native_message`'s. */
 
-/** What gives a body's values, once it is unpacked; *held* is what is there of them already. */
-type DecodeBody = (held?: Held) => unknown[];
 /** A message whose body is still encoded. */
 declare class Envelope {
     #private;
@@ -209,8 +190,8 @@ declare class Envelope {
     readonly date: Date | null;
     /** An answer or a push, which is not to be answered. */
     readonly isReply: boolean;
-    /** @param body - Inflates what is in it; throws DecodeError and LimitExceeded, as does what it returns. */
-    constructor(filt: Filt, result: unknown, date: Date | null, isReply: boolean, body: (limits: Limits) => DecodeBody | Promise<DecodeBody>);
+    /** @param body - Inflates and decodes what is in it; throws DecodeError and LimitExceeded. */
+    constructor(filt: Filt, result: unknown, date: Date | null, isReply: boolean, body: (limits: Limits) => unknown[] | Promise<unknown[]>);
     /**
      * Inflate and decode what is in it.
      *
@@ -353,15 +334,16 @@ interface SocketLike {
 type SocketConstructor = new (url: string, protocol: string) => SocketLike;
 
 /**
- * Loader: the rows that a filt names, loaded and kept current, and changed with the server's consent.
+ * LiveRows: the rows of one watch, and what each message makes of them, as docs/reference/live-data.md says.
  *
- * What is here is what the server has said. A save shows as busy until it is answered; the row then is what the
- * server made of it, or, where it said no, what it was before. Nothing is changed ahead of the answer.
+ *     loading --whole state--> there --gap, check that does not fit--> behind --answer--> there
  *
- * It asks once, and again when another session has begun: what was missed then is made up for. Through a line that
- * comes back nothing was missed.
+ * No line and no clock: whoever has those passes messages in, and is told what has changed, and whether to ask
+ * again. A row that has not changed stays the same object.
  */
 
+/** The value of a row's key: of several key fields, a list; of rows of several types that begins with the type. */
+type Key = unknown;
 /** What has become of the rows since the last time. */
 interface RowsChange<T> {
     /** As they came. */
@@ -371,40 +353,69 @@ interface RowsChange<T> {
     /** As they were. */
     readonly deleted: readonly T[];
 }
+
+/** Typed events: an EventTarget that says which events it has; nothing of it is there at run time. */
+/** An EventTarget whose events are those of *E*, by their names. */
+interface TypedEventTarget<E> extends EventTarget {
+    /** Be told of one of its events. */
+    addEventListener<K extends keyof E>(type: K, listener: ((event: E[K]) => void) | null, options?: AddEventListenerOptions | boolean): void;
+    /** Be told of any event. */
+    addEventListener(type: string, listener: EventListenerOrEventListenerObject | null, options?: AddEventListenerOptions | boolean): void;
+    /** Be told no more of one of its events. */
+    removeEventListener<K extends keyof E>(type: K, listener: ((event: E[K]) => void) | null, options?: EventListenerOptions | boolean): void;
+    /** Be told no more of any event. */
+    removeEventListener(type: string, listener: EventListenerOrEventListenerObject | null, options?: EventListenerOptions | boolean): void;
+}
+/** Makes one. */
+declare const TypedEventTarget: new <E>() => TypedEventTarget<E>;
+
+/** One expected change. `withCreated`, `withUpdated` and `withDeleted` of a view make it, an action takes it. */
+declare class Prediction {
+    #private;
+}
+
+/**
+ * LiveView: rows that a server keeps current, as a page has them.
+ *
+ * It asks once, and again from where it is when another session has begun. Through a line that comes back nothing
+ * was missed. What messages make of the rows is `live_rows`'; a server that sends whole states, and says nothing of
+ * views, is understood as well.
+ */
+
 /** Is told the rows as they are, and what has become of them since the last time. */
 type RowsCallback<T> = (rows: readonly T[], change: RowsChange<T>) => unknown;
-/** What is under way with one row, and what went wrong with it last. */
-interface RowStatus {
-    /** What the server has not answered yet. */
-    readonly busy: "saving" | "deleting" | null;
-    /**
-     * Why a save or delete has failed, of a row that is gone too; null from the next one on, and after `clearError`.
-     */
-    readonly error: VortexError | null;
+/** How far the rows can be relied on, see `LiveView.state`. */
+type ViewState = "loading" | "current" | "stale" | "closed";
+/** How often a server is to tell of changes. */
+interface Policy {
+    /** Seconds between two messages, at least. */
+    readonly minInterval?: number;
+    /** "latest": of several changes the last; "all": each, as far as the server keeps them. */
+    readonly mode?: "latest" | "all";
+    /** Lower goes first; default: 100. */
+    readonly priority?: number;
 }
-/** How far the rows can be relied on, see `Loader.state`. */
-type LoaderState = "loading" | "current" | "stale" | "closed";
-/** The value of a row's key: of several key fields, a list. */
-type Key = unknown;
-/** How a `Loader` is made. */
-interface LoaderOptions<T extends Tuple> {
-    /** The field, or fields, that tell rows apart; default: "id". */
-    readonly key?: string | readonly string[];
-    /** What `create` makes; needed while there are no rows to tell it. */
-    readonly tuple?: string | TupleClass<T>;
-    /** Closes the loader. */
+/** What all views can be told. */
+interface ViewOptions {
+    /** Closes the view. */
     readonly signal?: AbortSignal;
     /** How long each request waits for its answer, in milliseconds. */
     readonly timeout?: number;
+    /** How often the server is to tell. */
+    readonly policy?: Policy;
 }
-/** What a loader needs of a connection. */
+/** What a view needs of a connection. */
 interface Line {
     /** "open" while there is a line, "closed" once there will be none. */
     readonly state: string;
-    /** Send it, and wait for its answer. */
+    /** Send it, and wait for its answer; *taken* is called with that in its turn, before what comes after. */
     request(payload: Payload, options?: {
         readonly timeout?: number;
+        readonly signal?: AbortSignal;
+        readonly taken?: (answer: Payload) => void;
     }): Promise<Payload>;
+    /** Send it. */
+    send(payload: Payload): Promise<void>;
     /** Have *callback* called with each payload whose filt holds what *filt* does. */
     listen(filt: Filt, callback: (payload: Payload, delivery: Delivery) => void): PayloadEndpoint;
     /** Have *callback* called whenever `state` has changed, until what this returns is called. */
@@ -414,40 +425,97 @@ interface Line {
     /** Tell whoever looks after the page of a callback that has failed, or of rows that could not be loaded. */
     report(error: unknown): void;
 }
-/** What a loader tells. */
-interface LoaderEvents<T> {
+/** What a view tells. */
+interface ViewEvents<T> {
     /** What has become of the rows. */
     rows: CustomEvent<RowsChange<T>>;
+    /** How far the rows can be relied on from now on. */
+    state: CustomEvent<ViewState>;
+}
+/**
+ * Rows that are kept current: what `Loader` and `Observation` have in common.
+ *
+ * As an async iterator it gives the rows as they are, whenever they have changed; of several changes the last.
+ */
+declare class LiveView<T extends Tuple = AnyTuple, E extends ViewEvents<T> = ViewEvents<T>> extends TypedEventTarget<E> implements AsyncIterable<readonly T[]> {
+    #private;
+    /** What the rows are asked for by. */
+    readonly filt: Filt;
+    /** As the server orders them. A row that has not changed stays the same object. */
+    get rows(): readonly T[];
+    /** The rows by their keys; of several key fields by the JSON of their list, which `get` spares you. */
+    get byKey(): ReadonlyMap<Key, T>;
+    /** "stale": the rows may have changed meanwhile, and are asked for. "closed": no more comes. */
+    get state(): ViewState;
+    /** Where in the server's changes the rows are; null where it does not say. */
+    get position(): string | null;
+    /** Why the rows could not be loaded the last time; null if they could. */
+    get error(): VortexError | null;
+    /** The row of that key; of several key fields, a list. */
+    get(key: Key): T | undefined;
+    /**
+     * Ask for the rows again.
+     *
+     * @throws VortexError if they cannot be had; `error` has it too.
+     */
+    reload(): Promise<readonly T[]>;
+    /** Load and tell nothing more; the rows stay as they are. */
+    close(): void;
+    /** Expect that *row* is created; one of its key that comes takes its place. */
+    withCreated(row: T): Prediction;
+    /** Expect that these fields of a row, which may be given by its key, are changed. */
+    withUpdated(rowOrKey: Key, fields: Partial<Omit<T, keyof Tuple>>): Prediction;
+    /** Expect that a row, which may be given by its key, is deleted. */
+    withDeleted(rowOrKey: Key): Prediction;
+    /** Ends with the view; every `for await` has a turn of its own. */
+    [Symbol.asyncIterator](): AsyncIterator<readonly T[], undefined>;
+}
+
+/**
+ * Loader: the rows that a filt names, loaded and kept current, and changed with the server's consent.
+ *
+ * What is here is what the server has said. A save shows as busy until it is answered; the row then is what the
+ * server made of it, or, where it said no, what it was before. Nothing is changed ahead of the answer.
+ *
+ * It asks once, and again when another session has begun: what was missed then is made up for. Through a line that
+ * comes back nothing was missed.
+ */
+
+/** What is under way with one row, and what went wrong with it last. */
+interface RowStatus {
+    /** What the server has not answered yet. */
+    readonly busy: "saving" | "deleting" | null;
+    /**
+     * Why a save or delete has failed, of a row that is gone too; null from the next one on, and after `clearError`.
+     */
+    readonly error: VortexError | null;
+}
+/** How a `Loader` is made. */
+interface LoaderOptions<T extends Tuple> extends ViewOptions {
+    /** The field, or fields, that tell rows apart, unless the server says which; default: "id". */
+    readonly key?: string | readonly string[];
+    /** What `create` makes; needed while there are no rows to tell it. */
+    readonly tuple?: string | TupleClass<T>;
+}
+/** What a loader tells. */
+interface LoaderEvents<T> extends ViewEvents<T> {
     /** A row's key, and what is under way with it now. */
     status: CustomEvent<RowStatus & {
         readonly key: Key;
     }>;
-    /** How far the rows can be relied on from now on. */
-    state: CustomEvent<LoaderState>;
 }
 /**
  * Rows under one filt. `connection.load(filt)` makes one.
  *
- * Events: "rows" (`detail`: what has changed), "status" (`detail`: a row's key, busy and error) and "state". As
- * an async iterator it gives the rows as they are, whenever they have changed; of several changes the last.
+ * Events: "rows" (`detail`: what has changed), "status" (`detail`: a row's key, busy and error) and "state".
  */
-declare class Loader<T extends Tuple = AnyTuple> extends EventTarget implements AsyncIterable<readonly T[]> {
+declare class Loader<T extends Tuple = AnyTuple> extends LiveView<T, LoaderEvents<T>> {
     #private;
-    /** What the rows are asked for by. */
-    readonly filt: Filt;
     /**
      * @param onRows - Called whenever the rows have changed; or, where that is not needed, the options.
      * @throws TypeError if *filt* has no key.
      */
     constructor(line: Line, filt: Filt, onRows?: RowsCallback<T> | LoaderOptions<T>, options?: LoaderOptions<T>);
-    /** As the server orders them. A row that has not changed stays the same object. */
-    get rows(): readonly T[];
-    /** "stale": there is no line, so the rows may have changed meanwhile. "closed": so is the connection, or this. */
-    get state(): LoaderState;
-    /** Why the rows could not be loaded the last time; null if they could. */
-    get error(): VortexError | null;
-    /** The row of that key; of several key fields, a list. */
-    get(key: Key): T | undefined;
     /** What is under way with a row, which may be given by its key. */
     status(rowOrKey: Key): RowStatus;
     /** Forget a row's error. */
@@ -477,24 +545,45 @@ declare class Loader<T extends Tuple = AnyTuple> extends EventTarget implements 
      * @throws TypeError if the row has no key.
      */
     delete(row: T): Promise<void>;
+}
+
+/** Observation: what a server's observable selects, kept current. */
+
+/** What to observe: a name that the observable knows, and its arguments, if it takes any. */
+type Selector = string | Tuple | {
+    readonly name: string;
+    readonly selector?: object;
+};
+/** How an `Observation` is made. */
+interface ObserveOptions extends ViewOptions {
+    /** What stands beside the observable's name in the filt of the server's handler. */
+    readonly filt?: Filt;
+}
+/**
+ * The rows of one selector. `connection.observe(name, selector)` makes one.
+ *
+ * Events: "rows" (`detail`: what has changed) and "state".
+ */
+declare class Observation<T extends Tuple = AnyTuple> extends LiveView<T> {
+    /** @param onRows - Called whenever the rows have changed. */
+    constructor(line: Line, observableName: string, selector: Selector, onRows?: RowsCallback<T>, { filt, ...options }?: ObserveOptions);
+}
+
+/** Actions: what a page wants done, and what it shows until that is so. */
+
+/** How one action is made. */
+interface ActOptions {
     /**
-     * Ask for the rows again.
-     *
-     * @throws VortexError if they cannot be had; `error` has it too.
+     * What is shown ahead of the answer: what views give for `withCreated`, `withUpdated` and `withDeleted`. If the action
+     * fails it is gone, and what is under it is there; if not, it stays until the rows have it by themselves.
      */
-    reload(): Promise<readonly T[]>;
-    /** Load and tell nothing more; the rows stay as they are. */
-    close(): void;
-    /** Ends with the loader; every `for await` has a turn of its own. */
-    [Symbol.asyncIterator](): AsyncIterator<readonly T[], undefined>;
-    /** Be told of one of `LoaderEvents`. */
-    addEventListener<K extends keyof LoaderEvents<T>>(type: K, listener: ((event: LoaderEvents<T>[K]) => void) | null, options?: AddEventListenerOptions | boolean): void;
-    /** Be told of any event. */
-    addEventListener(type: string, listener: EventListenerOrEventListenerObject | null, options?: AddEventListenerOptions | boolean): void;
-    /** Be told no more of one of `LoaderEvents`. */
-    removeEventListener<K extends keyof LoaderEvents<T>>(type: K, listener: ((event: LoaderEvents<T>[K]) => void) | null, options?: EventListenerOptions | boolean): void;
-    /** Be told no more of any event. */
-    removeEventListener(type: string, listener: EventListenerOrEventListenerObject | null, options?: EventListenerOptions | boolean): void;
+    readonly optimistic?: Prediction | readonly Prediction[];
+    /** How long to wait for the answer, in milliseconds. */
+    readonly timeout?: number;
+    /** Ends the wait with its reason; the server is told, and may stop. */
+    readonly signal?: AbortSignal;
+    /** What stands beside the processor's name in the filt of the server's handler. */
+    readonly filt?: Filt;
 }
 
 /**
@@ -558,6 +647,8 @@ interface RequestOptions {
     readonly timeout?: number;
     /** Ends the wait with its reason; the server is told, and may stop. */
     readonly signal?: AbortSignal;
+    /** Is called with the answer in its turn, before what comes after it. */
+    readonly taken?: (answer: Payload) => void;
 }
 /** What a "resumed" event tells in its `detail`. */
 interface SessionResumed {
@@ -596,7 +687,7 @@ interface ConnectionEvents {
  * "roundtrip" (`CustomEvent<number>`, milliseconds) and "error" (`CustomEvent<VortexError>`: a message that could
  * not be read, or a callback that failed; the console has it too, unless the event's default is prevented).
  */
-declare class VortexConnection extends EventTarget {
+declare class VortexConnection extends TypedEventTarget<ConnectionEvents> {
     #private;
     readonly uuid: string;
     readonly name: string;
@@ -675,12 +766,22 @@ declare class VortexConnection extends EventTarget {
      * @param onRows - Called whenever they have changed; or, where that is not needed, the options.
      */
     load<T extends Tuple = AnyTuple>(filt: Filt, onRows?: RowsCallback<T> | LoaderOptions<T>, options?: LoaderOptions<T>): Loader<T>;
+    /**
+     * Observe what an observable of the server selects.
+     *
+     * @param onRows - Called whenever the rows have changed.
+     */
+    observe<T extends Tuple = AnyTuple>(observableName: string, selector: Selector, onRows?: RowsCallback<T>, options?: ObserveOptions): Observation<T>;
+    /**
+     * Have an action carried out, once, through any loss of the line.
+     *
+     * @param name - The server's action processor.
+     * @returns The tuples that it is answered with.
+     * @throws what `request` does.
+     */
+    act(name: string, action: Tuple, options?: ActOptions): Promise<unknown[]>;
     /** Tell of a failure that no caller hears of: as an "error" event, and on the console. */
     readonly report: (error: unknown) => void;
-    /** Be told of one of `ConnectionEvents`. */
-    addEventListener<K extends keyof ConnectionEvents>(type: K, listener: ((event: ConnectionEvents[K]) => void) | null, options?: AddEventListenerOptions | boolean): void;
-    /** Be told of any event. */
-    addEventListener(type: string, listener: EventListenerOrEventListenerObject | null, options?: AddEventListenerOptions | boolean): void;
     /**
      * Go over to another transport; "auto" begins with a WebSocket again.
      *
@@ -699,7 +800,7 @@ declare class VortexConnection extends EventTarget {
     close(): void;
 }
 
-export { ConnectionLost, DateTime, DecodeError, Delivery, EncodeError, Envelope, LimitExceeded, Loader, MESSAGE_ID, NotConnected, Payload, PayloadEndpoint, PayloadIO, RemoteError, RequestTimeout, Tuple, VortexConnection, VortexError, aboutOf, addTupleType, defaultLimits, errorOf, isSubset, tupleClassOf, tupleTypeOf };
-export type { AnyTuple, Clock, ConnectionEvents, ConnectionOptions, DecodeBody, EndpointCallback, Filt, Held, Key, Limits, Line, LoaderEvents, LoaderOptions, LoaderState, PeerIdentity, RequestOptions, RowStatus, RowsCallback, RowsChange, SessionReset, SessionResumed, SocketConstructor, SocketLike, State, StateChange, TransportKind, TupleClass, Waiting };
+export { ConnectionLost, DateTime, DecodeError, Delivery, EncodeError, Envelope, LimitExceeded, LiveView, Loader, MESSAGE_ID, NotConnected, Observation, Payload, PayloadEndpoint, PayloadIO, Prediction, RemoteError, RequestTimeout, Tuple, TypedEventTarget, VortexConnection, VortexError, aboutOf, addTupleType, defaultLimits, errorOf, isSubset, tupleClassOf, tupleTypeOf };
+export type { ActOptions, AnyTuple, Clock, ConnectionEvents, ConnectionOptions, EndpointCallback, Filt, Key, Limits, Line, LoaderEvents, LoaderOptions, ObserveOptions, PeerIdentity, Policy, RequestOptions, RowStatus, RowsCallback, RowsChange, Selector, SessionReset, SessionResumed, SocketConstructor, SocketLike, State, StateChange, TransportKind, TupleClass, ViewEvents, ViewOptions, ViewState, Waiting };
 
 export as namespace Vortex

@@ -19,7 +19,10 @@ import {
   asVortexError,
   errorOf,
 } from "../errors.ts"
-import { Loader, type LoaderOptions, type RowsCallback } from "../handlers/loader.ts"
+import { type ActOptions, act } from "../handlers/actions.ts"
+import type { RowsCallback } from "../handlers/live_view.ts"
+import { Loader, type LoaderOptions } from "../handlers/loader.ts"
+import { Observation, type ObserveOptions, type Selector } from "../handlers/observer.ts"
 import { type Limits, defaultLimits } from "../limits.ts"
 import { Backoff } from "../protocol/backoff.ts"
 import type { Opened, PeerIdentity } from "../protocol/events.ts"
@@ -31,6 +34,7 @@ import { SERVER_ECHO } from "../routing/filt.ts"
 import { type EndpointCallback, PayloadEndpoint } from "../routing/payload_endpoint.ts"
 import { PayloadIO, type Waiting } from "../routing/payload_io.ts"
 import type { AnyTuple, Tuple } from "../tuples/tuple.ts"
+import { TypedEventTarget } from "../typed_events.ts"
 import { openFetchStream } from "../transports/fetch_stream.ts"
 import { openLongPoll } from "../transports/long_poll.ts"
 import { type DriverEvent, type LostLink, SessionDriver } from "../transports/session_driver.ts"
@@ -90,6 +94,8 @@ export interface RequestOptions {
   readonly timeout?: number
   /** Ends the wait with its reason; the server is told, and may stop. */
   readonly signal?: AbortSignal
+  /** Is called with the answer in its turn, before what comes after it. */
+  readonly taken?: (answer: Payload) => void
 }
 
 /** What a "resumed" event tells in its `detail`. */
@@ -145,7 +151,7 @@ const IMPROVE_MS = 300_000
  * "roundtrip" (`CustomEvent<number>`, milliseconds) and "error" (`CustomEvent<VortexError>`: a message that could
  * not be read, or a callback that failed; the console has it too, unless the event's default is prevented).
  */
-export class VortexConnection extends EventTarget {
+export class VortexConnection extends TypedEventTarget<ConnectionEvents> {
   readonly uuid: string
   readonly name: string
   /** Whom messages go to. */
@@ -282,7 +288,7 @@ export class VortexConnection extends EventTarget {
         this.report(error)
       }
     }
-    super.addEventListener(type, listener)
+    this.addEventListener(type, listener)
     return () => {
       this.removeEventListener(type, listener)
     }
@@ -314,7 +320,7 @@ export class VortexConnection extends EventTarget {
    * @throws the signal's reason, if it says stop.
    */
   async request(about: Filt | Payload, options: RequestOptions = {}): Promise<Payload> {
-    const { tuples, timeout = this.#options.requestTimeoutMs ?? 30_000, signal } = options
+    const { tuples, timeout = this.#options.requestTimeoutMs ?? 30_000, signal, taken } = options
     signal?.throwIfAborted()
     const whole = about instanceof Payload ? about : new Payload(about)
     const payload = new Payload(whole.filt, tuples ?? whole.tuples, whole.result)
@@ -322,7 +328,13 @@ export class VortexConnection extends EventTarget {
     signal?.throwIfAborted()
     const action = this.#session.send(message, true, this.#clock.now() + timeout)
     const answer = new Deferred<Payload>()
-    this.#waiting.set(action, answer)
+    this.#waiting.set(action, {
+      resolve: (payload) => {
+        taken?.(payload)
+        answer.resolve(payload)
+      },
+      reject: answer.reject,
+    })
     const timer = this.#clock.setTimer(() => {
       answer.reject(new RequestTimeout(`no answer came within ${timeout / 1000} s`))
     }, timeout)
@@ -380,29 +392,34 @@ export class VortexConnection extends EventTarget {
     return new Loader<T>(this, filt, onRows, options)
   }
 
+  /**
+   * Observe what an observable of the server selects.
+   *
+   * @param onRows - Called whenever the rows have changed.
+   */
+  observe<T extends Tuple = AnyTuple>(
+    observableName: string,
+    selector: Selector,
+    onRows?: RowsCallback<T>,
+    options?: ObserveOptions,
+  ): Observation<T> {
+    return new Observation<T>(this, observableName, selector, onRows, options)
+  }
+
+  /**
+   * Have an action carried out, once, through any loss of the line.
+   *
+   * @param name - The server's action processor.
+   * @returns The tuples that it is answered with.
+   * @throws what `request` does.
+   */
+  act(name: string, action: Tuple, options?: ActOptions): Promise<unknown[]> {
+    return act(this, name, action, options)
+  }
+
   /** Tell of a failure that no caller hears of: as an "error" event, and on the console. */
   readonly report = (error: unknown): void => {
     if (this.#tell("error", asVortexError(error))) console.error(error)
-  }
-
-  /** Be told of one of `ConnectionEvents`. */
-  override addEventListener<K extends keyof ConnectionEvents>(
-    type: K,
-    listener: ((event: ConnectionEvents[K]) => void) | null,
-    options?: AddEventListenerOptions | boolean,
-  ): void
-  /** Be told of any event. */
-  override addEventListener(
-    type: string,
-    listener: EventListenerOrEventListenerObject | null,
-    options?: AddEventListenerOptions | boolean,
-  ): void
-  override addEventListener(
-    type: string,
-    listener: never,
-    options?: AddEventListenerOptions | boolean,
-  ): void {
-    super.addEventListener(type, listener, options)
   }
 
   // ---- the line

@@ -10,7 +10,6 @@
 import { DecodeError, EncodeError, LimitExceeded, shown } from "../errors.ts"
 import type { Limits } from "../limits.ts"
 import {
-  type Held,
   Reading,
   decode,
   enter,
@@ -24,7 +23,6 @@ import {
   toJsonable,
 } from "../tuples/convert.ts"
 import { DateTime } from "../tuples/date_time.ts"
-import { tupleClassOf } from "../tuples/registry.ts"
 import { type AnyTuple, Tuple, tupleTypeOf } from "../tuples/tuple.ts"
 import { fromBase64 } from "./base64.ts"
 import { deflate, inflate } from "./compression.ts"
@@ -84,10 +82,10 @@ export function readMessage(bytes: Uint8Array, limits: Limits): Envelope {
     date === null ? null : new Date(Math.floor(date / 1000)),
     (flags & IS_REPLY) > 0,
     (itsLimits) => {
-      if (!hasBody) return () => []
+      if (!hasBody) return []
       const body = bytes.subarray(end) as Bytes
-      if (!(flags & IS_COMPRESSED)) return bodyDecoder(body, itsLimits)
-      return inflate(body, itsLimits.maxInflated).then((inflated) => bodyDecoder(inflated, itsLimits))
+      if (!(flags & IS_COMPRESSED)) return decodeBody(body, itsLimits)
+      return inflate(body, itsLimits.maxInflated).then((inflated) => decodeBody(inflated, itsLimits))
     },
   )
 }
@@ -95,18 +93,16 @@ export function readMessage(bytes: Uint8Array, limits: Limits): Envelope {
 const isDate = (value: unknown): value is number =>
   Number.isInteger(value) && (value as number) >= FIRST_DATE && (value as number) < END_OF_DATES
 
-function bodyDecoder(body: Uint8Array, limits: Limits): (held?: Held) => unknown[] {
+function decodeBody(body: Uint8Array, limits: Limits): unknown[] {
   const groups = parseJson(utf8(body))
-  return (held) => {
-    const reading = new Reading(limits)
-    return located(reading, () => {
-      const values: unknown[] = []
-      if (!Array.isArray(groups)) throw new DecodeError("expected groups")
-      reading.path.push("tuples")
-      for (const group of groups as unknown[]) readGroup(group, values, reading, held)
-      return values
-    })
-  }
+  const reading = new Reading(limits)
+  return located(reading, () => {
+    const values: unknown[] = []
+    if (!Array.isArray(groups)) throw new DecodeError("expected groups")
+    reading.path.push("tuples")
+    for (const group of groups as unknown[]) readGroup(group, values, reading)
+    return values
+  })
 }
 
 /** What is in a group; undefined and anything else where it is none. */
@@ -119,7 +115,7 @@ interface Group {
 }
 
 /** Adds the values of *group* to *values*. */
-function readGroup(group: unknown, values: unknown[], reading: Reading, held?: Held): void {
+function readGroup(group: unknown, values: unknown[], reading: Reading): void {
   const { t: type, f: names, k: kinds, r: rows, v: others } = (group ?? {}) as Group
   const { length } = Object.keys(group ?? {})
   if (length === 1 && Array.isArray(others)) {
@@ -149,24 +145,14 @@ function readGroup(group: unknown, values: unknown[], reading: Reading, held?: H
     return { name, index, kind, read: readers[kind] }
   })
   let fields: readonly Column[] | undefined
-  const valueOf =
-    (row: readonly unknown[]) =>
-    (name: string): unknown => {
-      const raw = row[names.indexOf(name)]
-      return typeof raw === "object" ? undefined : raw
-    }
   for (const row of rows as unknown[]) {
     reading.path.push(values.length)
     if (!Array.isArray(row) || row.length !== names.length)
       throw new DecodeError(`expected ${names.length} values, got ${shown(row)}`)
-    const there = held?.(valueOf(row))
-    if (there && isMadeOf(there, type, row, columns)) values.push(there)
-    else {
-      const tuple = newTuple(type)
-      fields ??= columns.filter(({ name }) => isField(tuple, name))
-      readRow(tuple, row, fields, reading)
-      values.push(tuple)
-    }
+    const tuple = newTuple(type)
+    fields ??= columns.filter(({ name }) => isField(tuple, name))
+    readRow(tuple, row, fields, reading)
+    values.push(tuple)
     reading.path.pop()
   }
   reading.depthLeft += 2
@@ -225,28 +211,6 @@ function wholeNumber(value: unknown): unknown {
 function floatOf(value: unknown): number | undefined {
   const number = wholeNumber(value)
   return number === undefined ? undefined : Number(number)
-}
-
-/**
- * Whether *tuple* is what would be made of *row*.
- *
- * It is false too where a value is more than a text, a number, a date or the like: such a tuple is made, and
- * compared by `equalValues`.
- */
-function isMadeOf(tuple: Tuple, type: string, row: readonly unknown[], columns: readonly Column[]): boolean {
-  return (
-    tupleTypeOf(tuple) === type &&
-    Object.getPrototypeOf(tuple) === (tupleClassOf(type) ?? Tuple).prototype &&
-    Object.keys(tuple).length === columns.length &&
-    columns.every(({ name, index, kind }) => {
-      if (!Object.hasOwn(tuple, name)) return false
-      const value = (tuple as AnyTuple)[name]
-      const raw = row[index]
-      if (raw === null || kind === "p" || kind === "f") return Object.is(value, raw)
-      if (kind === "i") return typeof raw === "number" && Object.is(value, raw + 0) // -0 comes as 0
-      return value instanceof DateTime && value.text === raw && value.isAsItCame
-    })
-  )
 }
 
 // ---- out

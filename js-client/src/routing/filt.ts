@@ -1,6 +1,6 @@
 /** Filt: which messages an endpoint's filt matches. */
 
-import { isPlain, toJsonable } from "../tuples/convert.ts"
+import { isDict, toJsonable } from "../tuples/convert.ts"
 import { DateTime, wireText } from "../tuples/date_time.ts"
 import type { Filt } from "../protocol/payload.ts"
 
@@ -41,8 +41,6 @@ function place(value: unknown, isOrdered: boolean): unknown {
   }
   return [value instanceof Uint8Array ? 6 : 7, place(toJsonable(value), true)]
 }
-
-const isDict = (value: unknown): value is object => value instanceof Map || isPlain(value)
 
 /** Whether a message of *filt* goes to an endpoint of *wanted*: it has the same of everything, dicts aside. */
 export function isSubset(wanted: Filt, filt: Filt): boolean {

@@ -2,8 +2,8 @@
 
 import { shown } from "../errors.ts"
 import type { Filt, Payload } from "../protocol/payload.ts"
-import type { Held } from "../tuples/convert.ts"
 import type { Delivery } from "./delivery.ts"
+import { isSubset } from "./filt.ts"
 import type { PayloadIO } from "./payload_io.ts"
 
 /** What an endpoint calls; a promise that it returns is waited for by nobody, its failure is reported. */
@@ -18,12 +18,11 @@ export class PayloadEndpoint {
   readonly filt: Filt
   readonly callback: EndpointCallback
   /**
-   * What it holds of a push, which then comes with the same objects where nothing has changed. Of a push that others
-   * want too all are made anew.
+   * Whether it is to have a message of that filt; who has made it may know better.
    *
    * @internal
    */
-  held: (() => Held) | null = null
+  wants = (filt: Filt): boolean => isSubset(this.filt, filt)
   readonly #payloadIO: PayloadIO
   readonly #signal: AbortSignal | undefined
   readonly #onAbort = (): void => {

@@ -10,7 +10,6 @@ import type { Limits } from "../limits.ts"
 import type { Envelope } from "../protocol/envelope.ts"
 import type { Payload } from "../protocol/payload.ts"
 import { Delivery } from "./delivery.ts"
-import { isSubset } from "./filt.ts"
 import type { PayloadEndpoint } from "./payload_endpoint.ts"
 
 /** Who waits for an answer. */
@@ -73,12 +72,10 @@ export class PayloadIO {
   }
 
   async #deliver(envelope: Envelope, waiting: Waiting | undefined): Promise<void> {
-    const isWanted = (endpoint: PayloadEndpoint): boolean => isSubset(endpoint.filt, envelope.filt)
+    const isWanted = (endpoint: PayloadEndpoint): boolean => endpoint.wants(envelope.filt)
     if (!waiting && !this.endpoints.some(isWanted)) return
-    const decode = await envelope.unpack(this.#limits)
+    const payload = await envelope.open(this.#limits)
     const wanted = this.endpoints.filter(isWanted)
-    const only = waiting || wanted.length > 1 ? undefined : wanted[0]
-    const payload = decode(only?.held?.())
     const error = errorOf(payload.result)
     if (error) waiting?.reject(error)
     else waiting?.resolve(payload)

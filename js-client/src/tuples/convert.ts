@@ -21,9 +21,6 @@ import { Tuple, isForbidden, tupleTypeOf } from "./tuple.ts"
 
 type Json = Readonly<Record<string, unknown>>
 
-/** Of what is made already, what may be the same as a tuple that has come, by the fields of that. */
-export type Held = (valueOf: (field: string) => unknown) => Tuple | undefined
-
 /** The reading of one message: what is allowed, and where it is. */
 export class Reading {
   readonly limits: Limits
@@ -280,3 +277,5 @@ export function isPlain(value: unknown): value is Json {
   const prototype: unknown = Object.getPrototypeOf(value)
   return prototype === null || prototype === Object.prototype
 }
+
+export const isDict = (value: unknown): value is object => value instanceof Map || isPlain(value)

@@ -1,7 +1,7 @@
 /** A connection without a line: what is asked of it, and answers as a test has them. */
 
 import type { VortexError } from "../../src/errors.ts"
-import type { Line } from "../../src/handlers/loader.ts"
+import type { Line } from "../../src/handlers/live_view.ts"
 import { defaultLimits } from "../../src/limits.ts"
 import { readMessage } from "../../src/protocol/native_message.ts"
 import type { Payload } from "../../src/protocol/payload.ts"
@@ -12,7 +12,7 @@ import { groupOf, message } from "../wire.ts"
 export interface Asked {
   readonly payload: Payload
   /** Answer it, with tuples as they stand on the wire of VortexPY. */
-  answer(tuples: readonly object[], result?: unknown): Promise<void>
+  answer(tuples: readonly object[], result?: unknown, view?: object): Promise<void>
   fail(error: VortexError): void
 }
 
@@ -20,6 +20,7 @@ export class FakeLine implements Line {
   state = "open"
   readonly asked: Asked[] = []
   readonly reported: unknown[] = []
+  readonly sent: Payload[] = []
   readonly payloadIO: PayloadIO
   readonly #callbacks = new Set<() => void>()
   readonly #onReset = new Set<() => void>()
@@ -53,11 +54,21 @@ export class FakeLine implements Line {
     this.reported.push(error)
   }
 
-  request(payload: Payload): Promise<Payload> {
-    return new Promise((resolve, reject) => {
+  send(payload: Payload): Promise<void> {
+    this.sent.push(payload)
+    return Promise.resolve()
+  }
+
+  request(payload: Payload, options: { readonly taken?: (answer: Payload) => void } = {}): Promise<Payload> {
+    return new Promise((done, reject) => {
+      const resolve = (answer: Payload): void => {
+        options.taken?.(answer)
+        done(answer)
+      }
       this.asked.push({
         payload,
-        answer: (tuples, result = null) => this.comes(payload.filt, tuples, result, { resolve, reject }),
+        answer: (tuples, result = null, view) =>
+          this.comes({ ...payload.filt, view }, tuples, result, { resolve, reject }),
         fail: reject,
       })
     })

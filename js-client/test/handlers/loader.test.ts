@@ -4,7 +4,8 @@ import assert from "node:assert/strict"
 import { getEventListeners } from "node:events"
 import { beforeEach, suite, test } from "node:test"
 import { RemoteError, RequestTimeout, type VortexError } from "../../src/errors.ts"
-import { Loader, type LoaderOptions, type RowsChange } from "../../src/handlers/loader.ts"
+import type { RowsChange } from "../../src/handlers/live_rows.ts"
+import { Loader, type LoaderOptions } from "../../src/handlers/loader.ts"
 import { DateTime } from "../../src/tuples/date_time.ts"
 import { type AnyTuple, Tuple, tupleTypeOf } from "../../src/tuples/tuple.ts"
 import { FakeLine } from "./fake_line.ts"
@@ -51,7 +52,8 @@ async function loaded(...rows: object[]): Promise<Loader> {
 suite("Loading", () => {
   test("asks at once, and has the rows that come", async () => {
     const loader = load()
-    assert.deepEqual([line.last.payload.filt, line.last.payload.tuples, loader.state], [JOBS, [], "loading"])
+    const { filt, tuples } = line.last.payload
+    assert.deepEqual([filt, tuples, loader.state], [{ ...JOBS, live: {} }, [], "loading"])
     await line.last.answer([row(1, "one"), row(2, "two")])
 
     assert.deepEqual([titles(loader.rows), loader.state], [["one", "two"], "current"])

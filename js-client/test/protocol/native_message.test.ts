@@ -6,7 +6,6 @@ import { DecodeError, EncodeError, LimitExceeded, VortexError } from "../../src/
 import { defaultLimits } from "../../src/limits.ts"
 import { encodeMessage, readMessage } from "../../src/protocol/native_message.ts"
 import { Payload } from "../../src/protocol/payload.ts"
-import { equalValues } from "../../src/tuples/equal.ts"
 import { DateTime } from "../../src/tuples/date_time.ts"
 import { addTupleType } from "../../src/tuples/registry.ts"
 import { Tuple } from "../../src/tuples/tuple.ts"
@@ -181,21 +180,6 @@ suite("a message is read", () => {
     const groups = [{ v: [1, 2] }, group("x.Y", ["a", "due"], "pd", [1, null], [2, "soon"])]
     await assert.rejects(read(groups), /expected a value of kind d, got "soon"/)
     await assert.rejects(read(groups), /at \.tuples\[3\]\.due$/)
-  })
-
-  test("what is there already is used again, where nothing has changed", async () => {
-    const groups = (due: string): object[] => [
-      group("x.Y", ["id", "due", "nan"], "idf", [1, due, "NaN"], [2, "2024-01-01 00:00:00.000000+0000", 1.5]),
-    ]
-    const first = await read(groups("2024-02-29 13:14:15.123456+0000"))
-    const envelope = readMessage(Uint8Array.from(message({ body: groups("2024-02-29 13:14:15.123457+0000") })), defaultLimits) // prettier-ignore
-    const again = (await envelope.unpack(defaultLimits))((valueOf) =>
-      first.tuples.find((tuple) => (tuple as { id?: number }).id === valueOf("id")) as Tuple,
-    ) // prettier-ignore
-
-    assert.notEqual(again.tuples[0], first.tuples[0])
-    assert.equal(again.tuples[1], first.tuples[1])
-    assert.ok(!equalValues(again.tuples[0], first.tuples[0]))
   })
 
   test("no more values, levels or bytes than the limits say", async () => {

@@ -89,14 +89,12 @@ function envelopeOf(object: Json, reading: Reading, body: unknown): Envelope {
         if (!isPlain(payload) || own(payload, "_ct") !== "rp") throw new DecodeError("expected a payload")
         tuples = own(payload, "tuples") ?? []
       }
-      return () => {
-        const values = new Reading(limits)
-        return located(values, (): unknown[] => {
-          const found = fromJsonable(tuples, values)
-          if (!Array.isArray(found)) throw new DecodeError(`expected a list, got ${shown(tuples)}`)
-          return found as unknown[]
-        })
-      }
+      const values = new Reading(limits)
+      return located(values, (): unknown[] => {
+        const found = fromJsonable(tuples, values)
+        if (!Array.isArray(found)) throw new DecodeError(`expected a list, got ${shown(tuples)}`)
+        return found as unknown[]
+      })
     },
   )
 }

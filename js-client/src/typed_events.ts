@@ -1,0 +1,32 @@
+/** Typed events: an EventTarget that says which events it has; nothing of it is there at run time. */
+
+/** An EventTarget whose events are those of *E*, by their names. */
+export interface TypedEventTarget<E> extends EventTarget {
+  /** Be told of one of its events. */
+  addEventListener<K extends keyof E>(
+    type: K,
+    listener: ((event: E[K]) => void) | null,
+    options?: AddEventListenerOptions | boolean,
+  ): void
+  /** Be told of any event. */
+  addEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject | null,
+    options?: AddEventListenerOptions | boolean,
+  ): void
+  /** Be told no more of one of its events. */
+  removeEventListener<K extends keyof E>(
+    type: K,
+    listener: ((event: E[K]) => void) | null,
+    options?: EventListenerOptions | boolean,
+  ): void
+  /** Be told no more of any event. */
+  removeEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject | null,
+    options?: EventListenerOptions | boolean,
+  ): void
+}
+
+/** Makes one. */
+export const TypedEventTarget = EventTarget as unknown as new <E>() => TypedEventTarget<E>
