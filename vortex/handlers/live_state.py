@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from vortex.handlers.live_log import Fate, Fates, LiveLog
 from vortex.tuples.keys import KeyReader, keysOf
 from vortex.tuples.row_sum import rowBytes
+from vortex.tuples.tuple import Tuple
 
 __all__ = ["Delta", "LiveState", "Row", "Rows", "rowOf"]
 
@@ -143,7 +144,7 @@ class LiveState:
     def change(
         self,
         records: Sequence[Any] = (),
-        gone: Iterable[Hashable] = (),
+        gone: Iterable[Hashable | Tuple] = (),
         places: Places = (),
         *,
         least: int = 0,
@@ -153,7 +154,7 @@ class LiveState:
 
         Args:
             records: Tuples that were created or changed. What is new comes to the end.
-            gone: Keys of those that are not any more; what is in *records* is.
+            gone: Those that are not any more, or their keys; what is in *records* is.
             places: ``[r, place]`` for each of *records* that is to stand elsewhere; *place* ascends.
             least: As `replace` has it.
 
@@ -178,7 +179,8 @@ class LiveState:
                 fates.setdefault(key, Fate.CHANGED)
             self._put(key, old, row)
         given = set(keys)
-        for key in gone:
+        for each in gone:
+            key = reader.keyOf(each) if isinstance(each, Tuple) else each
             if key in self._rows and key not in given:
                 self._put(key, self._rows.pop(key), None)
                 fates[key] = Fate.GONE

@@ -19,6 +19,7 @@ from vortex.clocks import DelayedCall
 from vortex.errors import VortexError, errorText
 from vortex.handlers.live_state import LiveState, Places
 from vortex.handlers.live_watcher import LiveWatcher, Watcher
+from vortex.tuples.tuple import Tuple
 
 if TYPE_CHECKING:
     from vortex.handlers.live_watches import LiveWatches
@@ -105,19 +106,22 @@ class LiveWatch:
         return self._make().addErrback(lambda _: 0)
 
     def change(
-        self, records: Sequence[Any] = (), gone: Sequence[Hashable] = (), places: Places = ()
+        self, records: Sequence[Any] = (), gone: Sequence[Hashable | Tuple] = (), places: Places = ()
     ) -> Deferred[int]:
         """
         Tell who watches what has changed; nothing is made. Arguments and result are those of
         `LiveState.change` and `notify`. Where that does not suffice, because the tuples have no keys, or
         the state is being made, it is made again.
+
+        Raises:
+            EncodeError: If one of *records* cannot travel; nobody was told anything.
         """
         if not self.watchers or self._isDirty or self._isRunning:
             return self.notify()
         before = self.state.serial
         try:
             hasChanged = self.state.change(records, gone, places)
-        except (ValueError, VortexError):
+        except ValueError:
             return self.notify()
         self._touch()
         return succeed(self._publish(before) if hasChanged else 0)

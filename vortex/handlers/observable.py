@@ -20,11 +20,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred, succeed
+from twisted.logger import Logger
 
 from vortex.access.tuple_access import TupleAccess
 from vortex.errors import AccessDenied, DecodeError, DuplicateName, UnknownObservable
 from vortex.handlers.delivery_policy import DeliveryPolicy
 from vortex.handlers.handler_access import HandlerAccess
+from vortex.handlers.known_changes import netOf
 from vortex.handlers.live_watch import LiveWatch, Subject
 from vortex.handlers.live_watches import LIVE, LiveWatches
 from vortex.handlers.watchers import keyOf
@@ -37,6 +39,8 @@ from vortex.tuples.selector import TupleSelector
 from vortex.tuples.tuple import Tuple
 
 __all__ = ["TupleDataObservableHandler", "TupleDataProvider"]
+
+log = Logger()
 
 KEY = "tupleDataObservable"
 
@@ -175,12 +179,17 @@ class TupleDataObservableHandler:
 
         Returns:
             A Deferred with how many watchers were told, or will be when they have read what waits for them.
+
+        Raises:
+            ValueError: If one of *changes* has no record or key. EncodeError: if one cannot travel. Either
+                way nobody was told anything.
         """
         given = [selectors] if isinstance(selectors, TupleSelector) else list(selectors)
+        known = None if changes is None else netOf(changes)
         told: list[Deferred[int]] = []
         for selector in given:
             watches = self._watches.about(_keyOf(selector))
-            told += [watch.notify() if changes is None else _tell(watch, changes) for watch in watches]
+            told += [watch.notify() if known is None else watch.change(*known) for watch in watches]
         for mapped in self._mapped(given):
             told += [watch.notify() for watch in self._watches.about(_keyOf(mapped))]
         if not told:
@@ -200,7 +209,7 @@ class TupleDataObservableHandler:
         mapped = []
         for selector in selectors:
             for mapper in self._mappers.get(selector.name, ()):
-                for more in mapper(selector):
+                for more in _askedAlone(mapper, selector):
                     key = _keyOf(more)
                     if key not in seen:
                         seen.add(key)
@@ -283,11 +292,14 @@ def _mayRead(access: Access | TupleAccess | None) -> Access | None:
     return access
 
 
+def _askedAlone(mapper: UpdateMapper, selector: TupleSelector) -> list[TupleSelector]:
+    """What *mapper* says; its failure is its own."""
+    try:
+        return list(mapper(selector))
+    except Exception:
+        log.failure("what else changes with {selector} could not be found out", selector=str(selector))
+        return []
+
+
 def _inThread(node: Node, provider: Provider) -> Provider:
     return lambda selector, peer: node.runInThread(provider, selector, peer)
-
-
-def _tell(watch: LiveWatch, changes: Sequence[TupleChange]) -> Deferred[int]:
-    records = [change.record for change in changes if change.op != "deleted"]
-    gone = [change.key for change in changes if change.op == "deleted"]
-    return watch.change(records, gone)
