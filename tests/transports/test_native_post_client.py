@@ -392,6 +392,21 @@ class TestWhatIsSent:
         assert ["a proxy refused" in formatEvent(each) for each in nothingLogged] == [True]
         nothingLogged.clear()
 
+    def test_that_cannot_pass_even_when_it_is_empty_ends_the_link(
+        self, nothingLogged: list[LogEvent]
+    ) -> None:
+        scene, _ = opened()
+        say(scene, "one")
+
+        for _ in range(2):
+            scene.line.say(response(413, b"too large\n"))
+            scene.advance(0.2)
+
+        error, text = scene.watcher.ended
+        assert error is NotConnected
+        assert "413: too large" in text
+        nothingLogged.clear()
+
     def test_that_cannot_pass_is_empty_in_the_next_session_as_well(
         self, nothingLogged: list[LogEvent]
     ) -> None:

@@ -43,6 +43,9 @@ MIN_BEAT, MAX_BEAT = 0.1, 3600
 MAX_HEAD = 64
 """More bytes than stand before a message in its frame."""
 
+_EMPTY = Message(Payload(), isReply=True)
+"""What is never answered, and concerns nobody."""
+
 _ACTION = bytes((Kind.ACTION,))
 _CANCEL = bytes((Kind.CANCEL,))
 
@@ -288,15 +291,15 @@ class ClientSession(Session):
         gets *error*.
 
         Returns:
-            The empty one, as a frame; None if there is no such message, or it is no action.
+            The empty one, as a frame; None if that is what is there already, or no action is.
         """
         entry = next((each for each in self._kept if each.number == number), None)
-        if entry is None or entry.message is None:
+        if entry is None or entry.message in (None, _EMPTY):
             return None
         asked = self._unanswered.pop(entry.action, None)
         self._keptBytes -= entry.size
-        entry.message = Message(Payload(), isReply=True)
-        entry.encoded = entry.message.encoded(Form.NATIVE)
+        entry.message = _EMPTY
+        entry.encoded = _EMPTY.encoded(Form.NATIVE)
         self._keptBytes += entry.size
         if asked is not None:
             filt = dict(asked.payload.filt)

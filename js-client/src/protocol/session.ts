@@ -20,6 +20,9 @@ import * as Kind from "./kinds.ts"
 import { type Bytes, frame, jsonFrame, readVarint, varint } from "./native.ts"
 import { readMessage } from "./native_message.ts"
 
+/** A message without anything in it, which is never answered. */
+const EMPTY: Bytes = Uint8Array.of(1, 2, 0x7b, 0x7d)
+
 /** What is written and not acknowledged, at most; one larger message passes alone. */
 const WINDOW = 512
 const WINDOW_BYTES = 1 << 20
@@ -35,8 +38,8 @@ const HEADER = 25
 
 /** Something that is sent, until it is done with. */
 export interface Action {
-  /** As `native_message` writes it. */
-  readonly message: Bytes
+  /** As `native_message` writes it; empty once it is known that it does not get through. */
+  message: Bytes
   /** When nobody waits for an answer any more; Infinity: never. */
   readonly expiresAt: number
   /** Whether an answer is waited for. */
@@ -379,11 +382,28 @@ export class ClientSession {
     this.#enqueue({ action, isCancel: true })
   }
 
-  /** Take what is to be written next on the connection that carries the session. */
-  framesToSend(now: number): Bytes[] {
+  /**
+   * What was written last does not get through, as often as it is written. An empty message takes its place, as
+   * numbers leave none out, and whoever waits for an answer gets an error.
+   *
+   * @returns whether that helps.
+   */
+  cannotPass(reason: string): boolean {
+    const { action, isCancel } = this.#written[this.#cursor - 1] ?? { isCancel: true }
+    if (isCancel || action.message === EMPTY) return false
+    this.#writtenBytes += EMPTY.length - action.message.length
+    action.message = EMPTY
+    const error = new VortexError(reason, "limit-exceeded")
+    this.#events.push({ type: "failed", action: action.isAwaited ? action : null, error })
+    action.isAwaited = false
+    return true
+  }
+
+  /** Take what is to be written next on the connection that carries the session: so many messages at most. */
+  framesToSend(now: number, most = Infinity): Bytes[] {
     if (!this.#isCarried) return []
     const frames: Bytes[] = []
-    for (let one; (one = this.#next());) {
+    for (let one; frames.length < most && (one = this.#next());) {
       this.#cursor++
       frames.push(this.#frameOf(one, this.#acknowledged + this.#cursor, now))
     }

@@ -50,6 +50,8 @@ export class HttpTransport implements Transport {
   /** What is to be done with what is under way when this is closed. */
   readonly #ends = new Set<() => void>()
   readonly #backoff: Backoff
+  /** Messages in one POST, by what has got through. */
+  #most = Infinity
   #failures = 0
   #isSending = false
 
@@ -169,22 +171,27 @@ export class HttpTransport implements Transport {
   flush(): void {
     if (this.#isSending || this.isClosed) return
     const head = this.listener.sendHead()
-    const frames = head ? this.listener.take() : []
+    const frames = head ? this.listener.take(this.#most) : []
     if (!head || !frames.length) return
     this.#isSending = true
     this.#send([head, ...frames]).then(
       () => {
         this.#failures = 0
         this.#backoff.reset()
+        this.#most *= 2
         this.#again()
       },
       (error: unknown) => {
         if (this.isClosed) return
         // A proxy that is overrun may soon pass things on; and another token may have come since.
         const { status = 500 } = error as Partial<Refused>
+        // A proxy takes no request of that length: fewer messages at once, or all but one.
+        const isShorter =
+          status === 413 && (this.#most > 1 || this.listener.cannotPass(tooLong(error, frames)))
+        if (isShorter) this.#most = Math.min(this.#most, frames.length) >> 1 || 1
         const isHopeless =
           status < 500 && (status !== 410 || String(head) === String(this.listener.sendHead()))
-        if (isHopeless || ++this.#failures >= ATTEMPTS) {
+        if (!isShorter && (isHopeless || ++this.#failures >= ATTEMPTS)) {
           this.#lose(error)
           return
         }
@@ -219,6 +226,9 @@ export class HttpTransport implements Transport {
     for (const bytes of answer) this.listener.frame(bytes)
   }
 }
+
+const tooLong = (error: unknown, frames: readonly Bytes[]): string =>
+  `a proxy refuses ${joined(frames).length} bytes in one request, raise its bound: ${String(error)}`
 
 /** What frames are called in a response. */
 export const VORTEX_TYPE = "application/vnd.vortex"

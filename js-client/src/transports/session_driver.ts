@@ -101,7 +101,12 @@ export class SessionDriver {
       isMoving: () => link !== this.#candidate && this.#candidate !== null,
       hello: (via, wait) => session.hello(via, wait),
       sendHead: () => (carries() ? session.sendHead() : null),
-      take: () => (carries() ? session.framesToSend(this.#clock.now()) : []),
+      take: (most) => (carries() ? session.framesToSend(this.#clock.now(), most) : []),
+      cannotPass: (reason) => {
+        const may = carries() && session.cannotPass(reason)
+        this.#settle()
+        return may
+      },
       notSent: () => {
         if (carries()) session.rewind()
       },

@@ -36,8 +36,10 @@ export interface TransportListener {
   hello(via?: Via, wait?: number): Bytes
   /** The first frame of a POST that only sends; null while there is nothing that may be sent. */
   sendHead(): Bytes | null
-  /** The frames to send next, which are on their way from here on. */
-  take(): Bytes[]
+  /** The frames to send next, so many messages at most, which are on their way from here on. */
+  take(most?: number): Bytes[]
+  /** The last message that was taken will not arrive, for that *reason*. Returns whether another one may. */
+  cannotPass(reason: string): boolean
   /** What was taken may not have arrived. */
   notSent(): void
   /** Something came, if not a whole frame yet. */

@@ -336,6 +336,49 @@ suite("what is sent", () => {
     assert.deepEqual(taken().map(({ kind, numbers }) => [kind, numbers[0]]), [["ACK", 0], ["ACTION", 3]]) // prettier-ignore
   })
 
+  test("goes so many at once as are asked for", () => {
+    for (const text of ["a", "b", "c"]) send(text)
+
+    assert.deepEqual(told(framesIn(joined(...session.framesToSend(now, 1)))), ["ACTION 1 1 0 a"])
+    assert.deepEqual(told(), ["ACTION 2 2 0 b", "ACTION 3 3 0 c"])
+  })
+
+  test("and does not get through is empty from then on, and fails; what follows is as it was", () => {
+    const action = send("x".repeat(5_000))
+    session.framesToSend(now, 1)
+    send("after")
+
+    assert.equal(session.cannotPass("too long"), true)
+    const [failed] = events()
+    assert.ok(failed?.type === "failed" && failed.action === action)
+    assert.deepEqual([failed.error.code, failed.error.message], ["limit-exceeded", "too long"])
+    session.rewind()
+    assert.deepEqual(told(), ["ACK 0 0", "ACTION 1 1 0", "ACTION 2 2 0 after"])
+  })
+
+  test("does not get through even so: nothing else helps", () => {
+    send("a")
+    taken()
+    assert.equal(session.cannotPass("too long"), true)
+
+    assert.equal(session.cannotPass("too long"), false)
+    receive(ack(1))
+    assert.equal(session.cannotPass("too long"), false)
+  })
+
+  test("and nobody waits for, is told as well where it does not get through; in another session it is empty too", () => {
+    send("a", false)
+    taken()
+    session.cannotPass("too long")
+    const [failed] = events()
+    assert.ok(failed?.type === "failed" && failed.action === null)
+
+    session.detach()
+    greet({ outcome: "reset", session: "s2" })
+
+    assert.deepEqual(taken().map(({ kind, numbers, head }) => [kind, ...numbers, head]), [["ACK", 0, 0, {}], ["ACTION", 1, 1, 0, {}]]) // prettier-ignore
+  })
+
   test("beyond what may wait is refused to who sends it", () => {
     begin({ maxOutboxItems: 3, maxOutboxBytes: 1_000 })
     for (const text of ["a", "b", "c"]) send(text)

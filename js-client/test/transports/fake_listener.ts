@@ -10,6 +10,8 @@ export class FakeListener implements TransportListener {
   token = "t1"
   /** What happened, in order: "frame 12 01", "heard", "renew", "not sent", "lost: …". */
   readonly told: string[] = []
+  /** Whether something else may be sent where one message cannot. */
+  mayPass = true
   /** What is to be sent. */
   out: Bytes[] = []
   /** Whether it is told of parts of frames. */
@@ -27,8 +29,13 @@ export class FakeListener implements TransportListener {
     return json("SEND", { token: this.token })
   }
 
-  take(): Bytes[] {
-    return this.out.splice(0)
+  take(most = Infinity): Bytes[] {
+    return this.out.splice(0, most)
+  }
+
+  cannotPass(reason: string): boolean {
+    this.told.push(`cannot pass: ${reason}`)
+    return this.mayPass
   }
 
   notSent(): void {

@@ -236,6 +236,52 @@ suite("what is sent", () => {
     assert.deepEqual(listener.told, ["not sent", "lost: 410: no such session"])
   })
 
+  const refuse = async (): Promise<void> => {
+    posts.last.head(413)
+    posts.last.write("Request Entity Too Large")
+    posts.last.end()
+    await settle()
+  }
+  const again = (ms: number, ...numbers: number[]): void => {
+    listener.out.push(...numbers.map((number) => Uint8Array.from(beat(number))))
+    clock.advance(ms)
+  }
+
+  test("and is too long for a proxy goes in parts, which get longer again", async () => {
+    listener.out.push(...[1, 2, 3, 4].map((number) => Uint8Array.from(beat(number))))
+    send(5)
+    await refuse()
+    assert.deepEqual(listener.told, ["not sent"])
+    again(125, 1, 2, 3, 4, 5)
+    assert.deepEqual(posts.last.told, ["SEND", "BEAT 1", "BEAT 2"])
+    posts.last.take(2)
+    await settle()
+    assert.deepEqual(posts.last.told, ["SEND", "BEAT 3", "BEAT 4", "BEAT 5"])
+    posts.last.take(5)
+    await settle()
+
+    assert.equal(
+      listener.told.some((told) => told.startsWith("cannot pass")),
+      false,
+    )
+  })
+
+  for (const mayPass of [true, false])
+    test(`and is too long by itself is given up, and ${mayPass ? "all else goes on" : "all, if nothing helps"}`, async () => {
+      listener.mayPass = mayPass
+      send(1)
+      await refuse()
+      again(125, 1)
+      await refuse()
+
+      const reason =
+        "cannot pass: a proxy refuses 3 bytes in one request, raise its bound: Error: 413: Request Entity Too Large"
+      assert.deepEqual(listener.told.slice(0, 2), ["not sent", reason])
+      assert.equal(listener.told[2], mayPass ? "not sent" : "lost: 413: Request Entity Too Large")
+      again(250, 2)
+      assert.equal(posts.made.length, mayPass ? 4 : 3)
+    })
+
   test("with a token that another one has replaced meanwhile is tried again", async () => {
     send(1)
     listener.token = "t2"
