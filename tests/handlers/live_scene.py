@@ -27,7 +27,6 @@ from vortex import (
 )
 from vortex.routing.delivery import Delivery
 from vortex.testing import VortexHarness
-from vortex.transports.native_memory import NativeMemoryLink
 from vortex.tuples.row_sum import sumOf
 
 KEY = "tupleDataObservable"
@@ -199,6 +198,11 @@ class Client:
         payload = self.scene.harness.resultOf(self.ask(selector, **live))
         return self.views[payload.filt["view"]["w"]]
 
+    def close(self) -> None:
+        """Go, in order."""
+        self.link.close()
+        self.scene.harness.settle()
+
     def send(self, **filt: Any) -> None:
         """Say something that expects no answer."""
         self.vortex.send(Payload({**FILT, **filt}))
@@ -228,6 +232,7 @@ class Scene:
         self.server: Vortex = harness.node("server", limits=limits or Limits())
         self.jobs: list[Any] = jobs(1, 2, 3)
         self.made = 0
+        self.clients: list[Client] = []
         self.make: Callable[[TupleSelector, Any], Any] = lambda _selector, _peer: self.jobs
         self.observable = TupleDataObservableHandler("jobs", self.server, **options)
         self.observable.addTupleProvider(Job, self._make)
@@ -237,7 +242,8 @@ class Scene:
         return self.make(selector, peer)
 
     def client(self, name: str = "client", wire: str = "native") -> Client:
-        return Client(self, name, wire)
+        self.clients.append(Client(self, name, wire))
+        return self.clients[-1]
 
     def notify(self, selector: TupleSelector = ALL, **options: Any) -> int:
         """Notify, and let everything arrive."""
@@ -254,7 +260,3 @@ def scene(**options: Any) -> Iterator[Scene]:
     """A scene, closed at the end: nothing is left behind."""
     with VortexHarness() as harness:
         yield Scene(harness, **options)
-
-
-def isNative(link: object) -> bool:
-    return isinstance(link, NativeMemoryLink)

@@ -22,7 +22,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from vortex.clocks import DelayedCall
-from vortex.errors import AccessDenied, DecodeError, LimitExceeded, NotConnected
+from vortex.errors import AccessDenied, DecodeError, LimitExceeded, NotConnected, UnknownObservable
 from vortex.handlers.delivery_policy import DeliveryPolicy
 from vortex.handlers.live_feed import LiveFeed
 from vortex.handlers.live_line import LiveLine
@@ -97,7 +97,13 @@ class LiveWatches:
             if watches is not None and not online:
                 watches.forget(peer)
 
-        self._unsubscribe = weakref.finalize(self, node.onPeerChange(onPeerChange))
+        def onShutdown() -> None:
+            watches = me()
+            if watches is not None:
+                watches.close()
+
+        endings = node.onPeerChange(onPeerChange), node.onShutdown(onShutdown)
+        self._unsubscribe = weakref.finalize(self, lambda: [end() for end in endings])
         self._unsubscribe.atexit = False
 
     # ---- what peers ask for
@@ -176,10 +182,13 @@ class LiveWatches:
             self._drop(watcher)
 
     def close(self) -> None:
-        """Forget everybody, and answer nobody from now on."""
+        """Forget everybody, who is told so, and answer nobody from now on."""
         self._unsubscribe()
-        for peer in tuple(self._watchers):
-            self.forget(peer)
+        error = UnknownObservable("this is not offered any more")
+        for watcher in self._allWatchers():
+            if isinstance(watcher, LiveWatcher) and watcher.isAnswered:
+                self._lines[watcher.peer].queue(watcher, watcher.feed.end(error))
+            self._drop(watcher)
         for watch in self.watches:
             self._forgetWatch(watch)
         self._setLingerTimer()

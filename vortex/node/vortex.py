@@ -118,6 +118,7 @@ class Vortex:
         self._ports: dict[IListeningPort, StreamFactory] = {}
         self._peerCallbacks: list[PeerCallback] = []
         self._sessionCallbacks: list[SessionCallback] = []
+        self._shutdownCallbacks: list[Callable[[], object]] = []
         self._messageNumbers = count(1)
         self._inThreads: dict[Deferred[Any], None] = {}
         self._shutdown: Deferred[None] | None = None
@@ -228,6 +229,22 @@ class Vortex:
         def stop() -> None:
             if callback in self._sessionCallbacks:
                 self._sessionCallbacks.remove(callback)
+
+        return stop
+
+    def onShutdown(self, callback: Callable[[], object]) -> Callable[[], None]:
+        """
+        Call ``callback()`` when this node shuts down and its links are closed. It may be a coroutine
+        function; nobody waits for it.
+
+        Returns:
+            A function that ends it.
+        """
+        self._shutdownCallbacks.append(callback)
+
+        def stop() -> None:
+            if callback in self._shutdownCallbacks:
+                self._shutdownCallbacks.remove(callback)
 
         return stop
 
@@ -604,6 +621,8 @@ class Vortex:
         peers = self.peers
         for peer in peers:
             peer._link.close(CloseCode.SHUTDOWN.value, "this vortex is shutting down")
+        for callback in tuple(self._shutdownCallbacks):
+            callAlone(callback)
         if ending:
             DeferredList(ending, consumeErrors=True).addCallback(lambda _: done.callback(None))
         elif peers:

@@ -147,6 +147,9 @@ class Node(Protocol):
     def onPeerChange(self, callback: Callable[[Peer, bool], object]) -> Callable[[], object]:
         """Call ``callback(peer, online)`` at each change; returns the function that ends it."""
 
+    def onShutdown(self, callback: Callable[[], object]) -> Callable[[], object]:
+        """Call ``callback()`` when the node shuts down; returns the function that ends it."""
+
     def onSessionEvent(self, callback: Callable[[Any, Peer], object]) -> Callable[[], object]:
         """
         Call ``callback(event, peer)`` when a session was resumed or reset, or has expired; returns the
