@@ -59,7 +59,7 @@ class Limits:
     """Bytes waiting for a connected peer, past which it is cut if it acknowledges nothing for five seconds;
     its session may be resumed."""
     sessionPool: int = 256 * MIB
-    """Bytes that all sessions without a connection may hold together; past it the oldest are reset."""
+    """Bytes that all sessions without a connection may hold together; past it some are reset."""
 
     # ---- what one peer asks for
     maxWaitingRequests: int = 1_000

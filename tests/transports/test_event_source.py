@@ -282,6 +282,24 @@ class TestTheEnd:
         assert [peer.name for peer in server.vortex.peers] == ["other"]
         assert not other.ended
 
+    @pytest.mark.parametrize("stayed", [True, False], ids=["stayed a while", "came back"])
+    def test_of_newcomers_makes_no_way_into_who_is_known(self, clock: Clock, stayed: bool) -> None:
+        server = Server(clock, limits=Limits(maxPeers=3))
+        Jobs(server, Listened(name="first"))
+        ears = Ears(server, JOBS, query="vortexName=known")
+        if stayed:
+            pass_(clock, 10)
+        else:
+            ears.lose()
+            ears = ears.comesBack(server, JOBS)
+        ears.lose()
+
+        for _ in range(10):
+            Ears(server, JOBS).lose()
+
+        assert "known" in [peer.name for peer in server.vortex.peers]
+        assert server.vortex.counters["evicted"] == 8
+
 
 class TestManyThatListen:
     def test_are_kept_no_more_for_than_all_sessions_without_a_connection_may_hold(self, clock: Clock) -> None:

@@ -23,6 +23,7 @@ from tests.transports.native_wires import (
     resumeOf,
 )
 from tests.transports.wires import Server, StreamClient
+from vortex.access.principal import Credentials, Principal
 from vortex.limits import Limits
 from vortex.transports.stream_server import StreamFactory
 
@@ -114,6 +115,74 @@ class TestPeers:
         assert away.comesBack().welcome["outcome"] == "resumed"
         assert not hasattr(line, "status") or line.status in (101, 503)
         assert [each for each in server.vortex.peers if each.isConnected]
+
+
+def away(server: Server, kind: str, **where: Any) -> Talker:
+    """Somebody whose client has said that it is there, and who is away."""
+    talker = Talker(server, kind, **where)
+    if kind in TWO_WAYS:
+        talker.say(ack(0))
+    else:
+        talker = talker.comesBack(**where)
+    talker.line.lose()
+    server.clock.advance(1)
+    return talker
+
+
+@pytest.mark.parametrize("kind", KINDS)
+class TestCrowds:
+    """Of whom each takes a session, and goes."""
+
+    def test_that_say_no_more_than_hello_cost_others_nothing(self, clock: Clock, kind: str) -> None:
+        server = Server(clock, anonymous=True, limits=Limits(maxPeers=6))
+        owners = [away(server, kind, address="192.0.2.1") for _ in range(4)]
+
+        for number in range(40):
+            knock(kind, server, address=f"203.0.113.{number}").lose()
+
+        assert [each.comesBack().welcome["outcome"] for each in owners] == ["resumed"] * 4
+        assert server.vortex.counters["evicted"] == 38
+
+    def test_of_one_network_cost_each_other_first(self, clock: Clock, kind: str) -> None:
+        server = Server(clock, anonymous=True, limits=Limits(maxPeers=6))
+        owners = [away(server, kind, address=f"192.0.2.{number}") for number in range(4)]
+
+        for number in range(20):
+            away(server, kind, address=f"2001:db8::{number}")
+
+        outcomes = [each.comesBack(address="198.51.100.1").welcome["outcome"] for each in owners]
+        assert outcomes == ["resumed"] * 4
+
+    def test_of_many_networks_cost_who_is_away_for_longest(self, clock: Clock, kind: str) -> None:
+        server = Server(clock, anonymous=True, limits=Limits(maxPeers=3))
+        owners = [away(server, kind, address=f"192.0.2.{number}") for number in range(3)]
+
+        newest = away(server, kind, address="203.0.113.1")
+
+        assert newest.comesBack(address="203.0.113.1").welcome["outcome"] == "resumed"
+        assert owners[1].comesBack(address="192.0.2.1").welcome["outcome"] == "resumed"
+        assert owners[2].comesBack(address="192.0.2.2").welcome["outcome"] == "resumed"
+
+
+@pytest.mark.parametrize("kind", ["websocket", "stream", "sse", "poll"])
+class TestACrowdOfOnePrincipal:
+    def test_costs_itself_first(self, clock: Clock, kind: str) -> None:
+        server = Server(clock, authenticator=ByHeader(), limits=Limits(maxPeers=6))
+        owners = [away(server, kind, headers=f"X-Name: {name}\r\n") for name in ("ada", "bob")]
+
+        for _ in range(20):
+            away(server, kind, headers="X-Name: eve\r\n")
+
+        for owner, name in zip(owners, ("ada", "bob"), strict=True):
+            assert owner.comesBack(headers=f"X-Name: {name}\r\n").welcome["outcome"] == "resumed"
+
+
+class ByHeader:
+    """Everybody is who the header says."""
+
+    def authenticate(self, credentials: Credentials) -> Principal | None:
+        name = credentials.headers.get("x-name")
+        return None if name is None else Principal(name)
 
 
 class TestThePool:

@@ -55,6 +55,7 @@ class EventSession:
         id: The public id.
         state: Where it is on its way, see the module's diagram.
         written: The number of the last event.
+        isHeard: Whether the listener has come back, or stayed for a while: it never says anything.
     """
 
     def __init__(
@@ -88,6 +89,8 @@ class EventSession:
         self._resetFor = resetFor
         self._isBroken = False
         self._lostAt = now
+        self._since = now
+        self.isHeard = False
         self._nextBeat = math.inf
 
     @property
@@ -139,6 +142,8 @@ class EventSession:
         after = max(0.0, now - self._lostAt) if self.state is State.PARKED else 0.0
         self.state = State.OPEN
         self._isBroken = False
+        self._since = now
+        self.isHeard = self.isHeard or not isNew
         self._nextBeat = now + BEAT
         self._control = [_FIRST if isNew else _NEXT]
         self._toRewrite = deque(event for number, event in self._kept if number > self._resumeFrom)
@@ -154,6 +159,7 @@ class EventSession:
         if self.state is State.OPEN:
             self.state = State.PARKED
             self._lostAt = now
+            self.isHeard = self.isHeard or now - self._since >= BEAT
             self._control.clear()
             self._toRewrite.clear()
 

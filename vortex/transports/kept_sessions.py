@@ -9,6 +9,7 @@ from typing import Protocol
 
 from vortex.protocol.codes import CloseCode
 from vortex.protocol.link_session import LinkSession
+from vortex.transports.leaving_order import LeavingOrder, networkOf
 from vortex.transports.session_driver import SessionDriver
 from vortex.transports.transport import FrameTransport, LinkHost
 
@@ -21,6 +22,10 @@ class KeptSession(LinkSession, Protocol):
     @property
     def heldBytes(self) -> int:
         """Bytes that it keeps or queues."""
+
+    @property
+    def isHeard(self) -> bool:
+        """Whether the other end was heard of since it was let in."""
 
 
 class KeptTransport(FrameTransport, Protocol):
@@ -41,7 +46,8 @@ class KeptSessions:
     def __init__(self, host: LinkHost) -> None:
         self.bytes = 0
         self._host = host
-        self._parked: dict[KeptDriver, int] = {}  # bytes that each holds; the longest parked first
+        self._parked: dict[KeptDriver, int] = {}  # bytes that each holds
+        self._order: LeavingOrder[KeptDriver] = LeavingOrder()
 
     def __len__(self) -> int:
         return len(self._parked)
@@ -49,6 +55,7 @@ class KeptSessions:
     def carried(self, driver: KeptDriver) -> None:
         """A connection is about to carry *driver*'s session, or it is over."""
         self.bytes -= self._parked.pop(driver, 0)
+        self._order.discard(driver)
 
     def parked(self, driver: KeptDriver) -> None:
         """Nothing carries *driver*'s session, which may have grown since it was told last."""
@@ -58,17 +65,17 @@ class KeptSessions:
         held = driver.heldBytes
         self.bytes += held - self._parked.get(driver, 0)
         self._parked[driver] = held
+        self._order.add(driver, driver.whose, isHeard=driver.isHeard)
         while self.bytes > self._host.limits.sessionPool:
             self.evict("the sessions without a connection hold too much (sessionPool)")
 
-    def evict(self, reason: str, mayGo: Callable[[KeptDriver], bool] = lambda _: True) -> None:
-        """End the session that was without a connection for longest, of those that may go."""
-        for driver in self._parked:
-            if mayGo(driver):
-                self.carried(driver)
-                self._host.counters["evicted"] += 1
-                driver.close(CloseCode.OVERFLOW.value, reason)
-                return
+    def evict(self, reason: str, mayGo: Callable[[KeptDriver], bool] | None = None) -> None:
+        """End the session that is to go first, of those that may: see `LeavingOrder`."""
+        driver = self._order.first(mayGo)
+        if driver is not None:
+            self.carried(driver)
+            self._host.counters["evicted"] += 1
+            driver.close(CloseCode.OVERFLOW.value, reason)
 
 
 class KeptDriver(SessionDriver):
@@ -98,6 +105,18 @@ class KeptDriver(SessionDriver):
     def heldBytes(self) -> int:
         """Bytes that the session keeps or queues."""
         return self._keptSession.heldBytes
+
+    @property
+    def isHeard(self) -> bool:
+        """Whether the other end was heard of since it was let in."""
+        return self._keptSession.isHeard
+
+    @property
+    def whose(self) -> tuple[str, str]:
+        """Equal for sessions of one principal; of those who are nobody, for one place that they come from."""
+        if self.principal is not None:
+            return "principal", self.principal.id
+        return "network", networkOf(self.address)
 
     def carryOn(
         self, transport: KeptTransport, frames: Sequence[bytes] = (), *, kind: str, address: str
