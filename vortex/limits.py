@@ -33,8 +33,11 @@ class Limits:
     """Bytes that one compressed payload may inflate to. Nothing past it is ever unpacked."""
     maxDepth: int = 32
     """Levels of lists and objects inside each other, in JSON and in values."""
-    maxNodes: int = 2_000_000
-    """Items, keys and values in one JSON text, counted before anything is allocated for them."""
+    maxNodes: int = 500_000
+    """Items, keys and values in one body, counted before anything is allocated for them. What takes longest
+    is not bytes but these."""
+    maxHeadNodes: int = 10_000
+    """Those in one filt, and in one result, which are read before it is known what they are for."""
     maxString: int = 1 * MIB
     """Bytes in one JSON string. A payload in its envelope is a body, no string: maxInflated holds for it."""
     maxFiltItems: int = 64
@@ -67,6 +70,12 @@ class Limits:
 
     maxMessagesPerSecond: int = 1_000
     """Frames of one session that are taken per second, on average over five; past it they are read slower."""
+    maxInflatedPerSecond: int = 16 * MIB
+    """Bytes of one peer's bodies, inflated, that are opened per second, on average over five, of those that
+    are not opened at once; past it the next one waits, and what is behind it."""
+    maxWaitingBytes: int = 8 * MIB
+    """Bytes of one peer's messages, as they came, that wait behind a body that is being opened. One larger
+    message still passes; then nothing more is read until there are fewer."""
 
     # ---- what is remembered of a client, so that each of its actions takes effect once
     maxStoredReplies: int = 1_000

@@ -25,6 +25,7 @@ __all__ = ["WORDS", "Party", "Row", "Scene", "incompressible", "row"]
 
 WORDS = {
     "waits": "what is past it is written when there is room again",
+    "later": "what is past it is looked at later, and what comes after it",
     "slower": "the connection is not read for a while",
     "merged": "the newest of what bears one key takes the place of the others",
     "forgotten": "it is remembered no more",

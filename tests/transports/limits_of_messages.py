@@ -68,6 +68,11 @@ def maxNodes(scene: Scene) -> str:
     return refused(scene, message({"key": "echo"}, list(range(200))), "maxNodes")
 
 
+@row("maxHeadNodes", 100, "limit-exceeded", "malformed")
+def maxHeadNodes(scene: Scene) -> str:
+    return refused(scene, message({"key": "echo", "many": list(range(200))}), "maxHeadNodes")
+
+
 @row("maxString", 1000, "limit-exceeded", "malformed")
 def maxString(scene: Scene) -> str:
     return refused(scene, message({"key": "echo"}, ["x" * 1001]), "maxString")
@@ -174,6 +179,42 @@ def maxMessagesPerSecond(scene: Scene) -> str:
     return str(answer.status)
 
 
+@row("maxInflatedPerSecond", 4_000, "later", "held")
+def maxInflatedPerSecond(scene: Scene) -> str:
+    body = json.dumps([{"v": ["x" * 28_000]}]).encode()
+    long = withBody(zlib.compress(body), COMPRESSED)
+    assert scene.party.ask(long) is True  # five seconds' worth, and as much as two are past it
+    scene.party.say(scene.party.sends(long))
+    assert len(scene.party.answers()) == 1
+    scene.pass_(3)
+    assert len(scene.party.answers()) == 2
+    return "later"
+
+
+@row(
+    "maxWaitingBytes",
+    5_000,
+    ("slower", "503"),
+    "held",
+    but={"memory": "nothing is on its way that could be read later"},
+    maxInflatedPerSecond=4_000,
+)
+def maxWaitingBytes(scene: Scene) -> str:
+    long = withBody(zlib.compress(json.dumps([{"v": ["x" * 28_000]}]).encode()), COMPRESSED)
+    assert scene.party.ask(long) is True
+    news = message({"key": "news"}, expectsAnswer=False)
+    scene.party.say(scene.party.sends(long))
+    scene.party.say(b"".join(scene.party.sends(news) for _ in range(10)))
+    if scene.kind in SOCKETS:
+        assert scene.party.line.wire.producerState == "paused"
+        scene.pass_(6, isHeard=False)
+        assert scene.party.line.wire.producerState == "producing"
+        return "slower"
+    answer = scene.party.say(scene.party.sends(news))
+    assert answer is not None
+    return str(answer.status)
+
+
 class Model(ModelHandler):
     def buildModel(self, filt: dict[str, Any], delivery: Delivery | None = None) -> list[Any]:
         return [filt["id"]]
@@ -233,6 +274,7 @@ ROWS = (
     maxInflated,
     maxDepth,
     maxNodes,
+    maxHeadNodes,
     maxString,
     maxFiltItems,
     maxMalformed,
@@ -243,6 +285,8 @@ ROWS = (
     bodyMinRate,
     maxWaitingRequests,
     maxMessagesPerSecond,
+    maxInflatedPerSecond,
+    maxWaitingBytes,
     maxWatchesPerPeer,
     maxWatchBytesPerPeer,
     maxStoredReplies,

@@ -36,6 +36,7 @@ from vortex.handlers.watchers import Watch, Watchers
 from vortex.protocol.envelope import Message
 from vortex.protocol.payload import Payload
 from vortex.routing.delivery import Delivery
+from vortex.routing.filt import MESSAGE_ID
 from vortex.routing.payload_endpoint import Access, PayloadEndpoint
 from vortex.routing.ports import Node, Peer, theNode
 from vortex.tuples.tuple import Tuple
@@ -181,6 +182,9 @@ class ModelHandler(ABC):
 class _ModelEndpoint(PayloadEndpoint):
     def isRead(self, filt: Mapping[Any, Any]) -> bool:
         return True
+
+    def readsBody(self, filt: Mapping[Any, Any]) -> bool:
+        return MESSAGE_ID not in filt
 
 
 def handlerFilt(payloadFilter: Mapping[str, Any] | str) -> dict[str, Any]:

@@ -42,7 +42,7 @@ from typing import Any, cast
 from weakref import WeakKeyDictionary
 
 from sqlalchemy.orm import Session
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 
 from vortex.errors import AccessDenied, DatabaseUnavailable, DecodeError, LimitExceeded
@@ -74,7 +74,6 @@ _ALL: Key = ()
 """Where those are filed who have asked for all rows: no row has a key without values."""
 
 _UPDATE = "update"
-_DECODE_INLINE = 64 * 1024  # characters of an encoded body; a larger one is decoded in a thread
 
 
 class OrmCrudHandler:
@@ -210,11 +209,14 @@ class OrmCrudHandler:
         filt = dict(delivery.filt)
         work, inThread = self._work, self._node.runInThread
         isDelete = _isDelete(filt)
+        io = self._node.payloadIO
         if not self._access.isOpen:
+            await (io.open(payload, delivery.peer, lambda: payload.hasTuples) or succeed(None))
             isWrite = isDelete or payload.hasTuples
             if not self._access.allows(delivery.peer, "write" if isWrite else "read", filt):
                 raise AccessDenied(f"you may not {'change' if isWrite else 'see'} these records")
-        tuples = await self._tuplesOf(payload)
+        await (io.open(payload, delivery.peer, payload.open) or succeed(None))
+        tuples = payload.tuples
         objId = filt.get("id")
         if isDelete or tuples:
             record = partial(_record, delivery)
@@ -237,12 +239,6 @@ class OrmCrudHandler:
             self._watchers.remember(delivery.peer, filt, _ALL)
             return await inThread(work.load, None, filt), None, _ALL
         return await inThread(work.blank, filt), None, None
-
-    async def _tuplesOf(self, payload: Payload) -> list[Any]:
-        closed = payload.closedBody
-        if (0 if closed is None else closed.size) <= _DECODE_INLINE:
-            return payload.tuples
-        return await self._node.runInThread(lambda: payload.tuples)
 
     # ---- updates
 
@@ -305,6 +301,7 @@ class _CrudEndpoint(PayloadEndpoint):
     """An endpoint by which the handlers of a node find each other."""
 
     handler: Callable[[], OrmCrudHandler | None]
+    opensBodies = False  # the handler does, when it is its turn, and the peer may
 
     def isRead(self, filt: Mapping[Any, Any]) -> bool:
         return not filt.get("delete")

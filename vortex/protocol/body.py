@@ -15,14 +15,17 @@ from typing import Any, Protocol
 
 from vortex.errors import DecodeError
 from vortex.limits import Limits
-from vortex.protocol.compression import deflate, inflate
+from vortex.protocol.compression import deflate, inflate, inflateShort
 from vortex.protocol.json_codec import dumps, loads
 from vortex.tuples.convert import Reading, fromJsonable
 
-__all__ = ["PAYLOAD_CLASS", "Body", "ClosedBody", "countUnknown", "encodeBody", "payloadObject"]
+__all__ = ["PAYLOAD_CLASS", "SHORT", "Body", "ClosedBody", "countUnknown", "encodeBody", "payloadObject"]
 
 PAYLOAD_CLASS = "vortex.Payload.Payload"
 """What Python peers call a payload; VortexJS sends none, and nobody asks for it."""
+
+SHORT = 16 << 10
+"""Bytes of JSON that may be read at once, at a time when somebody else waits: a few milliseconds at worst."""
 
 _KEYS = frozenset(("filt", "tuples", "date"))
 
@@ -37,6 +40,13 @@ class ClosedBody(Protocol):
     @property
     def size(self) -> int:
         """Bytes, as it came."""
+
+    @property
+    def inflatedSize(self) -> int:
+        """Bytes of JSON in it, as far as that is known: of a compressed one only once it was opened."""
+
+    def isShort(self, most: int) -> bool:
+        """Whether it has no more than *most* bytes of JSON. That costs no more than they do."""
 
     def decodeTuples(self, reading: Reading) -> list[Any]:
         """The tuples."""
@@ -55,15 +65,19 @@ class Body:
     Args:
         data: What stood in the envelope: the encoded payload's text; or, as era 2 allows, a list, whose items
             are the tuples; or any other jsonable value, then the only tuple. Of an era-0 message, its tuples.
+        jsonSize: Of one that is no text: bytes of JSON that it came in.
 
     Attributes:
         text: The encoded payload, ASCII, or None if it came in another form. It can be sent on as it is.
+        inflatedSize: Bytes of JSON in it, as far as that is known: of a text only once it was opened.
     """
 
-    __slots__ = ("_tuples", "_unknown", "text")
+    __slots__ = ("_json", "_tuples", "_unknown", "inflatedSize", "text")
 
-    def __init__(self, data: Any) -> None:
+    def __init__(self, data: Any, *, jsonSize: int = 0) -> None:
         self.text: str | None = data if isinstance(data, str) else None
+        self.inflatedSize = 0 if isinstance(data, str) else jsonSize
+        self._json: bytes | None = None  # of a short one, from when that was found out until it is opened
         # The tuples as JSON; of an encoded payload, only from when it is opened until they are decoded.
         self._tuples: list[Any] | None = None
         self._unknown = 0
@@ -74,6 +88,19 @@ class Body:
     def size(self) -> int:
         """Bytes, as it came; 0 for one that came in another form than a text."""
         return len(self.text or "")
+
+    def isShort(self, most: int) -> bool:
+        """Whether it has no more than *most* bytes of JSON. That costs no more than they do."""
+        if self.text is None or self._json is not None or self._tuples is not None:
+            return self.inflatedSize <= most
+        if len(self.text) > 2 * most:  # it is no shorter inflated than compressed, but for what is no use
+            return False
+        try:
+            self._json = inflateShort(binascii.a2b_base64(self.text, strict_mode=True), most)
+        except ValueError:
+            return True  # nothing will come of it
+        self.inflatedSize = len(self._json or b"")
+        return self._json is not None
 
     def decodeTuples(self, reading: Reading) -> list[Any]:
         """
@@ -107,7 +134,9 @@ class Body:
 
     def _opened(self, limits: Limits) -> list[Any]:
         if self._tuples is None:
-            payload = _openText(self.text or "", limits)
+            text, self._json = self._json or _inflated(self.text or "", limits), None
+            self.inflatedSize = len(text)
+            payload = _payloadIn(text, limits)
             self._unknown = countUnknown(payload, _KEYS)
             self._tuples = payload["tuples"]
         return self._tuples
@@ -133,13 +162,17 @@ def countUnknown(obj: dict[str, Any], known: frozenset[str]) -> int:
     return sum(not key.startswith("_") for key in obj.keys() - known)
 
 
-def _openText(text: str, limits: Limits) -> dict[str, Any]:
-    """The ``rp`` object in *text*; its tuples are a list, if not yet of what they should be."""
+def _inflated(text: str, limits: Limits) -> bytes:
     try:
         compressed = binascii.a2b_base64(text, strict_mode=True)
     except ValueError as exc:
         raise DecodeError(f"expected a payload in base64, and it is none: {exc}") from exc
-    payload = loads(inflate(compressed, limit=limits.maxInflated), limits)
+    return inflate(compressed, limit=limits.maxInflated)
+
+
+def _payloadIn(text: bytes, limits: Limits) -> dict[str, Any]:
+    """The ``rp`` object in *text*; its tuples are a list, if not yet of what they should be."""
+    payload = loads(text, limits)
     if not isinstance(payload, dict) or payload.get("_ct") != "rp":
         raise DecodeError("expected a payload, a JSON object with _ct = 'rp'")
     if payload.get("tuples") is None:

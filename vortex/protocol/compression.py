@@ -11,7 +11,7 @@ import zlib
 
 from vortex.errors import DecodeError, LimitExceeded
 
-__all__ = ["deflate", "inflate"]
+__all__ = ["deflate", "inflate", "inflateShort"]
 
 
 def deflate(data: bytes, level: int = 6) -> bytes:
@@ -51,3 +51,20 @@ def inflate(data: bytes, *, limit: int) -> bytes:
     if stream.unused_data:
         raise DecodeError(f"{len(stream.unused_data)} bytes follow the end of the zlib stream")
     return result
+
+
+def inflateShort(data: bytes, most: int) -> bytes | None:
+    """
+    What `inflate` gives, if that is no more than *most* bytes; None if it is more, and nothing for what is no
+    such stream: `inflate` says why.
+
+    It costs no more than *most* bytes do, whatever the stream holds.
+    """
+    stream = zlib.decompressobj()
+    try:
+        result = stream.decompress(data, most + 1)
+    except zlib.error:
+        return b""
+    if len(result) > most:
+        return None
+    return result if stream.eof and not stream.unused_data else b""

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import binascii
 import enum
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -30,7 +31,7 @@ from vortex.tuples.convert import NATIVE, TAGGED, TAGGED_ERA0, Dialect, toJsonab
 if TYPE_CHECKING:
     from vortex.protocol.payload import Payload
 
-__all__ = ["MESSAGE_ID", "NAME_KEY", "UUID_KEY", "Envelope", "Form", "Message", "envelopeObject"]
+__all__ = ["MESSAGE_ID", "NAME_KEY", "UUID_KEY", "Envelope", "Form", "Message", "Unread", "envelopeObject"]
 
 UUID_KEY = "__vortexUuid__"
 NAME_KEY = "__vortexName__"
@@ -154,6 +155,31 @@ class Envelope:
     def replyFiltOrFilt(self) -> dict[Any, Any]:
         """The filt that an answer shall have."""
         return self.replyFilt or self.filt
+
+
+class Unread(Envelope):
+    """
+    A message that takes long to be read, so that nothing of it was yet.
+
+    Args:
+        form: The form it came in.
+        size: Bytes, as it came.
+        read: Reads it; raises as `vortex.protocol.vortexpy.decodeMessage`.
+    """
+
+    __slots__ = ("read", "size")
+
+    def __init__(self, form: Form, size: int, read: Callable[[], Envelope]) -> None:
+        super().__init__({}, form=form)
+        self.size = size
+        self.read = read
+
+    def __repr__(self) -> str:
+        return f"<message of {self.size} bytes, unread>"
+
+    @property
+    def isEmpty(self) -> bool:
+        return False
 
 
 class Message:

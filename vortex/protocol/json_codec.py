@@ -11,6 +11,7 @@ What the values mean (tagged types, tuples) is `vortex.tuples.convert`'s.
 
 from __future__ import annotations
 
+import gc
 import json
 from collections.abc import Collection
 from typing import Any
@@ -29,10 +30,18 @@ _ALL_BRACKETS_ALIKE = bytes.maketrans(b"{}", b"[]")
 _NOT_BRACKETS = bytes(set(range(256)) - set(b'"[]{}'))
 _NOT_MARKS = bytes(set(range(256)) - set(b'",:[{'))
 _DIGITS = bytes(0x30 if 0x30 <= byte <= 0x39 else 0x20 for byte in range(256))
+_MANY = 64 << 10  # bytes of JSON in which there may be many objects
 _LONG_NUMBER = b"0" * 19  # the shortest integer that may not fit in 64 bits
 
 
-def loads(data: bytes | str, limits: Limits, *, bodyKeys: Collection[str] = (), extraLevels: int = 0) -> Any:
+def loads(
+    data: bytes | str,
+    limits: Limits,
+    *,
+    bodyKeys: Collection[str] = (),
+    extraLevels: int = 0,
+    isHead: bool = False,
+) -> Any:
     """
     Read one JSON text.
 
@@ -42,6 +51,7 @@ def loads(data: bytes | str, limits: Limits, *, bodyKeys: Collection[str] = (), 
         bodyKeys: Keys of the outermost object whose value may be longer than maxString: a payload in its
             envelope is a body, for which other limits hold.
         extraLevels: By how many levels maxDepth is exceeded by what stands around the values.
+        isHead: Whether maxHeadNodes holds for it, and not maxNodes.
 
     Returns:
         None, bool, int, float, str, list and dict, nested. Of a key that comes twice the last value counts.
@@ -51,12 +61,14 @@ def loads(data: bytes | str, limits: Limits, *, bodyKeys: Collection[str] = (), 
         LimitExceeded: If it is too deep, or has too many items or a string that is too long.
     """
     text = data if isinstance(data, bytes) else data.encode("utf-8", "surrogatepass")
-    if len(text) > limits.maxNodes:
-        _checkNodes(text, limits.maxNodes)
+    if isHead:
+        _checkNodes(text, "maxHeadNodes", limits.maxHeadNodes)
+    else:
+        _checkNodes(text, "maxNodes", limits.maxNodes)
     if len(text) > limits.maxString:
         _checkStrings(text, limits.maxString, len(bodyKeys))
     try:
-        value = _loadsSlowly(data, text, limits) if _mayHoldLongInteger(text) else orjson.loads(text)
+        value = _loadsSlowly(data, text, limits) if _mayHoldLongInteger(text) else _loadsFast(text)
     except orjson.JSONDecodeError:
         value = _loadsSlowly(data, text, limits)
     _checkDepth(text, limits.maxDepth + extraLevels)
@@ -85,6 +97,18 @@ def dumpsAscii(value: Any) -> bytes:
     """As `dumps`, with every character outside ASCII escaped: VortexJS cannot read an envelope otherwise."""
     text = dumps(value)
     return text if text.isascii() else _dumpsSlowly(value)
+
+
+def _loadsFast(text: bytes) -> Any:
+    if len(text) < _MANY or not gc.isenabled():
+        return orjson.loads(text)
+    # Nothing in a JSON text is garbage, and to look for some as its objects become more takes many times as
+    # long as to make them, in which no other thread gets on. None does until this is over, either way.
+    gc.disable()
+    try:
+        return orjson.loads(text)
+    finally:
+        gc.enable()
 
 
 # ---- the slow way, for what orjson does not do
@@ -167,14 +191,16 @@ def _tooDeep(most: int) -> LimitExceeded:
     return LimitExceeded("maxDepth", f"the JSON is deeper than the {most} levels accepted")
 
 
-def _checkNodes(text: bytes, most: int) -> None:
+def _checkNodes(text: bytes, limit: str, most: int) -> None:
     """Every value or key but the first follows one of these four marks."""
+    if len(text) <= most:
+        return
 
     def count(marks: bytes) -> int:
         return 1 + marks.count(b",") + marks.count(b":") + marks.count(b"[") + marks.count(b"{")
 
     if count(text) > most and count(_outsideStrings(text, _NOT_MARKS)) > most:
-        raise LimitExceeded("maxNodes", f"the JSON has more than the {most} items accepted")
+        raise LimitExceeded(limit, f"the JSON has more than the {most} items accepted")
 
 
 def _checkStrings(text: bytes, most: int, allowed: int) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from vortex.errors import DecodeError, LimitExceeded
 from vortex.limits import Limits
-from vortex.protocol.compression import deflate, inflate
+from vortex.protocol.compression import deflate, inflate, inflateShort
 from vortex.protocol.json_codec import dumps, loads
 from vortex.tuples.columns import Group, decodeGroups, encodeGroups, groupOfJson, groupsOf, jsonOfGroups
 from vortex.tuples.convert import Reading
@@ -34,9 +34,12 @@ class NativeBody:
     Args:
         data: What stood in the message behind the head.
         isCompressed: Whether that is a zlib stream.
+
+    Attributes:
+        inflatedSize: Bytes of JSON in it, as far as that is known: of a compressed one once it was opened.
     """
 
-    __slots__ = ("_groups", "data", "isCompressed")
+    __slots__ = ("_groups", "_short", "data", "inflatedSize", "isCompressed")
 
     text = None
     """It is none that VortexPY's peers could read, so it is never sent on to them as it is."""
@@ -44,12 +47,22 @@ class NativeBody:
     def __init__(self, data: bytes, *, isCompressed: bool) -> None:
         self.data = data
         self.isCompressed = isCompressed
+        self.inflatedSize = 0 if isCompressed else len(data)
         self._groups: list[Group] | None = None
+        self._short: bytes | None = None  # of a short one, from when that was found out until it is opened
 
     @property
     def size(self) -> int:
         """Bytes, as it came."""
         return len(self.data)
+
+    def isShort(self, most: int) -> bool:
+        """Whether it has no more than *most* bytes of JSON. That costs no more than they do."""
+        if not self.isCompressed or self._short is not None or self._groups is not None:
+            return self.inflatedSize <= most
+        self._short = inflateShort(self.data, most)
+        self.inflatedSize = len(self._short or b"")
+        return self._short is not None
 
     def decodeTuples(self, reading: Reading) -> list[Any]:
         """
@@ -85,7 +98,9 @@ class NativeBody:
 
     def _json(self, limits: Limits) -> bytes:
         if self.isCompressed:
-            return inflate(self.data, limit=limits.maxInflated)
+            text, self._short = self._short or inflate(self.data, limit=limits.maxInflated), None
+            self.inflatedSize = len(text)
+            return text
         if len(self.data) > limits.maxInflated:
             raise LimitExceeded(
                 "maxInflated", f"a payload of {len(self.data)} bytes came, {limits.maxInflated} are accepted"

@@ -51,7 +51,7 @@ def decodeNativeMessage(data: bytes, limits: Limits) -> Envelope:
         LimitExceeded: If it breaches *limits*.
     """
     flags, text, body = parted(data)
-    head = loads(text, limits)
+    head = loads(text, limits, isHead=True)
     if type(head) is not dict:
         raise DecodeError(f"expected a message's head, a JSON object, got a {type(head).__name__}")
     reading = Reading(limits)

@@ -9,10 +9,11 @@ can have there are `vortex.protocol.envelope.Message`'s.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
-from vortex.errors import DecodeError, VortexError
+from vortex.errors import DecodeError
 from vortex.limits import Limits
 from vortex.protocol.body import ClosedBody, payloadObject
 from vortex.protocol.envelope import Envelope, Form, Message
@@ -68,7 +69,7 @@ class Payload:
         self._isGiven = False
         self._body: ClosedBody | None = None
         self._reading: Reading | None = None
-        self._error: VortexError | None = None
+        self._error: Exception | None = None
         if tuples is not None:
             self.tuples = tuples
 
@@ -115,7 +116,13 @@ class Payload:
         """
         if self._body is None:
             return bool(self._tuples)
-        return self._body.holdsTuples(self.limits)
+        if self._error is not None:
+            raise self._error.with_traceback(None)
+        try:
+            return self._body.holdsTuples(self.limits)
+        except Exception as error:
+            self._error = error
+            raise
 
     @property
     def jsonTuples(self) -> list[Any]:
@@ -154,6 +161,21 @@ class Payload:
     def unknownFields(self) -> int:
         """How many keys and fields of it were dropped so far because nobody here knows them."""
         return 0 if self._reading is None else self._reading.unknownFields
+
+    def open(self) -> int:
+        """
+        For a thread: have the body that came in decoded, so that to read `tuples` takes no time any more.
+        What is wrong with it is raised when they are read.
+
+        Returns:
+            How many bytes of JSON that was.
+        """
+        body = self._body
+        if body is None:
+            return 0
+        with suppress(Exception):
+            self._open(body)
+        return body.inflatedSize
 
     def withFilt(self, filt: dict[Any, Any]) -> Payload:
         """A payload that carries the same under another filt. A closed body is opened, as by `tuples`."""
@@ -215,7 +237,7 @@ class Payload:
             raise self._error.with_traceback(None)
         try:
             self._tuples = body.decodeTuples(self._reading or Reading(_DEFAULTS))
-        except VortexError as error:
+        except Exception as error:
             self._error = error
             raise
         self._isGiven = True

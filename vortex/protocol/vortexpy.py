@@ -15,18 +15,19 @@ from __future__ import annotations
 
 import binascii
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from vortex.errors import DecodeError, LimitExceeded
 from vortex.limits import Limits
-from vortex.protocol.body import Body, countUnknown
-from vortex.protocol.compression import inflate
-from vortex.protocol.envelope import NAME_KEY, UUID_KEY, Envelope, Form, Message, envelopeObject
+from vortex.protocol.body import SHORT, Body, countUnknown
+from vortex.protocol.compression import inflate, inflateShort
+from vortex.protocol.envelope import NAME_KEY, UUID_KEY, Envelope, Form, Message, Unread, envelopeObject
 from vortex.protocol.json_codec import loads
 from vortex.protocol.payload import Payload
 from vortex.tuples.convert import Dialect, Reading, fromJsonable, registerComposite, toJsonable
 
-__all__ = ["beat", "decodeMessage", "encodeMessage", "hello"]
+__all__ = ["beat", "decodeMessage", "encodeMessage", "hello", "readMessage"]
 
 _BODY_KEYS = ("data", "encodedPayload")
 _ENVELOPE_KEYS = frozenset(("filt", "result", "date", *_BODY_KEYS))
@@ -66,6 +67,37 @@ def decodeMessage(frame: bytes, limits: Limits) -> Envelope:
     raise DecodeError(f"expected JSON or zlib within the base64, got {_shown(content)}")
 
 
+def readMessage(frame: bytes, limits: Limits) -> Envelope:
+    """
+    As `decodeMessage`, but what would take long is left `Unread`: era 0, whose messages are compressed as a
+    whole, and tuples that stand in an envelope bare. All else in a message is as long as it came.
+    """
+    form = _formOfLong(frame) if len(frame) <= limits.maxFrame else None
+    if form is None:
+        return decodeMessage(frame, limits)
+    return Unread(form, len(frame), partial(decodeMessage, frame, limits))
+
+
+def _formOfLong(frame: bytes) -> Form | None:
+    """The form of a message that takes long to be read; None for any other."""
+    if frame.startswith(b"{"):
+        return Form.RAW if _hasMany(frame) else None
+    if not frame.startswith(b"e"):
+        return None
+    try:
+        content = binascii.a2b_base64(frame.removesuffix(b"."), strict_mode=True)
+    except ValueError:
+        return None
+    if content.startswith(b"x"):
+        return Form.ERA0 if inflateShort(content, SHORT) is None else None
+    return Form.ERA2 if _hasMany(content) else None
+
+
+def _hasMany(text: bytes) -> bool:
+    """Whether there may be many values in *text*, JSON."""
+    return len(text) > SHORT and sum(map(text.count, (b",", b":", b"[", b"{"))) > SHORT // 2
+
+
 def encodeMessage(payload: Payload, form: Form, isReply: bool = False) -> bytes:
     """
     *payload* as one message in *form*, unframed. To send it to many, make one `Message`.
@@ -99,33 +131,35 @@ def _readEnvelopeText(text: bytes, limits: Limits, *, isRaw: bool) -> Envelope:
         form = Form.ERA2
     else:
         form = Form.ERA1 if "encodedPayload" in obj else Form.UNIVERSAL
-    return _readEnvelope(obj, Reading(limits), form)
+    return _readEnvelope(obj, Reading(limits), form, len(text))
 
 
-def _readEnvelope(obj: dict[str, Any], reading: Reading, form: Form) -> Envelope:
+def _readEnvelope(obj: dict[str, Any], reading: Reading, form: Form, size: int = 0) -> Envelope:
     if obj.get("_ct") != "rpe":
         raise DecodeError(f"expected an envelope, with _ct = 'rpe', got _ct = {_shown(obj.get('_ct'))}")
     reading.unknownFields += countUnknown(obj, _ENVELOPE_KEYS)
     data = obj.get("data")
+    for key in ("filt", "result"):
+        _checkHead(obj.get(key), reading.limits)
     return Envelope(
         _readFilt(obj, "filt", reading),
         result=_readPart(obj, "result", reading),
         date=_readDate(obj, reading),
-        body=_readBody(obj.get("encodedPayload") if data is None else data),
+        body=_readBody(obj.get("encodedPayload") if data is None else data, size),
         isReply=obj.get("_isReply") is True,
         form=form,
         unknownFields=reading.unknownFields,
     )
 
 
-def _readBody(data: Any) -> Body | None:
+def _readBody(data: Any, size: int) -> Body | None:
     if isinstance(data, dict) and data.get("_ft") == "bytes":
         # VortexPY 2.4 has the encoded payload as bytes, and encodes those once more.
         try:
             data = str(binascii.a2b_base64(data.get("_fd") or "", strict_mode=True), "ascii")
         except (TypeError, ValueError) as exc:
             raise DecodeError("expected a payload, base64 within base64, and it is none") from exc
-    return None if data is None or data == "" else Body(data)
+    return None if data is None or data == "" else Body(data, jsonSize=size)
 
 
 # ---- era 0
@@ -140,11 +174,13 @@ def _readEra0(text: bytes, limits: Limits) -> Envelope:
     tuples = obj.get("tuples")
     if not isinstance(tuples, list | None):
         raise DecodeError(f"expected a list, got a {type(tuples).__name__}", ".tuples")
+    for key in ("filt", "result", "replyFilt"):
+        _checkHead(obj.get(key), limits)
     return Envelope(
         _readFilt(obj, "filt", reading),
         result=_readPart(obj, "result", reading),
         date=_readDate(obj, reading),
-        body=Body(tuples) if tuples else None,
+        body=Body(tuples, jsonSize=len(text)) if tuples else None,
         isReply=obj.get("_isReply") is True,
         replyFilt=_readFilt(obj, "replyFilt", reading),
         form=Form.ERA0,
@@ -153,6 +189,22 @@ def _readEra0(text: bytes, limits: Limits) -> Envelope:
 
 
 # ---- the parts that both have
+
+
+def _checkHead(value: Any, limits: Limits) -> None:
+    """See that there is not too much in *value*, a filt or a result, before anything is made of it."""
+    left = limits.maxHeadNodes
+    inside = [value]
+    while inside:
+        item = inside.pop()
+        if isinstance(item, (list, dict)):
+            left -= len(item)
+            if left < 0:
+                raise LimitExceeded(
+                    "maxHeadNodes",
+                    f"the filt or the result has more than the {limits.maxHeadNodes} items accepted",
+                )
+            inside.extend(item.values() if isinstance(item, dict) else item)
 
 
 def _readPart(obj: dict[str, Any], key: str, reading: Reading) -> Any:

@@ -148,7 +148,7 @@ class VortexPySession:
         if not frame:
             return
         try:
-            envelope = vortexpy.decodeMessage(frame, self._limits)
+            envelope = vortexpy.readMessage(frame, self._limits)
         except VortexError as error:
             self._events.append(Malformed(error))
             self._malformed += 1

@@ -121,6 +121,12 @@ class Action:
         if self.isCancelled:  # by what was called before
             _cancel(outcome)
 
+    def notTaken(self) -> None:
+        """It has waited for its turn, and is nobody's: it may be run when it comes again."""
+        if self.expectsAnswer and not self.isAnswered:
+            self.stopAlarm()
+            self.way.finished(self, None)
+
     def answer(self, message: Message, priority: int) -> None:
         """
         Send *message* to the client. The first is the action's answer, which is kept for as long as the

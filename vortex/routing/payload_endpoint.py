@@ -65,6 +65,8 @@ class PayloadEndpoint:
     Attributes:
         filt: As given.
         handlesReplies: False for an endpoint that is not to get replies and pushes.
+        opensBodies: False for an endpoint that does not read the tuples, but say passes the payload on: then
+            they are not made for it.
 
     Raises:
         ValueError: If *filt* has no ``key``, or one that is a dict, which puts no condition.
@@ -75,6 +77,7 @@ class PayloadEndpoint:
     """
 
     handlesReplies = True
+    opensBodies = True
     _callable: Any = None  # of one that was refused when it was made
 
     def __init__(
@@ -170,6 +173,13 @@ class PayloadEndpoint:
         listen reaches endpoints that say so. By itself none does.
         """
         return False
+
+    def readsBody(self, filt: Mapping[Any, Any]) -> bool:
+        """
+        Whether the callable reads the tuples of a message of *filt*. Then a long body is opened in a thread
+        before it is called; where it is not, whoever reads them nevertheless lets everybody else wait.
+        """
+        return self.opensBodies
 
     def shutdown(self) -> None:
         """Take no more messages. Calling it twice does nothing."""

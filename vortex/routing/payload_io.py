@@ -1,38 +1,46 @@
 """
 PayloadIO: takes each message to the endpoints that it matches, and to who waits for it.
 
-Endpoints are held weakly; those of methods are kept here for the object that the
-method belongs to. Whatever one of them does, the others get their call; what it
-raises is answered once, in words that give nothing away.
+Whatever one of them does, the others get their call; what it raises is answered once, in words that give
+nothing away.
 
-Which endpoints match is `vortex.routing.filter_index`'s, how an error is told `vortex.routing.delivery`'s.
+A body that takes long to be opened is opened in a thread before the endpoints are called that read it;
+meanwhile the next messages of that peer wait, see `vortex.routing.lines`.
+
+Which endpoints match is `vortex.routing.endpoints`'s, how an error is told `vortex.routing.delivery`'s.
 """
 
 from __future__ import annotations
 
 import asyncio
 import weakref
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
 from copy import copy
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from vortex.errors import AccessDenied, Rejected, VortexError
-from vortex.protocol.envelope import Envelope, Message
+from vortex.errors import VortexError, errorText
+from vortex.protocol.body import SHORT
+from vortex.protocol.envelope import Envelope, Message, Unread
 from vortex.protocol.payload import Payload
 from vortex.routing.action import Action
 from vortex.routing.delivery import Delivery
+from vortex.routing.endpoints import Endpoints
 from vortex.routing.filt import CLIENT_ECHO, SERVER_ECHO
-from vortex.routing.filter_index import FilterIndex
-from vortex.routing.payload_endpoint import mayAccess
+from vortex.routing.lines import Line, Lines, sizeOf
+from vortex.routing.noticed import Noticed
 from vortex.routing.ports import Node, Peer, liveNodes
 
 if TYPE_CHECKING:
     from vortex.routing.payload_endpoint import PayloadEndpoint
     from vortex.routing.payload_response import PayloadResponse
+
+    _Opened = dict[PayloadEndpoint, Payload | VortexError]
 
 __all__ = ["PayloadIO"]
 
@@ -42,7 +50,7 @@ _FAILURES = (Exception, asyncio.CancelledError)
 """What an endpoint may raise and end no more than its own call; KeyboardInterrupt and SystemExit go on."""
 
 
-class PayloadIO:
+class PayloadIO(Endpoints):
     """
     The endpoints of one node.
 
@@ -51,14 +59,12 @@ class PayloadIO:
     """
 
     def __init__(self, node: Node) -> None:
+        super().__init__()
         self._node = weakref.ref(node)
-        self._index: FilterIndex[weakref.ref[PayloadEndpoint]] = FilterIndex()
-        self._refs: dict[int, weakref.ref[PayloadEndpoint]] = {}
-        self._dead: list[tuple[int, weakref.ref[PayloadEndpoint]]] = []
-        self._kept: dict[int, tuple[weakref.ref[Any], set[PayloadEndpoint]]] = {}
         self._waiting: dict[str, PayloadResponse] = {}
         self._waitingFor: dict[Peer, dict[str, PayloadResponse]] = {}
         self._watchesPeers = False
+        self._lines = Lines(node)
 
     def __repr__(self) -> str:
         return f"<PayloadIO with {len(self._index)} endpoints, {len(self._waiting)} waiting>"
@@ -69,63 +75,11 @@ class PayloadIO:
         node = self._node()
         return node is None or node.asksWhoPeersAre
 
-    # ---- endpoints
-
     @property
     def isLive(self) -> bool:
         """Whether the node is there, and not shut down."""
         node = self._node()
         return node is not None and node in liveNodes
-
-    @property
-    def endpoints(self) -> tuple[PayloadEndpoint, ...]:
-        """Those that live, in the order in which they were made."""
-        return tuple(e for ref in self._index if (e := ref()) is not None and e.isLive)
-
-    def matching(self, filt: Mapping[Any, Any]) -> list[PayloadEndpoint]:
-        """Those that live and that a message of *filt* is taken to, in that order."""
-        return [e for ref in self._index.match(filt) if (e := ref()) is not None and e.isLive]
-
-    def add(self, endpoint: PayloadEndpoint) -> None:
-        """For endpoints: take part in routing. Held weakly."""
-        key = id(endpoint)
-        # A collection may come in the middle of a match, so what dies is only noted then.
-        ref = weakref.ref(endpoint, lambda ref: self._dead.append((key, ref)))
-        self._forgetDead()
-        self._refs[key] = ref
-        self._index.add(ref, endpoint.filt)
-
-    def remove(self, endpoint: PayloadEndpoint) -> None:
-        """For endpoints: take no more part."""
-        ref = self._refs.pop(id(endpoint), None)
-        if ref is not None:
-            self._index.remove(ref)
-
-    @property
-    def keepsakes(self) -> list[object]:
-        """The endpoints and the objects whose methods they call: they live while somebody has this list."""
-        owners = [ref() for ref, _ in self._kept.values()]
-        return [*self.endpoints, *(owner for owner in owners if owner is not None)]
-
-    def keep(self, endpoint: PayloadEndpoint, owner: object) -> None:
-        """For endpoints: live as long as *owner*, which is held weakly, and by id: it may be unhashable."""
-        key = id(owner)
-        if key not in self._kept:
-            self._kept[key] = weakref.ref(owner, lambda _: self._kept.pop(key, None)), set()
-        self._kept[key][1].add(endpoint)
-
-    def letGo(self, endpoint: PayloadEndpoint, owner: object) -> None:
-        """For endpoints: the opposite of `keep`."""
-        kept = self._kept.get(id(owner))
-        if kept is not None:
-            kept[1].discard(endpoint)
-
-    def _forgetDead(self) -> None:
-        while self._dead:
-            key, ref = self._dead.pop()
-            self._index.remove(ref)
-            if self._refs.get(key) is ref:
-                del self._refs[key]
 
     # ---- messages
 
@@ -146,8 +100,53 @@ class PayloadIO:
         node = self._node()
         if node is None:
             return 0
+        line, seconds = self._lines.of(peer), node.clock.seconds
+        if line.isBusy:
+            job = partial(self._routeLater, message, peer, action)
+            self._lines.wait(line, _sizeOf(message), job)
+            return 1
+        begin = seconds()
+        taken = self._routeNow(node, line, message, peer, action)
+        self._lines.spent(line, begin, seconds())
+        return taken
+
+    def isFull(self, peer: Peer) -> bool:
+        """For links: whether so much of *peer* waits to be read that nothing more should come in."""
+        return self._lines.isFull(peer)
+
+    def open(self, payload: Payload, peer: Peer, what: Callable[[], Any]) -> Deferred[None] | None:
+        """
+        For an endpoint that opens bodies itself: call *what*, which opens that of *payload*, in a thread.
+
+        Returns:
+            Fires when that is done, whatever came of it; None, and *what* was not called, for a payload that
+            is opened already, or at once.
+        """
+        body = payload.closedBody
+        if body is None or body.isShort(SHORT):
+            return None
+
+        def work() -> int:
+            with suppress(VortexError):
+                what()
+            return body.inflatedSize
+
+        return self._lines.open(self._lines.of(peer), work)
+
+    def _routeLater(self, message: Envelope | Payload, peer: Peer, action: Action | None) -> None:
+        """*message* has waited, and has its turn."""
+        node = self._node()
+        if node is not None and not (action is not None and action.isCancelled):
+            _tellUntaken(action, self._routeNow(node, self._lines.of(peer), message, peer, action))
+
+    def _routeNow(
+        self, node: Node, line: Line, message: Envelope | Payload, peer: Peer, action: Action | None
+    ) -> int:
         if isinstance(message, Payload):
             envelope = Envelope(dict(message.filt), result=message.result)
+        elif isinstance(message, Unread):
+            self._readThenRoute(node, line, message, peer)
+            return 1
         else:
             envelope = message
         if envelope.isEmpty:
@@ -161,14 +160,76 @@ class PayloadIO:
                 envelope.filt.pop(key, None)
             if not isReply:
                 self._echo(_payloadOf(message, node), envelope, peer, action)
-        taken = 0
-        response = self._waiting.get(messageId) if isReply and messageId is not None else None
-        if response is not None:
-            payload = _payloadOf(message, node)
-            payload.filt = dict(envelope.filt)
-            taken += response.offer(payload, peer)
         delivery = Delivery(peer, envelope, isReply=isReply, action=action)
-        return taken + self._deliver(node, delivery, envelope, message, action)
+        body = envelope.body
+        if body is None or body.isShort(SHORT):
+            isAwaited = isReply and messageId in self._waiting
+            taken = self._respond(delivery, envelope, _payloadOf(message, node)) if isAwaited else 0
+            return taken + self._deliver(node, delivery, envelope, message, action)
+        return self._openThenRoute(node, line, delivery, envelope, action)
+
+    def _respond(self, delivery: Delivery, envelope: Envelope, payload: Payload) -> bool:
+        """Give *payload* to who waits for it; returns whether somebody has taken it."""
+        response = self._waiting.get(envelope.messageId or "")
+        if response is None:
+            return False
+        payload.filt = dict(envelope.filt)
+        return response.offer(payload, delivery.peer)
+
+    # ---- messages that take long to be read
+
+    def _readThenRoute(self, node: Node, line: Line, message: Unread, peer: Peer) -> None:
+        """Have *message* read in a thread, then take it where it belongs."""
+        read: list[Envelope | VortexError] = []
+
+        def work() -> int:
+            try:
+                read.append(message.read())
+            except VortexError as error:
+                read.append(error)
+            return message.size
+
+        def go(_: object) -> None:
+            match read:
+                case [Envelope() as envelope]:
+                    self._routeNow(node, line, envelope, peer, None)
+                case [VortexError() as error]:
+                    node.counters["malformed"] += 1
+                    log.info("{peer} sent what is no message: {error}", peer=peer, error=str(error))
+                    _send(peer, Message(Payload(result=errorText(error)), isReply=True))
+
+        self._lines.hold(line, self._lines.open(line, work).addCallback(go))
+
+    def _openThenRoute(
+        self, node: Node, line: Line, delivery: Delivery, envelope: Envelope, action: Action | None
+    ) -> int:
+        """Have the body opened in a thread for those who read it, then call all that there are now."""
+        opened: _Opened = {}
+        toOpen: list[Payload] = []
+        for endpoint, refused in self.called(delivery, envelope):
+            payload = Payload.fromEnvelope(envelope, node.limits)
+            opened[endpoint] = refused or payload
+            if refused is None and endpoint.readsBody(envelope.filt):
+                toOpen.append(payload)
+        answer = Payload.fromEnvelope(envelope, node.limits)
+        isAwaited = delivery.isReply and envelope.messageId in self._waiting
+        if isAwaited:
+            toOpen.append(answer)
+
+        def go(_: object) -> int:
+            taken = self._respond(delivery, envelope, answer) if isAwaited else 0
+            return taken + self._deliver(node, delivery, envelope, envelope, action, opened=opened)
+
+        if not toOpen:
+            return go(None)
+        opening = self._lines.open(line, lambda: sum(payload.open() for payload in toOpen))
+        if action is not None:
+            opening.addCallback(lambda _: 1 if action.isCancelled else go(None))
+        else:
+            opening.addCallback(go)
+        opening.addCallback(partial(_tellUntaken, action))
+        self._lines.hold(line, opening)
+        return 1
 
     def read(self, filt: Mapping[Any, Any], peer: Peer) -> int:
         """
@@ -196,32 +257,31 @@ class PayloadIO:
         action: Action | None,
         *,
         isRead: bool = False,
+        opened: _Opened | None = None,
     ) -> int:
-        """Call each endpoint that matches; returns how many were called."""
-        if self._dead:
-            self._forgetDead()
-        unknown = _Unknown(node)
+        """
+        Call each endpoint that matches; returns how many were called.
+
+        Args:
+            opened: What was found before, where the body had to be opened first: of those that are called
+                what they get, of others why not. Endpoints that were not there then are not called.
+        """
+        unknown = Noticed(node)
         if envelope.unknownFields:
             unknown.count(envelope.unknownFields)
         called = 0
         refusal: VortexError | None = None
         underWay: list[Deferred[Any]] = []
-        for ref in self._index.match(envelope.filt):
-            endpoint = ref()
-            if endpoint is None or not endpoint.isLive or (delivery.isReply and not endpoint.handlesReplies):
+        for endpoint, refused in self.called(delivery, envelope, isRead=isRead):
+            found = None if opened is None else opened.get(endpoint)
+            if opened is not None and found is None:
                 continue
-            if not endpoint.takesFrom(delivery.peer):
-                continue
-            refused: VortexError | None
-            if isRead and not endpoint.isRead(envelope.filt):
-                refused = AccessDenied("who only listens may not ask for this")
-            else:
-                refused = None if endpoint.access is None else _refusal(endpoint, delivery)
+            refused = found if isinstance(found, VortexError) else refused
             if refused is not None:
                 refusal = refusal or refused
                 continue
             called += 1
-            payload = _payloadOf(message, node)
+            payload = found if isinstance(found, Payload) else _payloadOf(message, node)
             payload.filt = delivery.filt
             outcome = self._call(endpoint, payload, delivery)
             if outcome is None:
@@ -296,21 +356,28 @@ class PayloadIO:
     def _peerChanged(self, peer: Peer, online: bool) -> None:
         if not online:
             for response in list(self._waitingFor.get(peer, {}).values()):
-                response.peerLost()
+                # What has come already is the answer still, if it is being opened.
+                self._lines.whenFree(peer, response.peerLost)
+
+
+def _sizeOf(message: Envelope | Payload) -> int:
+    """How much *message* takes while it waits, about."""
+    return sizeOf(message) if isinstance(message, Envelope) else 0
+
+
+def _tellUntaken(action: Action | None, taken: int) -> None:
+    if action is not None and not taken:
+        action.notTaken()
+
+
+def _send(peer: Peer, message: Message) -> None:
+    with suppress(VortexError):  # it may be gone
+        peer.sendMessage(message)
 
 
 def _payloadOf(message: Envelope | Payload, node: Node) -> Payload:
     """*message* as a payload of one's own but for its filt: what is done to one is nothing to the next."""
     return copy(message) if isinstance(message, Payload) else Payload.fromEnvelope(message, node.limits)
-
-
-def _refusal(endpoint: PayloadEndpoint, delivery: Delivery) -> VortexError | None:
-    """Why the peer may not call *endpoint*; None if it may."""
-    try:
-        passes = mayAccess(endpoint.access, delivery.peer, "call", delivery.filt)
-    except (AccessDenied, Rejected) as refusal:
-        return refusal
-    return None if passes else AccessDenied("this is not for you")
 
 
 def _refuseUnlessAnswered(refusal: VortexError, delivery: Delivery, underWay: list[Deferred[Any]]) -> None:
@@ -328,32 +395,3 @@ def _failed(endpoint: PayloadEndpoint, delivery: Delivery, failure: Failure) -> 
         delivery.failedIn(endpoint, failure)
     except Exception:
         log.failure("that {endpoint} failed could not be answered", endpoint=endpoint)
-
-
-class _Unknown:
-    """
-    Counts the keys and fields of one message that nobody knows, and a body that cannot be read: once, however
-    many endpoints open it.
-    """
-
-    __slots__ = ("_counted", "_isMalformed", "_node")
-
-    def __init__(self, node: Node) -> None:
-        self._node = node
-        self._counted = 0
-        self._isMalformed = False
-
-    def count(self, found: int) -> None:
-        if found > self._counted:
-            self._node.counters["unknownFields"] += found - self._counted
-            self._counted = found
-
-    def countIn(self, payload: Payload) -> None:
-        self.count(payload.unknownFields)
-        if payload.isUnreadable and not self._isMalformed:
-            self._isMalformed = True
-            self._node.counters["malformed"] += 1
-
-    def countAfter(self, outcome: Any, payload: Payload) -> Any:
-        self.countIn(payload)
-        return outcome

@@ -147,6 +147,8 @@ class VortexResource(Resource):
             if driver is None:
                 self._checkRoom(address)
                 driver = self._posts.add(request, uuid, name, address, principal)
+            elif frames and driver.isFull:
+                raise HttpRefused(503, "what this peer has sent waits still (maxWaitingBytes)")
         except HttpRefused as refusal:
             return self._refuse(request, refusal)
         HeldPost(request).hold(driver, frames)

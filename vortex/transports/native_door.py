@@ -21,6 +21,7 @@ from vortex.protocol.session import jsonFrame
 from vortex.protocol.session_table import Hello, SessionTable
 from vortex.transports.intake import Intake
 from vortex.transports.kept_sessions import KeptDriver, KeptSessions, KeptTransport
+from vortex.transports.read_hold import LOOK
 from vortex.transports.transport import LinkHost
 from vortex.tuples.schema import schemaHash
 
@@ -62,6 +63,8 @@ class NativeDriver(KeptDriver):
         """Seconds to wait before more is read, after so many frames."""
         running = 0 if self._actions is None else self._actions.running
         wait = self.intake.take(count, running, self._now())
+        if self.isFull:
+            wait = max(wait, LOOK)
         if wait:
             self._host.counters["held"] += 1
         return wait

@@ -26,6 +26,7 @@ from vortex.protocol.session import jsonFrame
 from vortex.protocol.session_table import Hello
 from vortex.transports.kept_sessions import KeptTransport
 from vortex.transports.native_door import MAX_HELLO, NativeDriver
+from vortex.transports.read_hold import LOOK
 from vortex.transports.transport import LinkHost
 
 __all__ = ["LineTransport", "NativeLine", "refusalFrame"]
@@ -159,6 +160,8 @@ class NativeLine:
         if self.driver is None or not self.isCarrying:  # it is being closed, for which it is read again
             return
         left = self._readAt - self._host.clock.seconds()
+        if self.driver.isFull:
+            left = max(left, LOOK)
         if left > 0:
             self._hold = self._host.wheel.callLater(min(left, HOLD_STEP), self._readOn)
         else:

@@ -84,6 +84,8 @@ class NativePosts:
             raise HttpRefused(410, "there is no such session, or this token is not good for it")
         if driver.intake.isExhausted(self._host.clock.seconds()):
             raise HttpRefused(503, "this session brings more than is taken (maxMessagesPerSecond)")
+        if driver.isFull:
+            raise HttpRefused(503, "what this session has brought waits still (maxWaitingBytes)")
         answer = driver.framesSent(frames)
         request.setHeader(b"Content-Type", NATIVE_TYPE)
         request.setHeader(b"Cache-Control", b"no-store, no-transform")

@@ -113,6 +113,11 @@ class SessionDriver:
         """How many messages wait to be written."""
         return self._session.queued
 
+    @property
+    def isFull(self) -> bool:
+        """Whether so much that came in waits that nothing more should be read."""
+        return self.peer is not None and self._host.payloadIO.isFull(self.peer)
+
     def whenDrained(self) -> Deferred[None]:
         """
         Fires when nothing waits to be written any more, or when the session is over.

@@ -21,6 +21,7 @@ from vortex.protocol.vortexpy_session import VortexPySession
 from vortex.transports.backpressure import DrivenProducer
 from vortex.transports.credentials import ipOf
 from vortex.transports.direct_write import unwritten
+from vortex.transports.read_hold import ReadHold
 from vortex.transports.session_driver import SessionDriver
 from vortex.transports.transport import LinkHost
 
@@ -47,6 +48,7 @@ class Stream(DrivenProducer, Protocol):
         self._host = host
         self._decoder = DotDecoder(min(MAX_HELLO, host.limits.maxFrame))
         self._dropping: DelayedCall | None = None
+        self._hold: ReadHold | None = None
 
     # ---- for each direction
 
@@ -57,6 +59,9 @@ class Stream(DrivenProducer, Protocol):
     def carry(self, driver: SessionDriver) -> None:
         """Let *driver*'s session go by this connection from now on."""
         self._driver = driver
+        self._hold = ReadHold(
+            self._host, driver, self, self.transport.pauseProducing, self.transport.resumeProducing
+        )
         self.transport.registerProducer(self, True)
         driver.attach(self)
 
@@ -129,6 +134,8 @@ class Stream(DrivenProducer, Protocol):
             self._driver.frameReceived(frame)
         if self._driver.peer is not None:
             self._decoder.allow(self._host.limits.maxFrame)
+        if self._hold is not None:
+            self._hold.check()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.isLost = True

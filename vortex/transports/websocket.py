@@ -29,6 +29,7 @@ from vortex.protocol.vortexpy_session import VortexPySession
 from vortex.transports.backpressure import DrivenProducer
 from vortex.transports.direct_write import unwritten, writeNow
 from vortex.transports.native_line import NativeLine
+from vortex.transports.read_hold import ReadHold
 from vortex.transports.session_driver import SessionDriver
 from vortex.transports.transport import LinkHost
 
@@ -88,6 +89,7 @@ class _Protocol(DrivenProducer, WebSocketServerProtocol):  # type: ignore[misc] 
         self._driver = SessionDriver(
             session, host, kind="websocket", address=self._address, principal=self._principal
         )
+        self._hold = ReadHold(host, self._driver, self, self.holdReading, self.readOn)
         self._driver.attach(self)
 
     def onMessageBegin(self, isBinary: bool) -> None:
@@ -123,6 +125,7 @@ class _Protocol(DrivenProducer, WebSocketServerProtocol):  # type: ignore[misc] 
             self._driver.close(CloseCode.UNSUPPORTED.value, "expected a text frame, got a binary one")
         else:
             self._driver.frameReceived(payload)
+            self._hold.check()
 
     def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
         why = reason or f"the WebSocket was closed ({code})"
