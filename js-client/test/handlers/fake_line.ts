@@ -7,6 +7,7 @@ import { readMessage } from "../../src/protocol/native_message.ts"
 import type { Payload } from "../../src/protocol/payload.ts"
 import { type EndpointCallback, PayloadEndpoint } from "../../src/routing/payload_endpoint.ts"
 import { PayloadIO, type Waiting } from "../../src/routing/payload_io.ts"
+import { toJsonable } from "../../src/tuples/convert.ts"
 import { groupOf, message } from "../wire.ts"
 
 export interface Asked {
@@ -76,7 +77,7 @@ export class FakeLine implements Line {
 
   /** A message comes in. */
   comes(filt: object, tuples: readonly object[], result: unknown = null, waiting?: Waiting): Promise<void> {
-    const bytes = message({ f: filt, r: result, body: tuples.map(groupOf) })
+    const bytes = message({ f: toJsonable(filt) as object, r: result, body: tuples.map(groupOf) })
     return this.payloadIO.route(readMessage(Uint8Array.from(bytes), defaultLimits), waiting)
   }
 
