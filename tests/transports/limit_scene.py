@@ -21,7 +21,7 @@ from tests.transports.wires import Server
 from vortex.limits import Limits
 from vortex.routing.ports import Peer
 
-__all__ = ["WORDS", "Party", "Row", "Scene", "incompressible", "row"]
+__all__ = ["WORDS", "Party", "Row", "Scene", "incompressible", "ofNoPeer", "row"]
 
 WORDS = {
     "waits": "what is past it is written when there is room again",
@@ -200,6 +200,16 @@ class Row:
     def toldBy(self, kind: str) -> str:
         """What the party is told."""
         return self.told if isinstance(self.told, str) else self.told[kind]
+
+
+def ofNoPeer(limit: str) -> Row:
+    """A row of what no peer can breach."""
+
+    def never(scene: Scene) -> str:
+        raise AssertionError("there is nothing to breach")
+
+    why = "a handler holds itself to it, whoever its peers are and however they come"
+    return Row(limit, never, Limits(), "", None, dict.fromkeys(EVERY, why))
 
 
 def row(

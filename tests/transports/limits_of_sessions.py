@@ -9,7 +9,7 @@ from twisted.python.failure import Failure
 
 from tests.native_frames import DATA, message
 from tests.transports.every_line import BOTH_WAYS, POSTS, mute, reach
-from tests.transports.limit_scene import Party, Scene, incompressible, row
+from tests.transports.limit_scene import Party, Scene, incompressible, ofNoPeer, row
 from vortex.protocol.envelope import Message
 from vortex.protocol.payload import Payload
 
@@ -325,4 +325,5 @@ ROWS = (
     maxPeers,
     maxPeersPerAddress,
     drainTimeout,
+    *map(ofNoPeer, ("watchPartBytes", "maxWatchLog", "watchLinger", "maxLingerBytes", "checkInterval")),
 )
