@@ -72,13 +72,17 @@ if TYPE_CHECKING:
     from vortex.access.tuple_access import TupleAccess
     from vortex.access.unix_credentials import UnixCredentialAuthenticator
     from vortex.handlers.action_client import TupleActionClient
+    from vortex.handlers.action_proxy import TupleActionProxy
     from vortex.handlers.actions import TupleActionProcessor
     from vortex.handlers.delivery_policy import DeliveryPolicy
     from vortex.handlers.model_handler import ModelHandler
     from vortex.handlers.observable import TupleDataObservableHandler, TupleDataProvider
+    from vortex.handlers.observable_proxy import TupleDataObservableProxy
     from vortex.handlers.observer import TupleDataObserver
     from vortex.handlers.rpc import vortexRpc
     from vortex.node.assets import VortexAssets
+    from vortex.node.background_sender import BackgroundSender
+    from vortex.node.blocking_client import BlockingVortexClient
     from vortex.node.peer import VortexPeer
     from vortex.node.service import vortexApplication, vortexService
     from vortex.node.session_events import SessionExpired, SessionReset, SessionResumed
@@ -102,6 +106,8 @@ __all__ = [
     "AccessDenied",
     "AddressInUse",
     "Authenticator",
+    "BackgroundSender",
+    "BlockingVortexClient",
     "CertificateAuthenticator",
     "CertificateRefused",
     "ConnectionLost",
@@ -149,8 +155,10 @@ __all__ = [
     "TupleAction",
     "TupleActionClient",
     "TupleActionProcessor",
+    "TupleActionProxy",
     "TupleChange",
     "TupleDataObservableHandler",
+    "TupleDataObservableProxy",
     "TupleDataObserver",
     "TupleDataProvider",
     "TupleField",
@@ -188,6 +196,8 @@ __version__ = "0.1.0"
 _ON_USE = {
     "ConnectionState": "vortex.node.vortex_connection",
     "Authenticator": "vortex.access.principal",
+    "BackgroundSender": "vortex.node.background_sender",
+    "BlockingVortexClient": "vortex.node.blocking_client",
     "CertificateAuthenticator": "vortex.access.certificate",
     "CookieAuthenticator": "vortex.access.cookies",
     "Credentials": "vortex.access.principal",
@@ -211,6 +221,7 @@ _ON_USE = {
     "SharedSecretAuthenticator": "vortex.access.shared_secret",
     "TupleAccess": "vortex.access.tuple_access",
     "TupleDataObservableHandler": "vortex.handlers.observable",
+    "TupleDataObservableProxy": "vortex.handlers.observable_proxy",
     "TupleDataObserver": "vortex.handlers.observer",
     "TupleDataProvider": "vortex.handlers.observable",
     "UnixCredentialAuthenticator": "vortex.access.unix_credentials",
@@ -218,6 +229,7 @@ _ON_USE = {
     "TlsOptions": "vortex.transports.tls",
     "TupleActionClient": "vortex.handlers.action_client",
     "TupleActionProcessor": "vortex.handlers.actions",
+    "TupleActionProxy": "vortex.handlers.action_proxy",
     "Vortex": "vortex.node.vortex",
     "VortexAssets": "vortex.node.assets",
     "VortexConnection": "vortex.node.vortex_connection",

@@ -1,4 +1,4 @@
-"""The rows of a view: what a delta costs, and what makes no sense. tests/conformance has what else they do."""
+"""The rows of a view: what a delta costs, and what makes no sense. The rest is in tests/conformance."""
 
 from __future__ import annotations
 

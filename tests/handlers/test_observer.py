@@ -306,15 +306,17 @@ class TestAPeer:
         assert subscription.error is None
 
     def test_whose_session_is_resumed_is_not_asked_again(self, jobs: Jobs) -> None:
-        jobs.observer.subscribe(JOBS, jobs.told)
+        subscription = jobs.observer.subscribe(JOBS, jobs.told)
         jobs.harness.settle()
         came = jobs.requests()
         cutAll(jobs.harness)
+        assert subscription.state == "stale"
         jobs.put(k3="jam")
         jobs.harness.advance(10)
 
         assert [titles for titles, _ in jobs.told] == [["tea", "milk"], ["tea", "milk", "jam"]]
         assert came == []
+        assert subscription.state == "current"
 
     def test_that_comes_back_is_asked_for_what_has_changed(self, jobs: Jobs) -> None:
         subscription = jobs.observer.subscribe(JOBS, jobs.told)
@@ -379,7 +381,7 @@ class TestAPeer:
         jobs.harness.connect(other, jobs.client, wire="native")
         subscription = jobs.observer.subscribe(JOBS, jobs.told)
         jobs.harness.settle()
-        number = subscription._view.number
+        number = subscription.view.number
         filt = {"key": "tupleDataObservable", "name": "jobs", "view": {"w": number, "e": "x", "s": 9}}
         other.send(Payload(filt, [Job(id=9)]))
         jobs.harness.settle()
@@ -397,7 +399,17 @@ class TestWhatWasKept:
         jobs.observer.subscribe(JOBS, jobs.told, position=position, tuples=kept)
         jobs.harness.settle()
 
-        assert [titles for titles, _ in jobs.told] == [["tea", "milk", "jam"]]
+        assert jobs.told == [(["tea", "milk", "jam"], [("created", 3)])]
+
+    def test_that_has_not_changed_is_told_once(self, jobs: Jobs) -> None:
+        first = jobs.observer.subscribe(JOBS)
+        jobs.harness.settle()
+        position, kept = first.position, list(first.tuples)
+        first.close()
+        jobs.observer.subscribe(JOBS, jobs.told, position=position, tuples=kept)
+        jobs.harness.settle()
+
+        assert jobs.told == [(["tea", "milk"], [])]
 
 
 class TestPoll:
@@ -420,7 +432,7 @@ class TestPassed:
     def test_fires_when_the_rows_have_come_so_far(self, jobs: Jobs) -> None:
         subscription = jobs.observer.subscribe(JOBS)
         jobs.harness.settle()
-        number = str(subscription._view.number)
+        number = str(subscription.view.number)
         passed = subscription.passed({number: 2, "99": 5})
         both = jobs.observer.passed({number: 2})
         assert not passed.called
@@ -434,7 +446,7 @@ class TestPassed:
     def test_fires_when_the_rows_are_of_another_epoch(self, jobs: Jobs) -> None:
         subscription = jobs.observer.subscribe(JOBS)
         jobs.harness.settle()
-        passed = subscription.passed({str(subscription._view.number): 1000})
+        passed = subscription.passed({str(subscription.view.number): 1000})
         jobs.connection.close()
         jobs.handler.shutdown()
         jobs.handler = jobs.handlerOf(jobs.server)
@@ -445,7 +457,7 @@ class TestPassed:
     def test_fails_when_it_is_closed_before(self, jobs: Jobs) -> None:
         subscription = jobs.observer.subscribe(JOBS)
         jobs.harness.settle()
-        passed = subscription.passed({str(subscription._view.number): 2})
+        passed = subscription.passed({str(subscription.view.number): 2})
         jobs.observer.shutdown()
 
         with pytest.raises(NotConnected):
@@ -466,7 +478,7 @@ class TestAView:
     def test_that_is_read_differently_is_said_once(self, jobs: Jobs, logged: Sequence[LogEvent]) -> None:
         subscription = jobs.observer.subscribe(JOBS)
         jobs.harness.settle()
-        view = subscription._view
+        view = subscription.view
         position = subscription.position
         number = view.number
         for _ in range(3):

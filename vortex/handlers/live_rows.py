@@ -61,6 +61,9 @@ class Taken:
         ask: What to ask the server for now; None: nothing.
         error: Why the watch is over, or what was wrong with the message.
         differs: True once, when it is found that the two ends read the same tuples differently.
+        delta: What was applied, if that is all that was; None if the rows are another whole state.
+        rows: The tuples that *delta* came with.
+        before: The serial that *delta* was applied to.
     """
 
     changes: list[TupleChange] | None = None
@@ -68,6 +71,9 @@ class Taken:
     ask: Ask | None = None
     error: VortexError | None = None
     differs: bool = False
+    delta: Delta | None = None
+    rows: Sequence[Any] = ()
+    before: int = 0
 
 
 @dataclass(slots=True)
@@ -212,7 +218,8 @@ class LiveRows:
         if delta.since > self.serial or self.state is ViewState.LOADING:
             return self._askFor(Ask.SINCE if self.epoch is not None else Ask.ANEW)
         changed = Changed([], False)
-        isMoved = delta.to > self.serial
+        before = self.serial
+        isMoved = delta.to > before
         if delta.keyFields is not None and delta.keyFields != self.keyFields:
             # Rows that were held before, and of which nobody had said what their keys are.
             self._rows.replace(list(self._rows), delta.keyFields)
@@ -220,9 +227,10 @@ class LiveRows:
             changed = self._rows.apply(tuples, delta.gone, delta.places)
             self.serial = delta.to
             self._mismatch = None
-        if isNet:
-            return self._isCurrent(changed)
-        return Taken(changed.changes if changed else None, isMoved)
+        taken = self._isCurrent(changed) if isNet else Taken(changed.changes if changed else None, isMoved)
+        if isMoved:
+            taken.delta, taken.rows, taken.before = delta, tuples, before
+        return taken
 
     def _takeCheck(self, check: Check) -> Taken:
         isDue = self.state is ViewState.CURRENT and not self._isAsking and self._parts is None

@@ -103,7 +103,8 @@ class TupleDataObserver:
             policy: How fast to be told; only what is the server's part of it is used. The last policy that
                 was given for a selector holds for all who see it.
             position, tuples: Where a program has kept them from an earlier run: a subscription's position,
-                and its tuples at that. Then only what has changed since has to come.
+                and its tuples at that. Then only what has changed since has to come, and is told. Left aside
+                where another subscription sees the same already.
 
         Raises:
             TypeError: If *selector* is no `TupleSelector`.
@@ -115,12 +116,13 @@ class TupleDataObserver:
         toJsonable(selector)
         key = identity(selector)
         view = self._views.get(key)
+        isKept = view is None and position is not None
         if view is None:
             self._start()
             view = self._views[key] = WatchedView(self, selector, LiveRows(position, tuples))
             if self.peer is None:
                 view.error = self._nobody()
-        return view.join(callback, policy)
+        return view.join(callback, policy, isFresh=not isKept)
 
     def poll(self, selector: TupleSelector, timeout: float | None = 30) -> Deferred[list[Any]]:
         """

@@ -42,38 +42,39 @@ class Subscription:
     It lasts until it is closed, whatever becomes of the peer: when that is there again, it goes on.
     """
 
-    def __init__(self, view: WatchedView, callback: Callback | None) -> None:
-        self._view = view
+    def __init__(self, view: WatchedView, callback: Callback | None, *, isFresh: bool = True) -> None:
+        self.view = view
         self._callback = callback
-        self._isFresh = True  # nothing was told yet
+        self._isFresh = isFresh  # whether it knows nothing of the rows yet
         self._isClosed = False
         self._iterators: WeakSet[_Rows | _Changes] = WeakSet()
 
     def __repr__(self) -> str:
-        return f"<subscription to {self._view}, {self.state}>"
+        return f"<subscription to {self.view}, {self.state}>"
 
     @property
     def tuples(self) -> RowsView:
         """The rows, to be read only. It shows what they are whenever it is looked at."""
-        return self._view.live.rows
+        return self.view.live.rows
 
     @property
     def position(self) -> str | None:
         """The position of the rows; None as long as there is none, and of those of a VortexPY server."""
-        return self._view.live.position
+        return self.view.live.position
 
     @property
     def state(self) -> str:
         """
         ``"loading"``: nothing has come yet. ``"current"``: the rows are what the server has, as far as is
-        known. ``"stale"``: they are what was; ``"closed"``: and so they stay.
+        known. ``"stale"``: they are what was, as the server is not connected, or was asked about them.
+        ``"closed"``: and so they stay.
         """
-        return "closed" if self._isClosed else self._view.live.state.value
+        return "closed" if self._isClosed else self.view.state.value
 
     @property
     def error(self) -> VortexError | None:
         """Why it is not current: what the server said, or why it is not asked. It is asked again."""
-        return self._view.error
+        return self.view.error
 
     @property
     def synced(self) -> Deferred[RowsView]:
@@ -81,7 +82,7 @@ class Subscription:
         Fires with the rows as soon as they are current. It fails with the error if the server refuses to show
         them, and if it is closed before.
         """
-        return self._view.whenSynced()
+        return self.view.whenSynced()
 
     def passed(self, after: Mapping[str, int]) -> Deferred[None]:
         """
@@ -91,13 +92,13 @@ class Subscription:
             after: As the action's answer says it, serials by the numbers of watches; those of others are
                 left alone.
         """
-        return self._view.whenPassed(after)
+        return self.view.whenPassed(after)
 
     def close(self) -> None:
         """Be told nothing more. The server hears of it when it was the last one to that selector."""
         if not self._isClosed:
             self._isClosed = True
-            self._view.leave(self)
+            self.view.leave(self)
             for iterator in tuple(self._iterators):
                 iterator.wake()
 
@@ -123,7 +124,7 @@ class Subscription:
     def _begun(self, iterator: _Feed) -> _Feed:
         self._iterators.add(iterator)
         if not self._isFresh:
-            iterator.tell(_allOf(self._view))
+            iterator.tell(_allOf(self.view))
         return iterator
 
     # ---- for the view
@@ -139,7 +140,7 @@ class Subscription:
             return
         if self._isFresh:
             self._isFresh = False
-            changes = _allOf(self._view)
+            changes = _allOf(self.view)
         for iterator in tuple(self._iterators):
             iterator.tell(changes)
         if self._callback is not None:

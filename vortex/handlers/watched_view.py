@@ -96,9 +96,18 @@ class WatchedView:
 
     # ---- who looks at it
 
-    def join(self, callback: Callback | None, policy: DeliveryPolicy | None) -> Subscription:
-        """One more wants to be told of it."""
-        subscription = Subscription(self, callback)
+    @property
+    def state(self) -> ViewState:
+        """How the rows stand to what the server has."""
+        state, peer = self.live.state, self._observer.peer
+        isReached = peer is not None and peer.isConnected
+        return ViewState.STALE if state is ViewState.CURRENT and not isReached else state
+
+    def join(
+        self, callback: Callback | None, policy: DeliveryPolicy | None, *, isFresh: bool = True
+    ) -> Subscription:
+        """One more wants to be told of it; of all there is, unless it is not *isFresh*."""
+        subscription = Subscription(self, callback, isFresh=isFresh)
         self._subscriptions[subscription] = None
         isOther = policy is not None and policy != self._policy
         self._policy = policy if isOther else self._policy
