@@ -372,7 +372,7 @@ class TestPromise12Membership:
     def test_a_watcher_is_gone_in_the_turn_in_which_its_peer_is(self, live: Scene) -> None:
         client = live.client("plain", "vortexpy")
         client.request(subscribe=True)
-        assert live.notify() == 0
+        assert live.notify() == 1
 
         client.link.cut()
         live.jobs = jobs(1)

@@ -106,6 +106,10 @@ class LiveFeed:
         """The whole state for a peer that knows nothing of all this; *filt* is always the same."""
         return self._once("plain", self._plain, filt)  # type: ignore[no-any-return]
 
+    def renew(self) -> None:
+        """Make that anew: to such a peer, what is older than what it has is no news."""
+        self._made.pop("plain", None)
+
     def end(self, error: Exception) -> Message:
         """That no more comes, and why."""
         return self._message({"end": errorText(error)}, None)

@@ -74,6 +74,8 @@ class LiveWatch:
         self.touchedAt = 0
         self._owner = owner
         self._isDirty = True  # whether the state may be another by now
+        self._isNotified = False  # whether it was said to be
+        self._runIsNotified = False  # and is being made because of that
         self._isRunning = False
         self._running: list[Deferred[int]] = []
         self._waiting: list[Deferred[int]] = []
@@ -101,6 +103,7 @@ class LiveWatch:
         self._isDirty = True
         if not self.watchers:
             return succeed(0)
+        self._isNotified = True
         if force:
             self._least = max(self._least, self.state.serial + 1)
         return self._make().addErrback(lambda _: 0)
@@ -205,6 +208,7 @@ class LiveWatch:
         self._again = None
         self._isRunning = True
         self._isDirty = False
+        self._runIsNotified, self._isNotified = self._isNotified, False
         self._running, self._waiting = self._waiting, []
         Deferred.fromCoroutine(self._run())
 
@@ -237,7 +241,7 @@ class LiveWatch:
         self.state.replace(records, least=self._least if isFinal else 0)
         if isFinal:
             self._least = 0
-        return self._publish(before, isMadeAnew=True, isFinal=isFinal)
+        return self._publish(before, isMadeAnew=True, isFinal=isFinal, isNotified=self._runIsNotified)
 
     def _logFailure(self, failure: Failure) -> None:
         if not any(watcher.isAnswered for watcher in self.watchers):
@@ -255,15 +259,23 @@ class LiveWatch:
                 watch=str(self),
             )
 
-    def _publish(self, before: int, *, isMadeAnew: bool = False, isFinal: bool = True) -> int:
+    def _publish(
+        self,
+        before: int,
+        *,
+        isMadeAnew: bool = False,
+        isFinal: bool = True,
+        isNotified: bool = False,
+    ) -> int:
         """The state was at serial *before*: tell who watches what is different. Returns how many."""
         if self.state.serial != before:
             self.feed.stepped(before)
         told = 0
+        self.feed.renew()
         for watcher in tuple(self.watchers):
             if not watcher.isAnswered:
                 continue
-            if watcher.follow(isMadeAnew=isMadeAnew, isFinal=isFinal):
+            if watcher.follow(isMadeAnew=isMadeAnew, isFinal=isFinal, isNotified=isNotified):
                 self._owner.tell(watcher)
                 told += 1
         return told

@@ -71,8 +71,14 @@ class Watcher:
         """What is to be sent next; it counts as sent. None if there is nothing."""
         raise NotImplementedError
 
-    def follow(self, *, isMadeAnew: bool, isFinal: bool = True) -> bool:
-        """The watch's state was made or told: whether there is anything new in it that may be seen."""
+    def follow(self, *, isMadeAnew: bool, isFinal: bool = True, isNotified: bool = False) -> bool:
+        """
+        The watch's state was made or told: whether there is anything to tell.
+
+        Args:
+            isMadeAnew, isFinal: See `LiveSieve.follow`.
+            isNotified: Whether it was said to have changed.
+        """
         if self.sieve is None:
             return self.hasNews
         before = self.feed.state.serial
@@ -167,15 +173,25 @@ class PlainWatcher(Watcher):
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self.names: set[str] = set()
+        self._isDue = False
+
+    @property
+    def hasNews(self) -> bool:
+        return self._isDue or super().hasNews
+
+    def follow(self, *, isMadeAnew: bool, isFinal: bool = True, isNotified: bool = False) -> bool:
+        super().follow(isMadeAnew=isMadeAnew, isFinal=isFinal)
+        self._isDue |= isNotified  # as its own servers do it, whether anything is different or not
+        return self.hasNews
 
     def answer(self, delivery: Delivery) -> None:
         """Answer the request that it watches by."""
-        self._sent = self.feed.state.serial
+        self._sent, self._isDue = self.feed.state.serial, False
         delivery.reply(self.feed.state.tuples)
         self.isAnswered = True
 
     def next(self) -> Message | None:
         if not self.hasNews:
             return None
-        self._sent = self.feed.state.serial
+        self._sent, self._isDue = self.feed.state.serial, False
         return self.feed.plain(self.watch.subject.plainFilt)
