@@ -74,8 +74,10 @@ class DeliveryPolicy:
                 f"expected an integer from {PRIORITIES[0]} to {PRIORITIES[-1]}, got {priority!r:.40}",
                 ".priority",
             )
-        if not _isNumber(interval):
-            raise DecodeError(f"expected a number of seconds, got {interval!r:.40}", ".minInterval")
+        if not _isNumber(interval) or interval < 0:
+            raise DecodeError(
+                f"expected a number of seconds, 0 or more, got {interval!r:.40}", ".minInterval"
+            )
         try:
             return replace(self, mode=mode, minInterval=max(interval, self.minInterval), priority=priority)
         except (ValueError, TypeError) as error:
