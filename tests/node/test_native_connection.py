@@ -328,6 +328,37 @@ class TestWhoItIs:
 
 
 @pytest.mark.parametrize("over", OVERS)
+class TestTheSecretOfAClient:
+    """Who shows it counts its actions on: two that did would be taken for one that says everything twice."""
+
+    def test_is_each_connections_own(
+        self, harness: VortexHarness, server: Vortex, client: Vortex, over: Over
+    ) -> None:
+        """Though both are of one node, and number alike what they ask."""
+        endpoint = answerer(server)
+        connections = [harness.connect(client, server, over=over, wire="native") for _ in range(2)]
+
+        answers = [each.request(Payload({"key": "echo"}, [n])) for n, each in enumerate(connections)]
+
+        assert [harness.resultOf(each).tuples for each in answers] == [[0], [1]]
+        assert len(endpoint.payloads) == 2
+        assert len(server.once) == 2
+
+    def test_is_of_one_session_and_those_after_it_but_not_of_the_next_connection(
+        self, harness: VortexHarness, server: Vortex, client: Vortex, over: Over
+    ) -> None:
+        endpoint = answerer(server)
+        for number in range(3):
+            connection = harness.connect(client, server, over=over, wire="native")
+            answer = connection.request(Payload({"key": "echo"}, [number]))
+            assert harness.resultOf(answer).tuples == [number]
+            harness.resultOf(connection.close())
+
+        assert len(endpoint.payloads) == 3
+        assert len(server.once) == 3
+
+
+@pytest.mark.parametrize("over", OVERS)
 class TestBackoff:
     def test_is_short_again_only_once_a_welcome_has_come(
         self, harness: VortexHarness, server: Vortex, client: Vortex, over: Over

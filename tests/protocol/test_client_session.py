@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -605,3 +608,21 @@ class TestMovingToAnotherConnection:
         end.session.tick(2.0)
 
         assert end.frames() == [(wire.ACK, 1, 0)]
+
+
+class TestTheSecret:
+    """Two that showed it would be taken for one client that says everything twice."""
+
+    @pytest.mark.parametrize("store", [pickle.dumps, copy.copy, copy.deepcopy])
+    def test_is_in_no_copy(self, store: Callable[[object], object]) -> None:
+        with pytest.raises(TypeError, match="a client of its own"):
+            store(ClientEnd().session)
+
+    def test_is_not_shown_in_a_log(self) -> None:
+        session = ClientEnd().session
+        session.transportLost(1.0)
+        (hello,) = wire.framesIn(session.helloFrame())
+        secret = hello[1]["client"]
+
+        assert secret
+        assert secret not in repr(session)

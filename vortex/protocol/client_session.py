@@ -91,6 +91,9 @@ class ClientSession(Session):
     def _idle(self) -> float:
         return super()._idle + (MAX_WAIT if self.via == "poll" else 0)
 
+    def __reduce__(self) -> str:
+        raise TypeError("each session is a client of its own: two that count alike would be taken for one")
+
     # ---- the beginning
 
     def _begin(self, now: float) -> None:

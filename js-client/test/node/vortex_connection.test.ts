@@ -1,6 +1,7 @@
 import assert from "node:assert/strict"
 import { randomBytes } from "node:crypto"
 import { afterEach, beforeEach, suite, test } from "node:test"
+import { inspect } from "node:util"
 import { deflateSync } from "node:zlib"
 import {
   type ConnectionOptions,
@@ -13,7 +14,7 @@ import {
   type VortexError,
 } from "../../src/index.ts"
 import { FakePosts, FakeSockets, VirtualClock, bodyOf, note, settle, until } from "../transports/fakes.ts"
-import { KINDS, type Sent, beat, bytesOf, frame, message, varint } from "../wire.ts"
+import { KINDS, type Sent, beat, bytesOf, frame, message, varint, welcome } from "../wire.ts"
 
 const ID = "PayloadResponse.messageId"
 
@@ -125,6 +126,40 @@ suite("connecting", () => {
     await settle()
     assert.deepEqual(states, ["connecting > open (post)"])
     assert.equal(sockets.made.length, 0)
+  })
+
+  test("each connection is a client of its own: the secret that it is given is nowhere but in itself", async () => {
+    const names = (): string[] => Object.getOwnPropertyNames(globalThis)
+    const before = names()
+    const secrets = ["the first", "the second"]
+    const made = secrets.map(() => connect())
+    const opened = sockets.made.slice()
+    opened.forEach((socket, index) => {
+      socket.accept()
+      socket.receive(welcome({ client: secrets[index] }))
+    })
+    await settle()
+
+    assert.deepEqual(opened.map(({ sent }) => sent[0]?.json["client"]), [undefined, undefined]) // prettier-ignore
+    for (const socket of opened) socket.fail()
+    clock.advance(1_000)
+    const again = sockets.made.slice(2)
+    for (const socket of again) socket.accept()
+    assert.deepEqual(
+      again.map(({ sent }) => sent[0]?.json["client"]),
+      secrets,
+    )
+    for (const each of made)
+      assert.doesNotMatch(
+        JSON.stringify(each) + inspect(each, { depth: 9, getters: true }),
+        /the (first|second)/,
+      )
+    assert.deepEqual(names(), before)
+    for (const each of made) each.close()
+    await settle()
+    connect()
+    sockets.last.accept()
+    assert.equal(sockets.last.sent[0]?.json["client"], undefined)
   })
 
   test("two connections are two peers", () => {
