@@ -108,7 +108,14 @@ class LiveWatches:
 
     # ---- what peers ask for
 
-    def subscribe(self, delivery: Delivery, subject: Subject, *, name: str = "") -> Deferred[None]:
+    def subscribe(
+        self,
+        delivery: Delivery,
+        subject: Subject,
+        *,
+        name: str = "",
+        filt: Mapping[str, Any] | None = None,
+    ) -> Deferred[None]:
         """
         Answer a request with what it asks for, and tell its peer what changes from then on.
 
@@ -116,6 +123,7 @@ class LiveWatches:
             delivery: The request. With a key ``live`` in its filt the peer gets deltas, else whole states.
             subject: What it asks for.
             name: Which of the peer's observers asks, where it is sent whole states.
+            filt: The request's filt, where that is at hand.
 
         Returns:
             A Deferred that fires when it is answered, and fails with what is to be answered.
@@ -124,7 +132,8 @@ class LiveWatches:
             LimitExceeded: If the peer watches, or waits for, as much as it may already.
             DecodeError: If what stands at ``live`` is not what should stand there.
         """
-        peer, filt = delivery.peer, delivery.filt
+        peer = delivery.peer
+        filt = delivery.filt if filt is None else filt
         self._checkRequests(peer)
         live = filt.get(LIVE)
         if live is not None and not isinstance(live, Mapping):

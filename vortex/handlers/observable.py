@@ -221,7 +221,7 @@ class TupleDataObservableHandler:
     def _onPayload(self, payload: Payload, delivery: Delivery) -> Deferred[None] | None:
         if delivery.isReply:
             return None
-        filt, peer = delivery.filt, delivery.peer
+        filt, peer = payload.filt, delivery.peer
         live = filt.get(LIVE)
         if isinstance(live, Mapping) and "end" in live:
             self._watches.end(peer, live["end"])
@@ -242,7 +242,7 @@ class TupleDataObservableHandler:
             raise UnknownObservable(f"nothing here provides {selector.name!r}")
         if filt.get("subscribe") is False:
             return self._watches.poll(delivery, subject)
-        return self._watches.subscribe(delivery, subject, name=name)
+        return self._watches.subscribe(delivery, subject, name=name, filt=filt)
 
     def _subject(self, selector: TupleSelector, peer: Peer | None) -> Subject:
         about, size = keyOf({"tupleSelector": selector})
