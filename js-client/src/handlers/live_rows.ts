@@ -11,7 +11,7 @@ import { DecodeError } from "../errors.ts"
 import { isPlain, toJsonable } from "../tuples/convert.ts"
 import { equalValues } from "../tuples/equal.ts"
 import { rowSum } from "../tuples/row_sum.ts"
-import { type AnyTuple, Tuple, tupleTypeOf } from "../tuples/tuple.ts"
+import { type AnyTuple, type Tuple, tupleTypeOf } from "../tuples/tuple.ts"
 
 /** The value of a row's key: of several key fields, a list; of rows of several types that begins with the type. */
 export type Key = unknown
@@ -81,8 +81,8 @@ export class LiveRows<T extends Tuple> {
   /** The names of the key fields by tuple type, as the server says; null where it says none. */
   #keys: ViewMessage["k"] | null = null
   readonly #fields: readonly string[]
-  #parts: { readonly serial: unknown; readonly rows: T[] } | null = null
-  /** What the last check said that did not fit; what is held is not to be relied on until a whole state has come. */
+  #parts: { readonly state: string; readonly rows: T[]; count: number } | null = null
+  /** The message after which what is held is not to be relied on, until a whole state has come. */
   #wrong: ViewMessage | null = null
   #mismatches = 0
 
@@ -91,9 +91,14 @@ export class LiveRows<T extends Tuple> {
     this.#fields = fields
   }
 
-  /** What to ask from; null: for everything. */
+  /** Where the rows are; null while that is not known. */
   get position(): string | null {
-    return this.#epoch === null || this.#wrong ? null : `${this.#epoch}.${this.serial}`
+    return this.#epoch && `${this.#epoch}.${this.serial}`
+  }
+
+  /** What to ask from; null: for everything. */
+  get at(): string | null {
+    return this.#wrong ? null : this.position
   }
 
   // ---- keys
@@ -118,133 +123,175 @@ export class LiveRows<T extends Tuple> {
 
   /** These are the rows, says a server that sends no more than that, or whoever knows it from there. */
   replace(rows: readonly T[]): RowsChange<T> | null {
-    const replaced = this.compared(this, rows)
-    this.rows = replaced.rows
-    this.byKey = replaced.byKey
-    return replaced.change
+    const { change, ...shown } = this.compared(this, rows)
+    Object.assign(this, shown)
+    return change
   }
 
   /** What *rows* are beside those *before*: a row that is as it was is that one. */
   compared(before: Shown<T>, rows: readonly T[]): Shown<T> & { readonly change: RowsChange<T> | null } {
-    const byKey: Rows<T> = new Map()
+    const byKey = this.#byIds(rows)
     const created: T[] = []
     const updated: T[] = []
-    const now = rows.map((row, index) => {
-      let id = idOf(this.keyOf(row))
-      if (byKey.has(id) || !this.hasKey(row)) id = `#${index}` // rows that nothing tells apart but their place
+    for (const [id, row] of byKey) {
       const old = before.byKey.get(id)
       const kept = old && equalValues(old, row) ? old : row
       if (kept !== old) (old ? updated : created).push(kept)
       byKey.set(id, kept)
-      return kept
-    })
+    }
+    const now = [...byKey.values()]
     const isSame = now.length === before.rows.length && now.every((row, index) => row === before.rows[index])
     const deleted = [...before.byKey].filter(([id]) => !byKey.has(id)).map(([, row]) => row)
     return { rows: now, byKey, change: isSame ? null : { created, updated, deleted } }
   }
 
-  /**
-   * Take a message of the watch, or the answer with which it begins.
-   *
-   * @throws DecodeError if it is none that can be.
-   */
-  take(view: ViewMessage, tuples: readonly unknown[]): Taken<T> {
-    const rows = tuples as readonly T[]
-    if (!rows.every((row) => row instanceof Tuple) && view.k) throw new DecodeError("expected rows")
-    if (view.c) return this.#check(view)
-    if (view.s !== undefined) return this.#whole(view, rows)
-    const { e, f = NaN, t = NaN } = view
-    const isCurrent = e !== undefined
-    if (isCurrent) {
-      if (e !== this.#epoch) return this.#behind()
-      this.watch = view.w
-      this.#parts = null
+  #byIds(rows: readonly T[]): Rows<T> {
+    const byKey: Rows<T> = new Map()
+    for (const row of rows) {
+      let id = this.fieldsOf(tupleTypeOf(row)).length ? idOf(this.keyOf(row)) : `#${rowSum(row)}`
+      // Rows that nothing tells apart but how many there are.
+      if (!this.hasKey(row)) id = `#${byKey.size}`
+      while (byKey.has(id)) id = `#${String(id)}`
+      byKey.set(id, row)
     }
-    if (this.#parts || !(f <= this.serial)) return this.#behind()
-    const change = t > this.serial ? this.#delta(view, rows) : null
-    this.serial = Math.max(this.serial, t)
-    return { ...NOTHING, change, isCurrent }
+    return byKey
   }
 
-  #behind(): Taken<T> {
-    return { ...NOTHING, isBehind: true }
+  /** The same of rows that have to have keys of their own. */
+  #keyed(rows: readonly T[], keys: ViewMessage["k"] | null = this.#keys): void {
+    const ids = rows.map(
+      (row) => (expect(keys?.[tupleTypeOf(row)] && this.hasKey(row)), idOf(this.keyOf(row))),
+    )
+    expect(new Set(ids).size === ids.length)
+  }
+
+  /** Take a message of the watch, or the answer with which it begins. */
+  take(view: ViewMessage, tuples: readonly unknown[]): Taken<T> {
+    try {
+      const rows = tuples as readonly T[]
+      if (view.c) return this.#check(view)
+      if (view.s !== undefined) return this.#whole(view, rows)
+      return this.#delta(view, rows)
+    } catch {
+      // It makes no sense: what is held is to be had anew.
+      this.#parts = null
+      this.#wrong ??= view
+      return { ...NOTHING, isBehind: true }
+    }
   }
 
   #whole(view: ViewMessage, rows: readonly T[]): Taken<T> {
-    const { w, e = null, k = null, s = 0, p: [part, parts] = [0, 1] } = view
+    const { w, e, k = null, s, p: [part, parts] = [0, 1] } = view
+    const state = `${e}.${s}`
+    if (!part) this.#parts = { state, rows: [], count: 0 }
+    expect(e && this.#parts?.state === state && this.#parts.count++ === part)
     this.watch = w
-    if (!part) this.#parts = { serial: `${e}.${s}`, rows: [] }
-    if (this.#parts?.serial !== `${e}.${s}`) return this.#behind()
     this.#parts.rows.push(...rows)
     if (part + 1 < parts) return NOTHING
     const all = this.#parts.rows
-    const wrong = this.#wrong
-    this.#parts = this.#wrong = null
+    this.#parts = null
+    const before = this.#keys
     this.#keys = k
+    try {
+      if (k) this.#keyed(all)
+    } catch (error) {
+      this.#keys = before
+      throw error
+    }
+    if (JSON.stringify(k) !== JSON.stringify(before)) this.byKey = this.#byIds(this.rows)
+    const wrong = this.#wrong
+    this.#wrong = null
     this.#epoch = e
-    this.serial = s
+    this.serial = Number(s)
     const change = this.replace(all)
-    const isMisread = wrong?.s === s && !this.#fits(wrong)
+    const isMisread = wrong?.c && wrong.s === s && !this.#fits(wrong)
     if (isMisread) this.#mismatches = MAX_MISMATCHES
-    return { ...NOTHING, change, isCurrent: true, isMisread }
+    return { ...NOTHING, change, isCurrent: true, isMisread: !!isMisread }
   }
 
-  #delta(view: ViewMessage, rows: readonly T[]): RowsChange<T> | null {
+  #delta(view: ViewMessage, rows: readonly T[]): Taken<T> {
+    const { w, e, f, t, x = [], i = [] } = view
+    expect(Number(t) >= Number(f))
+    const isCurrent = e !== undefined
+    if (isCurrent) {
+      expect(e === this.#epoch)
+      this.watch = w
+      this.#parts = null
+    }
+    if (this.#parts || Number(f) > this.serial) return { ...NOTHING, isBehind: true }
+    if (Number(t) <= this.serial) return { ...NOTHING, isCurrent }
+    const change = rows.length || x.length ? this.#changed(rows, x, i) : null
+    this.serial = Number(t)
+    return { ...NOTHING, change, isCurrent }
+  }
+
+  #changed(
+    rows: readonly T[],
+    gone: readonly Key[],
+    places: readonly (readonly [row: number, place: number])[],
+  ): RowsChange<T> | null {
+    this.#keyed(rows)
     const { byKey } = this
-    const places = new Map(view.i)
-    const deleted: T[] = []
+    const ids = rows.map((row) => idOf(this.keyOf(row)))
+    const placed = new Map(places.map(([row, place]) => [ids[row], place]))
+    /** What is taken out, perhaps to be put in again. */
+    const out = new Map<T, Key>()
+    for (const id of [...gone.map(idOf), ...placed.keys()]) {
+      const row = byKey.get(id)
+      if (row) out.set(row, id)
+    }
     const created: T[] = []
     const updated: T[] = []
-    const added: T[] = []
-    const placed: [place: number, row: T][] = []
-    const gone = new Set<T>()
+    const now = new Map<Key, T>()
     const newer = new Map<T, T>()
-    for (const key of view.x ?? []) {
-      const id = idOf(key)
-      const old = byKey.get(id)
-      if (!old) continue
-      deleted.push(old)
-      gone.add(old)
-      byKey.delete(id)
-    }
     rows.forEach((row, index) => {
-      const id = idOf(this.keyOf(row))
+      const id = ids[index]
       const old = byKey.get(id)
       const kept = old && equalValues(old, row) ? old : row
       if (kept !== old) (old ? updated : created).push(kept)
-      byKey.set(id, kept)
-      const place = places.get(index)
-      if (place !== undefined) {
-        if (old) gone.add(old)
-        placed.push([place, kept])
-      } else if (!old) added.push(kept)
-      else if (kept !== old) newer.set(old, kept)
+      now.set(id, kept)
+      if (old && !out.has(old)) newer.set(old, kept)
     })
-    if (!deleted.length && !created.length && !updated.length && !placed.length) return null
-    const there = this.rows.filter((row) => !gone.has(row)).map((row) => newer.get(row) ?? row)
-    const now = [...there, ...added]
-    for (const [place, row] of placed) now.splice(place, 0, row)
-    this.rows = now
-    return { created, updated, deleted }
+    const there = this.rows.filter((row) => !out.has(row)).map((row) => newer.get(row) ?? row)
+    const stay = new Set(newer.values())
+    for (const [id, row] of now) if (!placed.has(id) && !stay.has(row)) there.push(row)
+    let last = -1
+    for (const [id, place] of placed) {
+      const row = now.get(id)
+      expect(row && place > last && place <= there.length)
+      there.splice((last = place), 0, row)
+    }
+    const deleted = [...out].filter(([, id]) => !now.has(id)).map(([row]) => row)
+    for (const id of out.values()) byKey.delete(id)
+    for (const [id, row] of now) byKey.set(id, row)
+    const isSame =
+      !deleted.length && there.length === this.rows.length && there.every((row, at) => row === this.rows[at])
+    this.rows = there
+    return isSame ? null : { created, updated, deleted }
   }
 
   #check(check: ViewMessage): Taken<T> {
     const { s = NaN } = check
-    if (s > this.serial) return this.#behind()
-    if (s < this.serial || this.#mismatches >= MAX_MISMATCHES) return NOTHING
+    if (this.#parts || s < this.serial) return NOTHING
+    if (s > this.serial) return { ...NOTHING, isBehind: true }
+    if (this.#mismatches >= MAX_MISMATCHES) return NOTHING
     if (this.#fits(check)) {
       this.#mismatches = 0
       return NOTHING
     }
     if (++this.#mismatches >= MAX_MISMATCHES) return { ...NOTHING, isMisread: true }
     this.#wrong = check
-    return this.#behind()
+    return { ...NOTHING, isBehind: true }
   }
 
   #fits({ c }: ViewMessage): boolean {
     const sum = this.rows.reduce((before, row) => (before + rowSum(row)) >>> 0, 0)
     return c?.[0] === this.rows.length && c[1] === sum
   }
+}
+
+function expect(isSo: unknown): asserts isSo {
+  if (!isSo) throw new DecodeError("expected a message of a view")
 }
 
 /** What *filt* says of a view; undefined where that is nothing. */

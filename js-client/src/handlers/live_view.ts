@@ -216,7 +216,8 @@ export class LiveView<T extends Tuple = AnyTuple, E extends ViewEvents<T> = View
   async reload(): Promise<readonly T[]> {
     const { policy } = this.#options
     const live: Record<string, unknown> = {}
-    if (this.position !== null) live["at"] = this.position
+    const { at } = this.held
+    if (at !== null) live["at"] = at
     if (policy) live["policy"] = policy
     this.loads++
     this.#isFollowing = true
@@ -341,6 +342,8 @@ export class LiveView<T extends Tuple = AnyTuple, E extends ViewEvents<T> = View
     const view = viewOf(payload.filt)
     const rows = payload.tuples.filter((row): row is T => row instanceof Tuple)
     if (view?.end !== undefined) this.#ended(view.end)
+    // What is asked for tells more than a check.
+    else if (view?.c && this.loads) return
     else if (view) this.#takeLive(view, rows)
     else if (payload.result === true) this.show(this.held.replace(this.merged(rows)))
     else this.#isCurrent(this.held.replace(rows))

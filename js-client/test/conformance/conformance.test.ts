@@ -6,13 +6,22 @@ import { VortexError } from "../../src/errors.ts"
 import { fromBase64 } from "../../src/protocol/base64.ts"
 import { NativeDecoder, readVarint, varint } from "../../src/protocol/native.ts"
 import { EventDecoder } from "../../src/transports/sse.ts"
+import { rowSum } from "../../src/tuples/row_sum.ts"
 import { ClientScript } from "./client_script.ts"
-import { bytesOf, casesOf } from "./notation.ts"
+import { LiveScript, Types } from "./live_script.ts"
+import { bytesOf, casesOf, fileOf } from "./notation.ts"
 
 const VARINTS = casesOf(/^varints\./)
 const FRAMES = casesOf(/^frames\./)
 const EVENTS = casesOf(/^events\./)
 const CLIENT = casesOf(/^client_/)
+// A page keeps nothing from before.
+const VIEWS = casesOf(/^live\./).filter((one) => !one["begins"])
+const LIVE = fileOf("live.json") as {
+  readonly types: Readonly<Record<string, readonly string[]>>
+  readonly sums: readonly { readonly name: string; readonly value: unknown; readonly sum: number }[]
+}
+const TYPES = new Types(LIVE.types)
 
 suite("numbers", () => {
   for (const one of VARINTS)
@@ -78,6 +87,21 @@ suite("a client's end of a session", () => {
     })
 })
 
+suite("row sums", () => {
+  for (const { name, value, sum } of LIVE.sums)
+    test(name, () => {
+      assert.equal(rowSum(TYPES.valueOf(value)), sum)
+    })
+})
+
+suite("a view", () => {
+  for (const one of VIEWS)
+    test(one.name, async () => {
+      await new LiveScript(one, TYPES).run()
+    })
+})
+
 test("there are as many cases as there should be", () => {
-  assert.deepEqual([VARINTS.length, FRAMES.length, EVENTS.length, CLIENT.length], [19, 23, 12, 128])
+  const counts = [VARINTS, FRAMES, EVENTS, CLIENT, VIEWS, LIVE.sums].map(({ length }) => length)
+  assert.deepEqual(counts, [19, 23, 12, 128, 80, 32])
 })

@@ -30,7 +30,7 @@ interface Common extends CaseFile {
   readonly defaults: Readonly<Record<string, Json>>
 }
 
-const fileOf = (name: string): unknown => JSON.parse(readFileSync(join(FOLDER, name), "utf8"))
+export const fileOf = (name: string): unknown => JSON.parse(readFileSync(join(FOLDER, name), "utf8"))
 const common = fileOf("common.json") as Common
 
 /** The cases of the files whose names fit, with the beginnings that they use put in. */
