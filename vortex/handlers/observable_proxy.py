@@ -164,7 +164,7 @@ class TupleDataObservableProxy:
         subject = Subject(about, about, {**self._filt, "tupleSelector": selector}, selector, size)
         if filt.get("subscribe") is False:
             return self._watches.poll(delivery, subject)
-        return self._watches.subscribe(delivery, filt, subject, name=name)
+        return self._watches.subscribe(delivery, subject, name=name, filt=filt)
 
     async def _poll(self, selector: TupleSelector, delivery: Delivery) -> None:
         timeout = POLL_TIMEOUT if delivery.deadline is None else delivery.deadline
