@@ -277,19 +277,28 @@ def nothingLogged() -> Iterator[list[LogEvent]]:
     Nothing is logged that somebody would see, but what the test takes out of the list.
 
     An error that nobody has taken is logged when its Deferred is collected, in whatever test that happens:
-    those are left out here, and looked for by `unhandled`.
+    those are left out here, and looked for by `unhandled`. So is all that is logged of garbage while it is
+    collected: which test has left it nobody knows.
     """
     events: list[LogEvent] = []
+    isCollecting = False
+
+    def collects(phase: str, _: dict[str, int]) -> None:
+        nonlocal isCollecting
+        isCollecting = phase == "start"
 
     def note(event: LogEvent) -> None:
         # autobahn's servers wait for the end of a connection on the reactor, which runs in a later test.
         isOfAutobahn = str(event.get("log_namespace")).startswith("autobahn.")
-        if event["log_level"] >= LogLevel.info and not _isOfDeferred(event) and not isOfAutobahn:
+        isOfOthers = isCollecting or _isOfDeferred(event) or isOfAutobahn
+        if event["log_level"] >= LogLevel.info and not isOfOthers:
             events.append(event)
 
     publisher: Any = globalLogPublisher
     publisher.addObserver(note)
+    gc.callbacks.append(collects)
     yield events
+    gc.callbacks.remove(collects)
     publisher.removeObserver(note)
     logged = [formatEvent(event) for event in events]
     assert not logged, logged
