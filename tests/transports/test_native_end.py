@@ -6,11 +6,12 @@ import pytest
 from twisted.internet.task import Clock
 
 from tests.native_frames import ACTION, CLOSE, WELCOME
-from tests.transports.native_talk import Echo, Talker, asks, pass_
+from tests.transports.native_talk import Echo, Talker, asks, pass_, push
 from tests.transports.native_wires import (
     KINDS,
     TWO_WAYS,
     frame,
+    numbers,
 )
 from tests.transports.wires import Server
 from vortex.limits import Limits
@@ -81,6 +82,24 @@ class TestTheEnd:
         }
         assert talker.line.isOver
         clock.advance(3)
+        assert clock.getDelayedCalls() == []
+
+    def test_of_the_server_waits_for_nobody_who_is_away(
+        self, server: Server, clock: Clock, kind: str
+    ) -> None:
+        """But for a client whose requests carry it one after the other: the next may be on its way."""
+        talker = Talker(server, kind)
+        talker.line.lose()
+        push(server, "a", "b")
+
+        done = server.vortex.shutdown()
+        clock.advance(0)
+        assert done.called is (kind in ("websocket", "tcp", "sse"))
+        clock.advance(1)
+        clock.advance(0)
+
+        assert done.called
+        assert server.vortex.peers == ()
         assert clock.getDelayedCalls() == []
 
     def test_of_one_that_is_sent_away_is_for_good(self, server: Server, kind: str) -> None:
@@ -171,3 +190,22 @@ class TestBrokenBytes:
                 )
 
         assert echo.got == ["x" * 300_000]
+
+
+class TestAPoll:
+    def test_that_comes_while_the_server_shuts_down_has_what_waited(
+        self, server: Server, clock: Clock
+    ) -> None:
+        first = Talker(server, "poll", wait=0)
+        clock.advance(0)
+        assert first.line.isOver
+        push(server, "a")
+
+        done = server.vortex.shutdown()
+        clock.advance(0.5)
+        second = first.comesBack(wait=25)
+        pass_(clock, 2)
+
+        assert numbers(second.line.got) == [1]
+        assert second.line.isOver
+        assert done.called
