@@ -217,7 +217,7 @@ def linkIdle(scene: Scene) -> str:
     20,
     "cut",
     "slow",
-    but={"poll": "its answer is not held once it has been written"},
+    but={"poll": "its answer is over once it is written; an end that nobody reads is given up as well"},
 )
 def writeStall(scene: Scene) -> str:
     scene.party.line.stall()

@@ -9,6 +9,8 @@ trickles and a body over the limit are answered and cut where they come in.
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
+from typing import Any
 
 from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.protocol import connectionDone
@@ -18,6 +20,7 @@ from twisted.web.resource import IResource
 from twisted.web.server import Request, Site
 
 from vortex.limits import Limits
+from vortex.transports.direct_write import unwritten
 from vortex.transports.strangers import isNoRequest
 
 __all__ = ["VortexSite", "bodySince"]
@@ -87,6 +90,27 @@ class _BoundedChannel(HTTPChannel):
         self._unwatch()
         super().connectionLost(reason)
 
+    def loseConnection(self) -> None:
+        """For Twisted: hang up, when what was written has been read."""
+        super().loseConnection()
+        self._unwatch()
+        self._giveTime(unwritten(self.transport))
+
+    def _giveTime(self, left: int | None) -> None:
+        if left:
+            self._watch(self.limits.writeStall, partial(self._stalled, left))
+
+    def _stalled(self, before: int) -> None:
+        """Give up a connection whose other end reads nothing: it could hold it for as long as it likes."""
+        self._deadline = None
+        left = unwritten(self.transport)
+        if left is not None and left < before:
+            self._giveTime(left)
+        else:
+            self.counters["slow"] += 1
+            transport: Any = self.transport
+            transport.abortConnection()
+
     def _headerLate(self) -> None:
         self._deadline = None
         if self.requests or self._receivedHeaderSize:
@@ -132,9 +156,9 @@ class VortexSite(Site):
 
     Args:
         resource: The root resource.
-        limits: `headerTimeout`, `bodyGrace`, `bodyMinRate` and `maxBody` count here.
+        limits: `headerTimeout`, `bodyGrace`, `bodyMinRate`, `maxBody` and `writeStall` count here.
         counters: Where it is counted what was answered before any resource has seen it, "late", "refused" and
-            "malformed": a node's, or None for some of its own.
+            "malformed", and whose answers were not read, "slow": a node's, or None for some of its own.
 
     Attributes:
         counters: As given.
