@@ -67,8 +67,8 @@ def nothingIsLeft(live: Scene) -> None:
     watches = live.observable._watches
     assert watches.watches == ()
     assert (watches._byAbout, watches._watchers, watches._lines) == ({}, {}, {})
-    assert (watches._bytes, watches._requests, watches._lingering) == ({}, {}, {})
-    assert watches._lingerBytes == 0
+    assert (watches._bytes, watches._requests, len(watches._lingering)) == ({}, {}, 0)
+    assert watches._lingering._bytes == 0
     assert timers(live) == []
 
 

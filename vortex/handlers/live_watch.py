@@ -41,14 +41,12 @@ class Subject(NamedTuple):
         about: What the watch is found by; several may be about one thing.
         plainFilt: The filt of a push to a peer that is sent whole states.
         what: What the owner needs to make the state.
-        size: Bytes of what was asked with, which count for the peer.
     """
 
     key: Hashable
     about: Hashable
     plainFilt: Mapping[str, Any]
     what: Any
-    size: int = 0
 
 
 class LiveWatch:

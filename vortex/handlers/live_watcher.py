@@ -30,30 +30,24 @@ class Watcher:
         peer: Who.
         watch: What.
         feed: The messages that it gets.
-        filt: What it asked with, to find out whether it may see it still.
-        policy: How it wants to be told.
         sieve: What it may see of the watch's state, where that is asked for each tuple; *feed* is of that.
 
     Attributes:
-        peer, watch, feed, filt, policy, sieve: As given.
+        peer, watch, feed, sieve: As given.
+        filt: What it asked with, to find out whether it may see it still.
+        size: Bytes of that, as it travels.
+        policy: How it wants to be told.
         isAnswered: Whether it was answered: nothing is pushed before that.
         sentAt: When something was sent last, on the node's clock.
     """
 
-    def __init__(
-        self,
-        peer: Peer,
-        watch: LiveWatch,
-        feed: LiveFeed,
-        filt: Mapping[str, Any],
-        policy: DeliveryPolicy,
-        sieve: LiveSieve | None = None,
-    ) -> None:
+    def __init__(self, peer: Peer, watch: LiveWatch, feed: LiveFeed, sieve: LiveSieve | None = None) -> None:
         self.peer = peer
         self.watch = watch
         self.feed = feed
-        self.filt = filt
-        self.policy = policy
+        self.filt: Mapping[str, Any] = {}
+        self.size = 0
+        self.policy = DeliveryPolicy()
         self.sieve = sieve
         self.isAnswered = False
         self.sentAt = float("-inf")
@@ -187,7 +181,7 @@ class PlainWatcher(Watcher):
     def answer(self, delivery: Delivery) -> None:
         """Answer the request that it watches by."""
         self._sent, self._isDue = self.feed.state.serial, False
-        delivery.reply(self.feed.state.tuples)
+        delivery.reply(self.feed.state.tuples, priority=self.policy.priority)
         self.isAnswered = True
 
     def next(self) -> Message | None:

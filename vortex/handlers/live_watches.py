@@ -26,12 +26,15 @@ from vortex.errors import AccessDenied, DecodeError, LimitExceeded, NotConnected
 from vortex.handlers.delivery_policy import DeliveryPolicy
 from vortex.handlers.live_feed import LiveFeed
 from vortex.handlers.live_line import LiveLine
+from vortex.handlers.live_lingering import Lingering, laterWeakly
 from vortex.handlers.live_sieve import LiveSieve, maySend
 from vortex.handlers.live_state import LiveState
 from vortex.handlers.live_watch import LiveWatch, Subject
 from vortex.handlers.live_watcher import LiveWatcher, PlainWatcher, Watcher
 from vortex.handlers.positions import positionsOf
+from vortex.handlers.watchers import keyOf
 from vortex.routing.delivery import Delivery
+from vortex.routing.filt import watchFilt
 from vortex.routing.ports import Node, Peer
 
 __all__ = ["LIVE", "LiveWatches"]
@@ -83,11 +86,7 @@ class LiveWatches:
         self._lines: dict[Peer, LiveLine] = {}
         self._bytes: Counter[Peer] = Counter()
         self._requests: Counter[Peer] = Counter()
-        self._lingering: dict[
-            LiveWatch, tuple[float, int]
-        ] = {}  # until when, its size; the next to go is first
-        self._lingerBytes = 0
-        self._lingerTimer: DelayedCall | None = None
+        self._lingering = Lingering(node.clock, node.limits, self._forgetWatch)
         self._checkTimer: DelayedCall | None = None
         self.positions.add(self)
         me = weakref.ref(self)
@@ -145,7 +144,7 @@ class LiveWatches:
         except LimitExceeded:
             self.unwanted(watch)
             raise
-        if isinstance(watcher, PlainWatcher):
+        if isinstance(watcher, PlainWatcher) and len(watcher.names) < self.limits.maxWatchesPerPeer:
             watcher.names.add(name)
         at = None if live is None else live.get("at")
         return self._whileWaiting(peer, self._answer(watcher, delivery, at))
@@ -200,7 +199,6 @@ class LiveWatches:
             self._drop(watcher)
         for watch in self.watches:
             self._forgetWatch(watch)
-        self._setLingerTimer()
 
     # ---- for watches
 
@@ -229,15 +227,13 @@ class LiveWatches:
         """Nobody watches *watch*, or waits for it: keep it for a while, if it can be of use."""
         if watch.isWanted or self._watches.get(watch.subject.key) is not watch:
             return
-        self._wake(watch)
+        self._lingering.wake(watch)
         if not (watch.state.serial and watch.hasBeenWatched and self._node.payloadIO.isLive):
             self._forgetWatch(watch)
             return
         if not self._keepsCurrent:
             watch.sleep()
-        self._lingering[watch] = self.clock.seconds() + self.limits.watchLinger, watch.state.size
-        self._lingerBytes += watch.state.size
-        self._endLingering()
+        self._lingering.add(watch)
 
     # ---- watchers
 
@@ -259,46 +255,51 @@ class LiveWatches:
         """*peer* watches *watch* from now on, if it does not yet."""
         mine = self._watchers.get(peer, {})
         watcher = mine.get((watch, kind))
-        if watcher is not None:
-            watcher.policy = policy
-            watcher.filt = filt
-            self._wantSteps(watcher)
-            return watcher
-        if len(mine) >= self.limits.maxWatchesPerPeer:
-            self._node.counters["watchesRefused"] += 1
-            raise LimitExceeded("maxWatchesPerPeer", f"you watch {len(mine)} things already")
-        if self._bytes[peer] + watch.subject.size > self.limits.maxWatchBytesPerPeer:
-            self._node.counters["watchesRefused"] += 1
-            raise LimitExceeded(
-                "maxWatchBytesPerPeer",
-                f"what you watch takes {self._bytes[peer]} bytes to say, this is {watch.subject.size} more",
-            )
-        if self._maySend is None:
-            watcher = kind(peer, watch, watch.feed, filt, policy)
-        else:
-            own = LiveState(self.limits.maxWatchLog)
-            sieve = LiveSieve(watch.state, own, partial(self._maySend, peer))
-            watcher = kind(peer, watch, self.newFeed(own, watch.number), filt, policy, sieve)
+        filt = watchFilt(filt)
+        size = keyOf(filt)[1]
+        self._checkRoom(peer, len(mine) + (watcher is None), size - (0 if watcher is None else watcher.size))
+        if watcher is None:
+            watcher = self._newWatcher(peer, watch, kind)
         if not peer.isOnline or not self._unsubscribe.alive:
             return watcher  # it will not be told
+        self._bytes[peer] += size - watcher.size
+        watcher.filt, watcher.size, watcher.policy = filt, size, policy
         self._watchers.setdefault(peer, {})[watch, kind] = watcher
-        self._bytes[peer] += watch.subject.size
         if peer not in self._lines:
             self._lines[peer] = LiveLine(peer, self.clock, self.limits.mergeBytes, self._mayGo)
         watch.watchers[watcher] = None
         watch.hasBeenWatched = True
         self._wantSteps(watcher)
-        self._wake(watch)
-        self._setLingerTimer()
+        self._lingering.wake(watch)
         self._setCheckTimer()
         return watcher
+
+    def _checkRoom(self, peer: Peer, count: int, more: int) -> None:
+        """Whether *peer* may watch *count* things, which take *more* bytes to say than what it watches."""
+        limits = self.limits
+        if count > limits.maxWatchesPerPeer:
+            self._node.counters["watchesRefused"] += 1
+            raise LimitExceeded("maxWatchesPerPeer", f"you watch {count - 1} things already")
+        if more > 0 and self._bytes[peer] + more > limits.maxWatchBytesPerPeer:
+            self._node.counters["watchesRefused"] += 1
+            raise LimitExceeded(
+                "maxWatchBytesPerPeer",
+                f"what you watch takes {self._bytes[peer]} bytes to say, this is {more} more",
+            )
+
+    def _newWatcher(self, peer: Peer, watch: LiveWatch, kind: type[Watcher]) -> Watcher:
+        if self._maySend is None:
+            return kind(peer, watch, watch.feed)
+        own = LiveState(self.limits.maxWatchLog)
+        sieve = LiveSieve(watch.state, own, partial(self._maySend, peer))
+        return kind(peer, watch, self.newFeed(own, watch.number), sieve)
 
     def _drop(self, watcher: Watcher) -> None:
         peer, watch = watcher.peer, watcher.watch
         mine = self._watchers.get(peer, {})
         if mine.pop((watch, type(watcher)), None) is None:
             return
-        self._bytes[peer] -= watch.subject.size
+        self._bytes[peer] -= watcher.size
         self._lines[peer].forget(watcher)
         if not mine:
             del self._watchers[peer], self._lines[peer], self._bytes[peer]
@@ -376,25 +377,8 @@ class LiveWatches:
 
         return Deferred.fromCoroutine(answer).addBoth(over)
 
-    # ---- watches that nobody watches
-
-    def _wake(self, watch: LiveWatch) -> None:
-        """It lingers no more."""
-        _, size = self._lingering.pop(watch, (0.0, 0))
-        self._lingerBytes -= size
-
-    def _endLingering(self) -> None:
-        """Forget what has lingered for long enough, or takes too much room."""
-        now = self.clock.seconds()
-        while self._lingering:
-            watch, (until, _) = next(iter(self._lingering.items()))
-            if until > now and self._lingerBytes <= self.limits.maxLingerBytes:
-                break
-            self._forgetWatch(watch)
-        self._setLingerTimer()
-
     def _forgetWatch(self, watch: LiveWatch) -> None:
-        self._wake(watch)
+        self._lingering.wake(watch)
         watch.close()
         self._watches.pop(watch.subject.key, None)
         about = self._byAbout.get(watch.subject.about, {})
@@ -404,19 +388,6 @@ class LiveWatches:
         if self._onForgotten is not None:
             self._onForgotten(watch)
 
-    def _setLingerTimer(self) -> None:
-        if self._lingerTimer is not None:
-            self._lingerTimer.cancel()
-            self._lingerTimer = None
-        if self._lingering:
-            until, _ = next(iter(self._lingering.values()))
-            wait = max(0.0, until - self.clock.seconds())
-            self._lingerTimer = self.clock.callLater(wait, _call, weakref.WeakMethod(self._lingerOver))
-
-    def _lingerOver(self) -> None:
-        self._lingerTimer = None
-        self._endLingering()
-
     # ---- the check
 
     def _setCheckTimer(self) -> None:
@@ -425,9 +396,7 @@ class LiveWatches:
             self._checkTimer.cancel()
             self._checkTimer = None
         elif self._watchers and self._checkTimer is None:
-            self._checkTimer = self.clock.callLater(
-                self.limits.checkInterval, _call, weakref.WeakMethod(self._check)
-            )
+            self._checkTimer = laterWeakly(self.clock, self.limits.checkInterval, self._check)
 
     def _check(self) -> None:
         self._checkTimer = None
@@ -440,10 +409,3 @@ class LiveWatches:
 
     def _allWatchers(self) -> Iterable[Watcher]:
         return [watcher for mine in self._watchers.values() for watcher in mine.values()]
-
-
-def _call(method: weakref.WeakMethod[Callable[[], None]]) -> None:
-    """Call *method*, if its object is there still: a timer keeps nobody alive."""
-    function = method()
-    if function is not None:
-        function()

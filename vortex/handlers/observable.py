@@ -44,6 +44,9 @@ log = Logger()
 
 KEY = "tupleDataObservable"
 
+MAX_NAME = 128
+"""Characters of an observer's name by which it is told from the others of its peer."""
+
 Provider = Callable[[TupleSelector, Peer | None], Any]
 UpdateMapper = Callable[[TupleSelector], Iterable[TupleSelector]]
 
@@ -229,7 +232,7 @@ class TupleDataObservableHandler:
         selector = filt.get("tupleSelector")
         if not isinstance(selector, TupleSelector):
             raise DecodeError(f"expected a TupleSelector, got {selector!r:.40}", ".filt.tupleSelector")
-        name = str(filt.get("observerName", ""))
+        name = str(filt.get("observerName", ""))[:MAX_NAME]
         provider = self._providers.get(selector.name)
         isPerPeer = provider is not None and provider[1]
         subject = self._subject(selector, peer if isPerPeer else None)
@@ -245,9 +248,9 @@ class TupleDataObservableHandler:
         return self._watches.subscribe(delivery, subject, name=name, filt=filt)
 
     def _subject(self, selector: TupleSelector, peer: Peer | None) -> Subject:
-        about, size = keyOf({"tupleSelector": selector})
+        about = _keyOf(selector)
         who = None if peer is None else (peer.identity or peer)
-        return Subject((about, who), about, {**self._filt, "tupleSelector": selector}, (selector, peer), size)
+        return Subject((about, who), about, {**self._filt, "tupleSelector": selector}, (selector, peer))
 
     async def _make(self, watch: LiveWatch) -> list[Any]:
         selector, peer = watch.subject.what

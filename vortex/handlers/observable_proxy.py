@@ -151,7 +151,7 @@ class TupleDataObservableProxy:
         if not isinstance(selector, TupleSelector):
             raise DecodeError(f"expected a TupleSelector, got {selector!r:.40}", ".filt.tupleSelector")
         name = str(filt.get("observerName", ""))
-        about, size = keyOf({"tupleSelector": selector})
+        about, _ = keyOf({"tupleSelector": selector})
         if filt.get("unsubscribe") is True:
             self._watches.unsubscribe(peer, about, name)
             return None
@@ -161,7 +161,7 @@ class TupleDataObservableProxy:
             raise UnknownObservable("what is shown here comes from you")
         if filt.get("subscribe") is False and not self.observer.watches(selector):
             return Deferred.fromCoroutine(self._poll(selector, delivery))
-        subject = Subject(about, about, {**self._filt, "tupleSelector": selector}, selector, size)
+        subject = Subject(about, about, {**self._filt, "tupleSelector": selector}, selector)
         if filt.get("subscribe") is False:
             return self._watches.poll(delivery, subject)
         return self._watches.subscribe(delivery, subject, name=name, filt=filt)
