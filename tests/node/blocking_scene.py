@@ -55,6 +55,8 @@ class MemoryWay:
             connection there. "up": what was written is lost; "down": what is answered.
     """
 
+    isAcknowledged = False
+
     def __init__(self, server: Vortex, clock: Clock) -> None:
         self.isThere = True
         self.opened = 0

@@ -45,6 +45,8 @@ _URL_CHARS = "%/:=&?~#+!$,;'@()*[]"
 class PostWay:
     """POSTs, one after another: short ones for what there is to say, and polls for what there is to hear."""
 
+    isAcknowledged = True
+
     def __init__(
         self,
         url: LinkUrl,
@@ -110,6 +112,8 @@ class PostWay:
                 raise _refused(response, where)
             while data := response.read(PIECE):
                 answered += decoder.feed(data)
+            if response.length or not decoder.isEmpty or not answered:
+                raise Lost(ConnectionLost(f"{where}: the answer was cut off"))
         except (OSError, http.client.HTTPException) as error:
             self.close()
             raise failed(error, where) from error
@@ -137,6 +141,8 @@ class PostWay:
 def _refused(response: http.client.HTTPResponse, where: str) -> Exception:
     """What an answer means that is none of a session."""
     said = response.read(MAX_TOLD).decode("utf-8", "replace").strip()
+    if not said and response.length != 0:
+        return Lost(ConnectionLost(f"{where}: the answer was cut off"))
     text = f"{where} answered {response.status}: {said}"
     if response.status == 401:
         return Unauthenticated(text)

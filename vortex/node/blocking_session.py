@@ -45,6 +45,7 @@ from vortex.protocol.events import (
 )
 from vortex.protocol.payload import Payload
 from vortex.protocol.session import BEAT
+from vortex.routing.filt import SERVER_ECHO
 
 __all__ = ["BlockingSession"]
 
@@ -107,7 +108,7 @@ class BlockingSession:
         with self._turnWithin(timeout) as deadline:
             self._wanted = messageId
             self._answers.clear()
-            self._deliver(message, lambda: bool(self._answers), deadline, timeout)
+            self._deliver([message], lambda: bool(self._answers), deadline, timeout)
             answer = Payload.fromEnvelope(self._answers.pop(), self._limits)
         if answer.result is None or answer.result is True:
             return answer
@@ -115,9 +116,13 @@ class BlockingSession:
 
     def tell(self, payload: Payload, timeout: float | None) -> None:
         """Send *payload*, and wait until the other end has taken it. Raises as `ask`."""
-        message = Message(payload)
         with self._turnWithin(timeout) as deadline:
-            self._deliver(message, lambda: self._session.heldBytes == 0, deadline, timeout)
+            messages = [Message(payload)]
+            if not self._way.isAcknowledged:
+                # Asked for an echo it writes at once, and whatever it writes acknowledges what it has taken.
+                echo = Payload({SERVER_ECHO: True, MESSAGE_ID: f"{uuid4()}"})
+                messages.append(Message(echo, expectsAnswer=True, timeout=timeout))
+            self._deliver(messages, lambda: self._session.heldBytes == 0, deadline, timeout)
 
     def close(self) -> None:
         """End the session. A call that waits in another thread fails. Calling it twice does nothing."""
@@ -151,14 +156,15 @@ class BlockingSession:
             self._turn.release()
 
     def _deliver(
-        self, message: Message, isDone: Callable[[], bool], deadline: float, timeout: float | None
+        self, messages: list[Message], isDone: Callable[[], bool], deadline: float, timeout: float | None
     ) -> None:
         self._checkOpen()
         if self._isUp and self._clock() - self._usedAt > BEAT:
             self._drop("it was left alone")  # the other end may have given it up
-        self._session.send(message)
         self._problem = None
         try:
+            for message in messages:
+                self._session.send(message)
             while not isDone():
                 self._checkOpen()
                 left = deadline - self._clock()
@@ -166,7 +172,8 @@ class BlockingSession:
                     raise self._tooLate(timeout or 0)
                 self._step(left)
         except BaseException:
-            self._session.cancel(message)
+            for message in messages:
+                self._session.cancel(message)
             raise
         finally:
             self._usedAt = self._clock()

@@ -23,6 +23,8 @@ __all__ = ["StreamWay"]
 class StreamWay:
     """One TCP, TLS or Unix connection."""
 
+    isAcknowledged = False
+
     def __init__(
         self, url: LinkUrl, limits: Limits, clock: Callable[[], float], tls: ssl.SSLContext | None
     ) -> None:

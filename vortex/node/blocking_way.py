@@ -37,7 +37,14 @@ class Lost(Exception):
 
 
 class Way(Protocol):
-    """What raises `Lost` may be tried again; any other VortexError is what would come of it each time."""
+    """
+    What raises `Lost` may be tried again; any other VortexError is what would come of it each time.
+
+    Attributes:
+        isAcknowledged: Whether the other end says at once that it has taken what was written.
+    """
+
+    isAcknowledged: bool
 
     def open(self, session: ClientSession, seconds: float) -> None:
         """Make a connection that carries *session*."""
