@@ -15,7 +15,7 @@ from tests.handlers.test_live_promises import created, deleted
 from tests.handlers.test_live_watches import nothingIsLeft
 from tests.routing.peers import FakePeer
 from vortex import Limits, Payload, TupleChange, TupleSelector
-from vortex.handlers import live_feed, live_state
+from vortex.handlers import live_feed, live_row, live_state
 from vortex.protocol.envelope import Form, Message
 from vortex.tuples import row_sum
 
@@ -137,8 +137,8 @@ class TestAChangeOfOneRow:
         live.jobs = jobs(*range(size))
         client = live.client()
         client.watch()
-        summed = Counted(monkeypatch, live_state, "rowBytes", row_sum.rowBytes)
-        compared = Counted(monkeypatch, live_state.Row, "isLike")
+        summed = Counted(monkeypatch, live_row, "rowBytes", row_sum.rowBytes)
+        compared = Counted(monkeypatch, live_row.Row, "isLike")
         encoded = Counted(monkeypatch, Message, "_encodeNative")
         rows = Counted(monkeypatch, live_state.LiveState, "_placeOf")
 

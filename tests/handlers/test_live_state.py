@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.handlers.live_scene import Job, Note, jobs
 from vortex import EncodeError, Tuple, TupleField, addTupleType
-from vortex.handlers import live_state
+from vortex.handlers import live_row
 from vortex.handlers.live_log import Fate, LiveLog
 from vortex.handlers.live_state import MAX_HEAD, Delta, LiveState
 from vortex.tuples import row_sum
@@ -243,7 +243,7 @@ class TestTheWork:
             counted.append(record.id)
             return rowBytes(record)
 
-        monkeypatch.setattr(live_state, "rowBytes", counting)
+        monkeypatch.setattr(live_row, "rowBytes", counting)
         state = stateOf(*range(1_000))
         counted.clear()
 

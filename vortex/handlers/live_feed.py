@@ -11,7 +11,8 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping
 from typing import Any
 
 from vortex.errors import errorText
-from vortex.handlers.live_state import Delta, LiveState, Row
+from vortex.handlers.live_row import Row
+from vortex.handlers.live_state import Delta, LiveState
 from vortex.limits import Limits
 from vortex.protocol.envelope import Envelope, Form, Message
 from vortex.protocol.native_body import encodeNativeBody

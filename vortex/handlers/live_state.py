@@ -9,40 +9,19 @@ are `vortex.handlers.live_feed`'s. What the words mean is docs/reference/live-da
 from __future__ import annotations
 
 import secrets
-import zlib
-from bisect import bisect_left
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from vortex.handlers.live_log import Fate, Fates, LiveLog
+from vortex.handlers.live_row import Row, Rows, rowOf, stayers
 from vortex.tuples.keys import KeyReader, keysOf
-from vortex.tuples.row_sum import rowBytes
 from vortex.tuples.tuple import Tuple
 
-__all__ = ["Delta", "LiveState", "Row", "Rows", "rowOf"]
+__all__ = ["Delta", "LiveState"]
 
 MAX_HEAD = 1_000
 """Keys and places that a delta may have in its filt; more than that comes whole."""
 
-
-class Row:
-    """One tuple, and what it comes to."""
-
-    __slots__ = ("mark", "record", "size", "sum")
-
-    def __init__(self, record: Any, sum_: int, mark: int, size: int) -> None:
-        self.record = record
-        self.sum = sum_
-        self.mark = mark
-        self.size = size
-
-    def isLike(self, other: Row) -> bool:
-        """Whether the two look the same on the wire."""
-        return self.mark == other.mark and self.size == other.size
-
-
-Rows = dict[Hashable, Row]
-"""By key, or where there are none by number; in order."""
 
 Places = Sequence[Sequence[int]]
 """``[[r, place], ...]``: the tuple with the number ``r`` stands at ``place``."""
@@ -291,7 +270,7 @@ class LiveState:
         """Be of *rows*, which are keyed as those before."""
         old = self._rows
         fates: Fates = {}
-        stay = _stayers(old, rows)
+        stay = stayers(old, rows)
         isBehindAll = True  # whether all that come after it are new
         for key in reversed(rows):
             before = old.get(key)
@@ -346,41 +325,3 @@ class LiveState:
         self.serial = serial
         self._deltas.clear()
         self._index = None
-
-
-def rowOf(record: Any) -> Row:
-    """
-    *record*, and what it comes to.
-
-    Raises:
-        EncodeError: If it cannot travel.
-    """
-    data = rowBytes(record)
-    return Row(record, zlib.crc32(data), hash(data), len(data))
-
-
-def _stayers(old: Rows, new: Rows) -> set[Hashable] | None:
-    """Of the keys that are in both, as many as are in the same order in both; None: all of them are."""
-    places = {key: place for place, key in enumerate(key for key in old if key in new)}
-    common = [key for key in new if key in places]
-    if common == list(places):
-        return None
-    # The longest ascending run: for each length the run that ends lowest, and what stood before each.
-    lowest: list[int] = []
-    ends: list[Hashable] = []
-    before: dict[Hashable, Hashable] = {}
-    for key in common:
-        at = bisect_left(lowest, places[key])
-        if at == len(lowest):
-            lowest.append(places[key])
-            ends.append(key)
-        else:
-            lowest[at] = places[key]
-            ends[at] = key
-        before[key] = ends[at - 1] if at else None
-    stay: set[Hashable] = set()
-    key = ends[-1] if ends else None
-    while key is not None:
-        stay.add(key)
-        key = before[key]
-    return stay
