@@ -367,6 +367,23 @@ class TestMuchAtOnce:
         assert taken[3:] == ["ada"] * 3 + ["bob"] + ["ada"] * 4
         endpoint.shutdown()
 
+    def test_is_taken_of_each_in_turn(self, node: Threads, ada: FakePeer, bob: FakePeer) -> None:
+        taken: list[str] = []
+
+        def busy(payload: Payload, delivery: Delivery) -> None:
+            taken.append(delivery.peer.name)
+            node.time.rightNow += 0.02
+
+        endpoint = PayloadEndpoint({"key": "jobs"}, busy, node)
+
+        for peer in (ada, ada, ada, ada, bob, bob, bob):
+            node.payloadIO.route(came(ASK), peer)
+        assert taken == ["ada", "bob"]
+        node.time.advance(0)
+
+        assert taken[2:] == ["ada", "bob", "ada", "bob", "ada"]
+        endpoint.shutdown()
+
     def test_is_not_what_comes_now_and_then(self, node: Threads, ada: FakePeer) -> None:
         taken: list[str] = []
 

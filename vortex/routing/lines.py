@@ -179,8 +179,10 @@ class Lines:
         ready, self._ready = self._ready, deque()
         while ready and seconds() <= end:
             self._goOn(ready.popleft(), seconds, end)
-        for line in ready:
-            self._later(line)
+        if ready:  # who had no turn in this one is first in the next
+            self._ready.extendleft(reversed(ready))
+            if len(self._ready) == len(ready):
+                node.clock.callLater(0, self._turn)
 
     def _goOn(self, line: Line, seconds: Callable[[], float], end: float) -> None:
         line.isHeld = False
