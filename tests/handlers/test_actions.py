@@ -474,6 +474,23 @@ class TestAccess:
         self.bring(server, ada)
         assert ada.results[1].startswith("bad-payload: ")
 
+    def test_lets_no_long_body_be_opened_of_who_may_not(
+        self, clock: Clock, ada: FakePeer, office: Office
+    ) -> None:
+        server = ThreadedVortex("server", reactor=clock)
+        title = "".join(map(chr, range(0x4E00, 0x4E00 + 20_000)))
+        for access in (set[str](), None):
+            acts = TupleActionProcessor("acts", server, access=access)
+            acts.setDelegate(Rename, office)
+            bring(server, ada, title=title)
+            assert len(server.waiting) == (0 if access is not None else 1)
+            acts.shutdown()
+
+        server.waiting[0]()
+
+        assert ada.results == ["access-denied: you may not do this", None]
+        assert office.done == [title]
+
     @pytest.mark.parametrize("said", ["yes", 1, [True], None, ValueError("a mistake")])
     @pytest.mark.parametrize("kind", ["an object", "a function"])
     def test_lets_pass_by_exactly_true(

@@ -23,7 +23,7 @@ import weakref
 from collections.abc import Callable, Coroutine, Hashable, Mapping
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -84,7 +84,7 @@ class TupleActionProcessor:
         self._turns = Turns()
         self._memory = ActionMemory(node)
         self._positions = positionsOf(node)
-        self._endpoint = PayloadEndpoint(actionFilt(name, filt), self._onPayload, node)
+        self._endpoint = _ActionEndpoint(actionFilt(name, filt), self._onPayload, node)
         self._endpoint.handlesReplies = False
         memory = self._memory
 
@@ -187,6 +187,8 @@ class TupleActionProcessor:
     async def _answer(
         self, payload: Payload, delivery: Delivery, runs: Callable[[Deferred[Any]], None]
     ) -> None:
+        peer = delivery.peer
+        await (self._node.payloadIO.open(payload, peer, payload.open) or succeed(None))
         action = _actionIn(payload)
         name = type(action).tupleType()
         delegate = self._delegates.get(name, self._default)
@@ -200,7 +202,6 @@ class TupleActionProcessor:
             mark = self._positions.mark()
             return self._carryOut(delegate, action, delivery, runs)
 
-        peer = delivery.peer
         answer = await self._memory.once(_senderOf(peer), uuid, carryOut)
         after = self._positions.after(peer, mark)
         delivery.reply(answer, filt=_view(after) if after else None)
@@ -223,6 +224,10 @@ class TupleActionProcessor:
             return tuples
 
         return done.addCallback(tell)
+
+
+class _ActionEndpoint(PayloadEndpoint):
+    opensBodies = False  # the processor does, when it is its turn, and the peer may
 
 
 def _senderOf(peer: Peer) -> Hashable:
