@@ -38,6 +38,7 @@ LIMITS = Limits(
 Rows = list[tuple[int, str]]
 keys = st.integers(0, 9)
 titles = st.text("ab", max_size=3) | st.just("x" * 300)
+writes = st.tuples(st.dictionaries(keys, titles, max_size=3), st.sets(keys, max_size=2))
 
 
 class Looking:
@@ -98,6 +99,8 @@ class LiveMachine(RuleBasedStateMachine):
         self.history: dict[str, Rows] = {}
         self.all: list[Program] = []
         self.handler = self.serve()
+        for isFar in (False, True):
+            self.somebodyLooks(self.aNewProgram(isFar), None)
 
     def connect(self, a: Vortex, b: Vortex) -> VortexConnection:
         return self.harness.connect(a, b, wire="native", random=AlwaysLongest())
@@ -125,8 +128,9 @@ class LiveMachine(RuleBasedStateMachine):
 
     @rule(target=programs, isFar=st.booleans())
     def aProgramComes(self, isFar: bool) -> Any:
-        if len(self.all) >= 5:
-            return multiple()
+        return multiple() if len(self.all) >= 5 else self.aNewProgram(isFar)
+
+    def aNewProgram(self, isFar: bool) -> Program:
         there = self.relay if isFar else self.server
         node = self.harness.node(f"program {len(self.all)}", limits=LIMITS)
         program = Program(node, there.name, self.connect(node, there))
@@ -145,16 +149,21 @@ class LiveMachine(RuleBasedStateMachine):
         looking.subscription.close()
         self.settle()
 
-    @rule(changes=st.dictionaries(keys, titles, max_size=4), gone=st.sets(keys, max_size=2))
-    def rowsChange(self, changes: dict[int, str], gone: set[int]) -> None:
-        rows = {key: title for key, title in self.rows if key not in gone}
-        self.write([*{**rows, **changes}.items()])
+    @rule(writes=st.lists(st.tuples(writes, st.booleans()), min_size=1, max_size=8))
+    def rowsChange(self, writes: list[tuple[tuple[dict[int, str], set[int]], bool]]) -> None:
+        for (changes, gone), isSeen in writes:
+            rows = {key: title for key, title in self.rows if key not in gone}
+            self.write([*{**rows, **changes}.items()])
+            if isSeen:
+                self.settle()
 
-    @rule(key=keys, place=st.integers(0, 9), title=titles)
-    def aRowStandsElsewhere(self, key: int, place: int, title: str) -> None:
-        rows = [row for row in self.rows if row[0] != key]
-        rows.insert(place, (key, title))
-        self.write(rows)
+    @rule(moves=st.lists(st.tuples(keys, st.integers(0, 9), titles), min_size=1, max_size=4))
+    def rowsStandElsewhere(self, moves: list[tuple[int, int, str]]) -> None:
+        for key, place, title in moves:
+            rows = [row for row in self.rows if row[0] != key]
+            rows.insert(place, (key, title))
+            self.write(rows)
+            self.settle()
 
     @rule()
     def allRowsAreTurnedAround(self) -> None:
@@ -172,11 +181,11 @@ class LiveMachine(RuleBasedStateMachine):
             there[which % len(there)].cut()
         self.settle()
 
-    @rule(which=st.integers(0, 20), isHeld=st.booleans())
-    def aReaderIsSlow(self, which: int, isHeld: bool) -> None:
+    @rule(which=st.integers(0, 20), rate=st.sampled_from([None, None, 100, 1_000]))
+    def aReaderIsSlow(self, which: int, rate: float | None) -> None:
         there = [each for each in self.harness.network.connections if each.isOpen]
         if there:
-            there[which % len(there)].toClient.bytesPerSecond = 50 if isHeld else None
+            there[which % len(there)].toClient.bytesPerSecond = rate
         self.settle()
 
     @rule(program=programs)

@@ -17,6 +17,7 @@ from vortex.handlers.delivery_policy import DeliveryPolicy
 from vortex.handlers.observable import TupleDataObservableHandler
 from vortex.handlers.observer import TupleDataObserver
 from vortex.handlers.view_rows import RowsView
+from vortex.protocol.envelope import Message
 from vortex.protocol.payload import Payload
 from vortex.testing import VortexHarness
 from vortex.tuples.change import TupleChange
@@ -383,10 +384,14 @@ class TestAPeer:
         jobs.harness.settle()
         number = subscription.view.number
         filt = {"key": "tupleDataObservable", "name": "jobs", "view": {"w": number, "e": "x", "s": 9}}
-        other.send(Payload(filt, [Job(id=9)]))
+        forged = Message(Payload(filt, [Job(id=9, title="forged")]), isReply=True)
+        other.peers[0].sendMessage(forged)
+        jobs.harness.settle()
+        assert len(jobs.told) == 1
+        jobs.server.peers[0].sendMessage(forged)
         jobs.harness.settle()
 
-        assert len(jobs.told) == 1
+        assert [titles for titles, _ in jobs.told[1:]] == [["forged"]]
 
 
 class TestWhatWasKept:

@@ -15,6 +15,7 @@ from tests.node.links import cutAll
 from vortex import TupleDataObservableProxy, TupleSelector
 from vortex.access.tuple_access import TupleAccess
 from vortex.errors import AccessDenied, NotConnected, RemoteError, RequestTimeout
+from vortex.handlers import live_row, live_state
 from vortex.handlers.action_client import TupleActionClient
 from vortex.handlers.action_proxy import TupleActionProxy
 from vortex.handlers.observable_proxy import POLL_TIMEOUT
@@ -25,6 +26,7 @@ from vortex.routing.delivery import Delivery
 from vortex.routing.payload_endpoint import PayloadEndpoint
 from vortex.routing.ports import Peer
 from vortex.testing import VortexHarness
+from vortex.tuples.change import TupleChange
 
 
 @pytest.fixture
@@ -167,6 +169,27 @@ class TestManyWatchers:
         assert all(each.titles == ["tea", "milk", "jam"] for each in watching)
         assert chain.made == 2
         assert len(encoded) == 2  # by the server, and by the middle node
+
+    @pytest.mark.parametrize("count", [10, 500])
+    def test_cost_the_same_for_a_row_in_any_view(
+        self, chain: Chain, monkeypatch: pytest.MonkeyPatch, count: int
+    ) -> None:
+        chain.rows = dict.fromkeys(range(count), "tea")
+        ada = chain.watcher("ada")
+        looked: list[Any] = []
+
+        def note(record: Any) -> live_row.Row:
+            looked.append(record)
+            return live_row.rowOf(record)
+
+        monkeypatch.setattr(live_state, "rowOf", note)
+        chain.handler.notifyOfTupleUpdate(
+            JOBS, [TupleChange(op="updated", key=5, record=Job(id=5, title="coffee"))]
+        )
+        chain.harness.settle()
+
+        assert ada.titles[5] == "coffee"
+        assert [job.id for job in looked] == [5, 5]  # at the server, and at the middle node
 
     def test_that_have_left_cost_nothing_after_a_while(self, chain: Chain) -> None:
         ada, bob = chain.watcher("ada"), chain.watcher("bob")
