@@ -66,8 +66,9 @@ def viewOf(client: Client) -> View:
 def nothingIsLeft(live: Scene) -> None:
     watches = live.observable._watches
     assert watches.watches == ()
-    assert (watches._byAbout, watches._watchers, watches._lines) == ({}, {}, {})
-    assert (watches._bytes, watches._requests, len(watches._lingering)) == ({}, {}, 0)
+    roster = watches._roster
+    assert (watches._byAbout, roster._watchers, roster._lines, roster._bytes) == ({}, {}, {}, {})
+    assert (len(watches._waiting), len(watches._lingering)) == (0, 0)
     assert watches._lingering._bytes == 0
     assert timers(live) == []
 
@@ -172,6 +173,39 @@ class TestWhileAStateIsMade:
         assert live.notify() == 0
         live.harness.advance(60)
         nothingIsLeft(live)
+
+    def test_who_waits_for_the_next_making_is_told_when_there_is_none(self, live: Scene) -> None:
+        slowly = Slowly(live)
+        first, second = live.client("first"), live.client("second")
+        asked = [first.ask()]
+        told = live.observable.notifyOfTupleUpdate(ALL)
+        asked.append(second.ask())
+        live.observable.shutdown()
+        slowly.gives(jobs(1))
+
+        assert live.harness.resultOf(told) == 0
+        for each in asked:
+            with pytest.raises(RemoteError, match="is over|not offered any more"):
+                live.harness.resultOf(each)
+        assert len(slowly.calls) == 1
+        nothingIsLeft(live)
+
+    def test_who_may_not_any_more_is_not_answered_with_it(self) -> None:
+        may = [True, True]
+        with scene(access=lambda _peer, _operation, _filt: all(may)) as live:
+            slowly = Slowly(live)
+            client, plain = live.client(), live.client("plain", "vortexpy")
+            asked = [client.ask(), plain.request(subscribe=True), plain.request(subscribe=False)]
+            may[0] = False
+            slowly.gives(jobs(1))
+            slowly.gives(jobs(1))
+
+            for each in asked:
+                with pytest.raises(RemoteError) as error:
+                    live.harness.resultOf(each)
+                assert error.value.code == "access-denied"
+            live.harness.advance(60)
+            nothingIsLeft(live)
 
     def test_one_handler_that_is_shut_down_answers_nobody(self, live: Scene) -> None:
         slowly = Slowly(live)

@@ -260,7 +260,7 @@ class TestARequest:
                 assert "secret" not in answer["result"]
 
         assert line.observable._watches.watches == ()
-        assert line.observable._watches._watchers == {}
+        assert len(line.observable._watches._roster) == 0
 
     def test_past_the_bound_is_refused_and_those_before_go_on(self, harness: VortexHarness) -> None:
         line = Line(harness, limits=Limits(maxWatchesPerPeer=2))
@@ -301,7 +301,7 @@ class TestARequest:
         waiting.callback([])
         line.harness.settle()
         assert [message["result"] for message in line.messages] == [None, None]
-        assert line.observable._watches._requests == {}
+        assert len(line.observable._watches._waiting) == 0
 
 
 class TestAReply:

@@ -16,7 +16,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from vortex.clocks import DelayedCall
-from vortex.errors import VortexError, errorText
+from vortex.errors import UnknownObservable, VortexError, errorText
 from vortex.handlers.live_state import LiveState, Places
 from vortex.handlers.live_watcher import LiveWatcher, Watcher
 from vortex.tuples.tuple import Tuple
@@ -174,6 +174,9 @@ class LiveWatch:
     def close(self) -> None:
         """Make nothing more."""
         self.watchers.clear()
+        waiting, self._waiting = self._waiting, []
+        for waiter in waiting:
+            waiter.errback(UnknownObservable("this is not offered any more"))
         if self._again is not None:
             self._again.cancel()
             self._again = None

@@ -9,32 +9,33 @@ out here and in the files beside it:
     live_feed       its messages, each made once
     live_watcher    one peer's place in a watch: what it is sent next
     live_line       one peer: when it can take what is new
+    live_roster     who watches what, and how much that may be
+    live_sieve      what one peer may see, where that is asked for each tuple
+    live_lingering  what nobody watches any more
 """
 
 from __future__ import annotations
 
 import weakref
-from collections import Counter
-from collections.abc import Callable, Coroutine, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred
 
 from vortex.clocks import DelayedCall
-from vortex.errors import AccessDenied, DecodeError, LimitExceeded, NotConnected, UnknownObservable
+from vortex.errors import AccessDenied, DecodeError, NotConnected, UnknownObservable
 from vortex.handlers.delivery_policy import DeliveryPolicy
 from vortex.handlers.live_feed import LiveFeed
-from vortex.handlers.live_line import LiveLine
 from vortex.handlers.live_lingering import Lingering, laterWeakly
+from vortex.handlers.live_roster import LiveRoster
 from vortex.handlers.live_sieve import LiveSieve, maySend
 from vortex.handlers.live_state import LiveState
 from vortex.handlers.live_watch import LiveWatch, Subject
 from vortex.handlers.live_watcher import LiveWatcher, PlainWatcher, Watcher
 from vortex.handlers.positions import positionsOf
-from vortex.handlers.watchers import keyOf
+from vortex.handlers.waiting_requests import WaitingRequests
 from vortex.routing.delivery import Delivery
-from vortex.routing.filt import watchFilt
 from vortex.routing.ports import Node, Peer
 
 __all__ = ["LIVE", "LiveWatches"]
@@ -82,10 +83,8 @@ class LiveWatches:
         self._onForgotten = onForgotten
         self._watches: dict[Hashable, LiveWatch] = {}
         self._byAbout: dict[Hashable, dict[LiveWatch, None]] = {}
-        self._watchers: dict[Peer, dict[tuple[LiveWatch, type[Watcher]], Watcher]] = {}
-        self._lines: dict[Peer, LiveLine] = {}
-        self._bytes: Counter[Peer] = Counter()
-        self._requests: Counter[Peer] = Counter()
+        self._roster = LiveRoster(node, self._mayGo)
+        self._waiting = WaitingRequests(node.limits)
         self._lingering = Lingering(node.clock, node.limits, self._forgetWatch)
         self._checkTimer: DelayedCall | None = None
         self.positions.add(self)
@@ -133,31 +132,33 @@ class LiveWatches:
         """
         peer = delivery.peer
         filt = delivery.filt if filt is None else filt
-        self._checkRequests(peer)
         live = filt.get(LIVE)
         if live is not None and not isinstance(live, Mapping):
             raise DecodeError(f"expected an object, got {live!r:.40}", f".{LIVE}")
         policy = self.policy if live is None else self.policy.asked(live.get("policy"))
-        watch = self._watchFor(subject)
-        try:
-            watcher = self._join(peer, watch, filt, policy, PlainWatcher if live is None else LiveWatcher)
-        except LimitExceeded:
-            self.unwanted(watch)
-            raise
-        if isinstance(watcher, PlainWatcher) and len(watcher.names) < self.limits.maxWatchesPerPeer:
-            watcher.names.add(name)
+        kind: type[Watcher] = PlainWatcher if live is None else LiveWatcher
         at = None if live is None else live.get("at")
-        return self._whileWaiting(peer, self._answer(watcher, delivery, at))
+
+        async def answer() -> None:
+            watch = self._watchFor(subject)
+            try:
+                watcher = self._join(peer, watch, filt, policy, kind)
+                if isinstance(watcher, PlainWatcher) and len(watcher.names) < self.limits.maxWatchesPerPeer:
+                    watcher.names.add(name)
+                await self._answer(watcher, delivery, at)
+            finally:
+                self.unwanted(watch)
+
+        return self._waiting.run(peer, answer)
 
     def poll(self, delivery: Delivery, subject: Subject) -> Deferred[None]:
         """Answer a request with what it asks for, made anew; the rest as `subscribe` has it."""
-        self._checkRequests(delivery.peer)
-        return self._whileWaiting(delivery.peer, self._answerOnce(self._watchFor(subject), delivery))
+        return self._waiting.run(delivery.peer, lambda: self._answerOnce(subject, delivery))
 
     def unsubscribe(self, peer: Peer, key: Hashable, name: str = "") -> None:
         """The observer *name* of *peer* is to be told nothing more of what was asked for under *key*."""
         watch = self._watches.get(key)
-        watcher = None if watch is None else self._watchers.get(peer, {}).get((watch, PlainWatcher))
+        watcher = None if watch is None else self._roster.find(peer, watch, PlainWatcher)
         if isinstance(watcher, PlainWatcher):
             watcher.names.discard(name)
             if not watcher.names:
@@ -182,20 +183,20 @@ class LiveWatches:
 
     def liveWatchersOf(self, peer: Peer) -> list[LiveWatcher]:
         """What *peer* is sent deltas of."""
-        return [each for each in self._watchers.get(peer, {}).values() if isinstance(each, LiveWatcher)]
+        return [each for each in self._roster.of(peer) if isinstance(each, LiveWatcher)]
 
     def forget(self, peer: Peer) -> None:
         """*peer* watches nothing any more."""
-        for watcher in tuple(self._watchers.get(peer, {}).values()):
+        for watcher in self._roster.of(peer):
             self._drop(watcher)
 
     def close(self) -> None:
         """Forget everybody, who is told so, and answer nobody from now on."""
         self._unsubscribe()
         error = UnknownObservable("this is not offered any more")
-        for watcher in self._allWatchers():
+        for watcher in self._roster:
             if isinstance(watcher, LiveWatcher) and watcher.isAnswered:
-                self._lines[watcher.peer].queue(watcher, watcher.feed.end(error))
+                self._roster.lineOf(watcher).queue(watcher, watcher.feed.end(error))
             self._drop(watcher)
         for watch in self.watches:
             self._forgetWatch(watch)
@@ -221,7 +222,7 @@ class LiveWatches:
     def tell(self, watcher: Watcher) -> None:
         """There is news for *watcher*."""
         if self._isThere(watcher):
-            self._lines[watcher.peer].tell(watcher)
+            self._roster.lineOf(watcher).tell(watcher)
 
     def unwanted(self, watch: LiveWatch) -> None:
         """Nobody watches *watch*, or waits for it: keep it for a while, if it can be of use."""
@@ -253,39 +254,17 @@ class LiveWatches:
         kind: type[Watcher],
     ) -> Watcher:
         """*peer* watches *watch* from now on, if it does not yet."""
-        mine = self._watchers.get(peer, {})
-        watcher = mine.get((watch, kind))
-        filt = watchFilt(filt)
-        size = keyOf(filt)[1]
-        self._checkRoom(peer, len(mine) + (watcher is None), size - (0 if watcher is None else watcher.size))
-        if watcher is None:
-            watcher = self._newWatcher(peer, watch, kind)
+        watcher = self._roster.find(peer, watch, kind) or self._newWatcher(peer, watch, kind)
         if not peer.isOnline or not self._unsubscribe.alive:
             return watcher  # it will not be told
-        self._bytes[peer] += size - watcher.size
-        watcher.filt, watcher.size, watcher.policy = filt, size, policy
-        self._watchers.setdefault(peer, {})[watch, kind] = watcher
-        if peer not in self._lines:
-            self._lines[peer] = LiveLine(peer, self.clock, self.limits.mergeBytes, self._mayGo)
+        self._roster.put(watcher, filt)
+        watcher.policy = policy
         watch.watchers[watcher] = None
         watch.hasBeenWatched = True
         self._wantSteps(watcher)
         self._lingering.wake(watch)
         self._setCheckTimer()
         return watcher
-
-    def _checkRoom(self, peer: Peer, count: int, more: int) -> None:
-        """Whether *peer* may watch *count* things, which take *more* bytes to say than what it watches."""
-        limits = self.limits
-        if count > limits.maxWatchesPerPeer:
-            self._node.counters["watchesRefused"] += 1
-            raise LimitExceeded("maxWatchesPerPeer", f"you watch {count - 1} things already")
-        if more > 0 and self._bytes[peer] + more > limits.maxWatchBytesPerPeer:
-            self._node.counters["watchesRefused"] += 1
-            raise LimitExceeded(
-                "maxWatchBytesPerPeer",
-                f"what you watch takes {self._bytes[peer]} bytes to say, this is {more} more",
-            )
 
     def _newWatcher(self, peer: Peer, watch: LiveWatch, kind: type[Watcher]) -> Watcher:
         if self._maySend is None:
@@ -295,14 +274,9 @@ class LiveWatches:
         return kind(peer, watch, self.newFeed(own, watch.number), sieve)
 
     def _drop(self, watcher: Watcher) -> None:
-        peer, watch = watcher.peer, watcher.watch
-        mine = self._watchers.get(peer, {})
-        if mine.pop((watch, type(watcher)), None) is None:
+        if not self._roster.remove(watcher):
             return
-        self._bytes[peer] -= watcher.size
-        self._lines[peer].forget(watcher)
-        if not mine:
-            del self._watchers[peer], self._lines[peer], self._bytes[peer]
+        watch = watcher.watch
         watch.leave(watcher)
         watcher.feed.stepsFor.discard(watcher)
         self.unwanted(watch)
@@ -321,33 +295,36 @@ class LiveWatches:
         if self._maySee(watcher.peer, watcher.filt):
             return True
         if isinstance(watcher, LiveWatcher):
-            line = self._lines[watcher.peer]
-            line.queue(watcher, watcher.feed.end(AccessDenied("you may not see this any more")))
+            end = watcher.feed.end(AccessDenied("you may not see this any more"))
+            self._roster.lineOf(watcher).queue(watcher, end)
             self._drop(watcher)
         return False
 
     async def _answer(self, watcher: Watcher, delivery: Delivery, at: object) -> None:
         try:
             await watcher.watch.current()
+            if not self._maySee(watcher.peer, watcher.filt or delivery.filt):
+                raise AccessDenied("you may not see this any more")
             watcher.follow(isMadeAnew=not watcher.isAnswered)
             if isinstance(watcher, PlainWatcher):
                 watcher.answer(delivery)
             elif not self._isThere(watcher):
                 raise NotConnected("the session that asked for this is over: ask again")
             elif isinstance(watcher, LiveWatcher):
-                watcher.answer(delivery, at, isShort=self._lines[watcher.peer].isFull)
+                watcher.answer(delivery, at, isShort=self._roster.lineOf(watcher).isFull)
                 if watcher.hasNews:
                     self.tell(watcher)
         except BaseException:
             if not watcher.isAnswered:
                 self._drop(watcher)
             raise
-        finally:
-            self.unwanted(watcher.watch)
 
-    async def _answerOnce(self, watch: LiveWatch, delivery: Delivery) -> None:
+    async def _answerOnce(self, subject: Subject, delivery: Delivery) -> None:
+        watch = self._watchFor(subject)
         try:
             await watch.fresh()
+            if not self._maySee(delivery.peer, delivery.filt):
+                raise AccessDenied("you may not see this any more")
             delivery.reply(self._seenBy(delivery.peer, watch.state.tuples))
         finally:
             self.unwanted(watch)
@@ -358,24 +335,6 @@ class LiveWatches:
             return records
         passes = partial(self._maySend, peer)
         return [record for record in records if maySend(passes, record)]
-
-    def _checkRequests(self, peer: Peer) -> None:
-        most = self.limits.maxWaitingRequests
-        if self._requests[peer] >= most:
-            raise LimitExceeded(
-                "maxWaitingRequests", f"{most} requests of this peer wait for an answer already"
-            )
-
-    def _whileWaiting(self, peer: Peer, answer: Coroutine[Any, Any, None]) -> Deferred[None]:
-        self._requests[peer] += 1
-
-        def over(outcome: Any) -> Any:
-            self._requests[peer] -= 1
-            if not self._requests[peer]:
-                del self._requests[peer]
-            return outcome
-
-        return Deferred.fromCoroutine(answer).addBoth(over)
 
     def _forgetWatch(self, watch: LiveWatch) -> None:
         self._lingering.wake(watch)
@@ -392,20 +351,17 @@ class LiveWatches:
 
     def _setCheckTimer(self) -> None:
         """It runs as long as somebody watches."""
-        if not self._watchers and self._checkTimer is not None:
+        if not self._roster and self._checkTimer is not None:
             self._checkTimer.cancel()
             self._checkTimer = None
-        elif self._watchers and self._checkTimer is None:
+        elif self._roster and self._checkTimer is None:
             self._checkTimer = laterWeakly(self.clock, self.limits.checkInterval, self._check)
 
     def _check(self) -> None:
         self._checkTimer = None
-        for watcher in self._allWatchers():
+        for watcher in self._roster:
             if isinstance(watcher, LiveWatcher) and self._isThere(watcher):
-                line = self._lines[watcher.peer]
+                line = self._roster.lineOf(watcher)
                 if line.isUpToDate(watcher) and self._mayGo(watcher):
                     line.queue(watcher, watcher.feed.check())
         self._setCheckTimer()
-
-    def _allWatchers(self) -> Iterable[Watcher]:
-        return [watcher for mine in self._watchers.values() for watcher in mine.values()]

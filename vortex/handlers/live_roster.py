@@ -1,0 +1,98 @@
+"""
+LiveRoster: who watches what, peer by peer, and how much that may be.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from vortex.errors import LimitExceeded
+from vortex.handlers.live_line import LiveLine
+from vortex.handlers.live_watch import LiveWatch
+from vortex.handlers.live_watcher import Watcher
+from vortex.handlers.watchers import keyOf
+from vortex.routing.filt import watchFilt
+from vortex.routing.ports import Node, Peer
+
+__all__ = ["LiveRoster"]
+
+
+class LiveRoster:
+    """
+    Args:
+        node: Whose peers they are. Its ``limits.maxWatchesPerPeer`` and ``maxWatchBytesPerPeer`` are how much
+            each may watch.
+        maySend: Asked with a watcher before each message for it.
+    """
+
+    def __init__(self, node: Node, maySend: Callable[[Watcher], bool]) -> None:
+        self._node = node
+        self._maySend = maySend
+        self._watchers: dict[Peer, dict[tuple[LiveWatch, type[Watcher]], Watcher]] = {}
+        self._lines: dict[Peer, LiveLine] = {}
+        self._bytes: Counter[Peer] = Counter()
+
+    def __len__(self) -> int:
+        """How many peers watch anything."""
+        return len(self._watchers)
+
+    def __iter__(self) -> Iterator[Watcher]:
+        """All watchers that there are now, whatever becomes of them meanwhile."""
+        return iter([watcher for mine in self._watchers.values() for watcher in mine.values()])
+
+    def of(self, peer: Peer) -> list[Watcher]:
+        """What *peer* watches."""
+        return list(self._watchers.get(peer, {}).values())
+
+    def find(self, peer: Peer, watch: LiveWatch, kind: type[Watcher]) -> Watcher | None:
+        """*peer*'s place in *watch*, if it has one of that kind."""
+        return self._watchers.get(peer, {}).get((watch, kind))
+
+    def lineOf(self, watcher: Watcher) -> LiveLine:
+        """The line to the peer of *watcher*, which is there."""
+        return self._lines[watcher.peer]
+
+    def put(self, watcher: Watcher, filt: Mapping[str, Any]) -> None:
+        """
+        *watcher*, there or not yet, has asked with *filt*.
+
+        Raises:
+            LimitExceeded: If its peer watches as much as it may already; nothing has changed.
+        """
+        peer, filt = watcher.peer, watchFilt(filt)
+        size = keyOf(filt)[1]
+        mine = self._watchers.get(peer, {})
+        self._checkRoom(peer, len(mine.keys() | {(watcher.watch, type(watcher))}), size - watcher.size)
+        self._bytes[peer] += size - watcher.size
+        watcher.filt, watcher.size = filt, size
+        self._watchers.setdefault(peer, {})[watcher.watch, type(watcher)] = watcher
+        if peer not in self._lines:
+            limits = self._node.limits
+            self._lines[peer] = LiveLine(peer, self._node.clock, limits.mergeBytes, self._maySend)
+
+    def remove(self, watcher: Watcher) -> bool:
+        """*watcher* is there no more; False if it was not."""
+        peer = watcher.peer
+        mine = self._watchers.get(peer, {})
+        if mine.pop((watcher.watch, type(watcher)), None) is None:
+            return False
+        self._bytes[peer] -= watcher.size
+        self._lines[peer].forget(watcher)
+        if not mine:
+            del self._watchers[peer], self._lines[peer], self._bytes[peer]
+        return True
+
+    def _checkRoom(self, peer: Peer, count: int, more: int) -> None:
+        """Whether *peer* may watch *count* things, which take *more* bytes to say than what it watches."""
+        limits = self._node.limits
+        if count > limits.maxWatchesPerPeer:
+            self._node.counters["watchesRefused"] += 1
+            raise LimitExceeded("maxWatchesPerPeer", f"you watch {count - 1} things already")
+        if more > 0 and self._bytes[peer] + more > limits.maxWatchBytesPerPeer:
+            self._node.counters["watchesRefused"] += 1
+            raise LimitExceeded(
+                "maxWatchBytesPerPeer",
+                f"what you watch takes {self._bytes[peer]} bytes to say, this is {more} more",
+            )
