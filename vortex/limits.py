@@ -112,7 +112,7 @@ class Limits:
     writeStall: float = 20
     """Seconds for which a peer may read nothing while something waits to be written to it."""
     maxMalformed: int = 100
-    """Frames that are no message which one link may bring; past it the link is cut."""
+    """Frames that are no message which one link may bring at once, or in an hour; past it it is cut."""
     wsIdle: float = 75
     """Seconds of silence after which a WebSocket peer is taken for dead."""
     postLinger: float = 15

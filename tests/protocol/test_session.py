@@ -544,6 +544,16 @@ class TestMalformed:
         assert "maxMalformed" in events[-1].reason  # type: ignore[union-attr]
         assert end.frames()[-1][1]["again"] is False
 
+    def test_messages_that_come_now_and_then_do_not(self, make: MakeEnd) -> None:
+        end = make(maxMalformed=3)
+        good = wire.message("x", flags=1)
+
+        for number in range(1, 10):
+            now = number * 1201.0
+            end.receive(end.incoming(number)[: -len(good)] + b"\xff", now=now)
+
+        assert end.session.state is State.OPEN
+
 
 class TestOverflow:
     def test_what_waits_is_bounded(self, make: MakeEnd) -> None:

@@ -29,6 +29,7 @@ from vortex.protocol.envelope import Envelope, Form, Message
 from vortex.protocol.events import Broken, Closed, Event, Malformed, Received
 from vortex.protocol.json_codec import loads
 from vortex.protocol.link_session import TAKE_BYTES, State
+from vortex.protocol.malformed_count import MalformedCount
 from vortex.protocol.native import MAX_VARINT, Kind, frame, readVarint, varint
 from vortex.protocol.native_message import decodeNativeMessage
 from vortex.protocol.outbox import Outbox
@@ -124,7 +125,7 @@ class Session:
         self._beat = BEAT  # what both ends hold to; a server says it in its WELCOME
         self._nextBeat = math.inf
         self.lostAt = now
-        self._malformed = 0
+        self._malformed = MalformedCount(limits.maxMalformed)
 
     @property
     def isAttached(self) -> bool:
@@ -287,10 +288,10 @@ class Session:
         try:
             return decodeNativeMessage(data[at:], self._limits)
         except VortexError as error:
-            self._malformed += 1
             self._events.append(Malformed(error, action))
-            if self._malformed > self._limits.maxMalformed:
-                self.close(CloseCode.LIMIT, f"{self._malformed} messages were none (maxMalformed)")
+            if self._malformed.oneMore(self._lastHeard):
+                most = self._limits.maxMalformed
+                self.close(CloseCode.LIMIT, f"more than {most} messages were none (maxMalformed)")
             return None
 
     def _received(self, envelope: Envelope) -> None:

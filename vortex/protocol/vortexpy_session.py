@@ -26,6 +26,7 @@ from vortex.protocol.envelope import Form, Message
 from vortex.protocol.events import Closed, Event, Malformed, Opened, Received
 from vortex.protocol.framing import Framing
 from vortex.protocol.link_session import TAKE_BYTES, State
+from vortex.protocol.malformed_count import MalformedCount
 from vortex.protocol.outbox import Outbox
 
 __all__ = ["VortexPySession"]
@@ -69,7 +70,7 @@ class VortexPySession:
         self.state = State.CONNECTING
         self.form = Form.UNIVERSAL
         self._heard = False
-        self._malformed = 0
+        self._malformed = MalformedCount(limits.maxMalformed)
         self._uuid = uuid
         self._name = name
         self._limits = limits
@@ -151,9 +152,9 @@ class VortexPySession:
             envelope = vortexpy.readMessage(frame, self._limits)
         except VortexError as error:
             self._events.append(Malformed(error))
-            self._malformed += 1
-            if self._malformed > self._limits.maxMalformed:
-                self.close(CloseCode.LIMIT, f"{self._malformed} frames were no messages (maxMalformed)")
+            if self._malformed.oneMore(now):
+                most = self._limits.maxMalformed
+                self.close(CloseCode.LIMIT, f"more than {most} frames were no messages (maxMalformed)")
             return
         self._setForm(envelope.form, now)
         if envelope.isEmpty:
