@@ -85,7 +85,12 @@ if TYPE_CHECKING:
     from vortex.node.blocking_client import BlockingVortexClient
     from vortex.node.peer import VortexPeer
     from vortex.node.service import vortexApplication, vortexService
-    from vortex.node.session_events import SessionExpired, SessionReset, SessionResumed
+    from vortex.node.session_events import (
+        SessionExpired,
+        SessionReset,
+        SessionResumed,
+        SessionSuspended,
+    )
     from vortex.node.vortex import Vortex
     from vortex.node.vortex_connection import ConnectionState, VortexConnection
     from vortex.orm.action_marks import createActionMarks
@@ -147,6 +152,7 @@ __all__ = [
     "SessionExpired",
     "SessionReset",
     "SessionResumed",
+    "SessionSuspended",
     "SharedSecretAuthenticator",
     "StaleRecord",
     "TlsOptions",
@@ -218,6 +224,7 @@ _ON_USE = {
     "SessionExpired": "vortex.node.session_events",
     "SessionReset": "vortex.node.session_events",
     "SessionResumed": "vortex.node.session_events",
+    "SessionSuspended": "vortex.node.session_events",
     "SharedSecretAuthenticator": "vortex.access.shared_secret",
     "TupleAccess": "vortex.access.tuple_access",
     "TupleDataObservableHandler": "vortex.handlers.observable",

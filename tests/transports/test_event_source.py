@@ -11,7 +11,7 @@ from tests.transports.event_listeners import JOBS, Ears, Jobs, Listened
 from tests.transports.native_talk import pass_
 from tests.transports.wires import Server
 from vortex.limits import Limits
-from vortex.node.session_events import SessionExpired, SessionResumed
+from vortex.node.session_events import SessionExpired, SessionResumed, SessionSuspended
 from vortex.protocol.payload import Payload
 
 
@@ -157,7 +157,7 @@ class TestComingBack:
         assert again.names == ["second", "third", "fourth"]
         assert [each for each in again.blocks if "retry" in each] == []
         assert len(server.vortex.peers) == 1
-        assert told == [SessionResumed(replayed=0, after=3.0)]
+        assert told == [SessionSuspended(), SessionResumed(replayed=0, after=3.0)]
         assert all(filt == JOBS for filt in jobs.asked)
 
     def test_brings_again_what_was_on_its_way(self, server: Server) -> None:
@@ -192,7 +192,7 @@ class TestComingBack:
         ears.lose()
         pass_(clock, 121)
         assert server.vortex.peers == ()
-        assert told == [SessionExpired()]
+        assert told == [SessionSuspended(), SessionExpired()]
         assert clock.getDelayedCalls() == []
 
         again = ears.comesBack(server, JOBS)

@@ -15,7 +15,7 @@ from tests.transports.native_wires import (
 )
 from tests.transports.wires import Server
 from vortex.limits import Limits
-from vortex.node.session_events import SessionExpired
+from vortex.node.session_events import SessionExpired, SessionSuspended
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ class TestTheEnd:
         pass_(clock, 2)
 
         assert not peer.isOnline
-        assert told == [SessionExpired()]
+        assert told == [SessionSuspended(), SessionExpired()]
         assert server.vortex.counters["expired"] == 1
         assert clock.getDelayedCalls() == []
         assert first.comesBack().welcome["reason"] == "expired"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from vortex import Payload, Vortex
-from vortex.node.session_events import SessionExpired, SessionResumed
+from vortex.node.session_events import SessionExpired, SessionResumed, SessionSuspended
 from vortex.testing import RecordingEndpoint, VortexHarness
 from vortex.transports.memory import connectInMemory
 from vortex.transports.native_memory import NativeMemoryLink
@@ -79,7 +79,8 @@ class TestNativeMemoryLink:
         harness.settle()
 
         resumed = SessionResumed(replayed=0, after=5.0)
-        assert sorted(told, key=str) == [("ada", resumed), ("server", resumed)]
+        assert told[0] == ("ada", SessionSuspended())
+        assert sorted(told[1:], key=str) == [("ada", resumed), ("server", resumed)]
 
     def test_that_is_not_made_again_is_over_in_two_minutes(
         self, harness: VortexHarness, link: NativeMemoryLink, server: Vortex
@@ -91,7 +92,7 @@ class TestNativeMemoryLink:
         harness.advance(121)
 
         assert server.peers == ()
-        assert told == [SessionExpired()]
+        assert told == [SessionSuspended(), SessionExpired()]
 
     def test_is_closed_in_order(
         self, harness: VortexHarness, link: NativeMemoryLink, ada: Vortex, server: Vortex

@@ -26,6 +26,7 @@ from twisted.logger import (
 
 from vortex.access.local import isLocalAddress
 from vortex.cli.demo_board import Board, Job, openBoard
+from vortex.cli.demo_jobs import BoardJobs, TellsOfJobs
 from vortex.cli.demo_people import People
 from vortex.cli.demo_rules import JobRules
 from vortex.cli.demo_site import DemoSite
@@ -36,7 +37,7 @@ from vortex.transports.http_site import VortexSite
 __all__ = ["demo", "handlersOf"]
 
 
-Handlers = list[OrmCrudHandler | People]
+Handlers = list[OrmCrudHandler | BoardJobs | People]
 
 WRITABLE = ("id", "title", "status", "assignee", "due")
 """All, so that a deleted job can come back as it was."""
@@ -74,9 +75,11 @@ def handlersOf(vortex: Vortex, board: Board) -> Handlers:
     """What the demo offers; it is there for as long as these are kept."""
     jobs = OrmCrudHandler(board.sessions, Job, {"key": "demo.jobs"}, True, vortex, writable=WRITABLE)
     job = OrmCrudHandler(board.sessions, Job, {"key": "demo.job"}, vortex=vortex, writable=WRITABLE)
+    board_ = BoardJobs(vortex, board, jobs, job)
     for handler in (jobs, job):
         handler.addExtension(Job, JobRules())
-    return [jobs, job, People(vortex)]
+        handler.addExtension(Job, TellsOfJobs(board_))
+    return [jobs, job, board_, People(vortex)]
 
 
 async def _serve(reactor: Any, board: Board, host: str, port: int, anonymous: bool) -> None:

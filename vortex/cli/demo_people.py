@@ -57,10 +57,10 @@ class People(ModelHandler):
     def buildModel(self, filt: dict[str, Any], delivery: Delivery | None = None) -> list[Person]:
         """
         Returns:
-            A Person for each uuid, the one that has lived longest first. Of several peers with one uuid it is
-            the newest: a page that has lost its line is back before the server has noticed.
+            A Person for each uuid that has a line, the one that has lived longest first. Of several peers with
+            one uuid it is the newest: a page that has lost its line is back before the server has noticed.
         """
-        newest = {peer.uuid: peer for peer in self._vortex.peers}
+        newest = {peer.uuid: peer for peer in self._vortex.peers if _isHere(peer)}
         return [
             Person(uuid=peer.uuid[:LONGEST], name=peer.name[:LONGEST], transport=peer.transport)
             for peer in list(newest.values())[-MOST_PEOPLE:]
@@ -77,7 +77,7 @@ class People(ModelHandler):
 
     def _sessionMoved(self, _event: SessionEvent, peer: VortexPeer) -> None:
         # One that polls goes on again and again, which changes nothing.
-        if self._transports.get(peer.uuid) != peer.transport:
+        if self._transports.get(peer.uuid) != (peer.transport if _isHere(peer) else None):
             self._peerChanged(peer, True)
 
     def _peerChanged(self, _peer: VortexPeer, _online: bool) -> None:
@@ -86,5 +86,11 @@ class People(ModelHandler):
 
     def _tellAll(self) -> None:
         self._telling = None
-        self._transports = {peer.uuid: peer.transport for peer in self._vortex.peers}
+        here = (peer for peer in self._vortex.peers if _isHere(peer))
+        self._transports = {peer.uuid: peer.transport for peer in here}
         self.sendModelUpdate()
+
+
+def _isHere(peer: VortexPeer) -> bool:
+    """Whether it has a line; one that polls has none between two polls."""
+    return peer.isConnected or peer.transport == "poll"

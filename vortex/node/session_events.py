@@ -8,7 +8,14 @@ from dataclasses import dataclass
 
 from vortex.protocol.events import Reset, Resumed
 
-__all__ = ["SessionEvent", "SessionExpired", "SessionReset", "SessionResumed", "sessionEventOf"]
+__all__ = [
+    "SessionEvent",
+    "SessionExpired",
+    "SessionReset",
+    "SessionResumed",
+    "SessionSuspended",
+    "sessionEventOf",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +47,19 @@ class SessionReset:
 
 
 @dataclass(frozen=True, slots=True)
+class SessionSuspended:
+    """
+    At the end that was connected to: nothing carries the session now. It is kept until it goes on or expires.
+    Of one that polls it is so between two polls.
+    """
+
+
+@dataclass(frozen=True, slots=True)
 class SessionExpired:
     """At the end that was connected to: nobody came back for the session within `Limits.sessionLinger`."""
 
 
-SessionEvent = SessionResumed | SessionReset | SessionExpired
+SessionEvent = SessionResumed | SessionReset | SessionSuspended | SessionExpired
 
 
 def sessionEventOf(event: Resumed | Reset) -> SessionResumed | SessionReset:

@@ -29,7 +29,13 @@ from vortex.limits import Limits
 from vortex.node.peer import VortexPeer
 from vortex.node.reactor_thread import checkThread
 from vortex.node.refresh import Refresh
-from vortex.node.session_events import SessionEvent, SessionExpired, SessionReset, SessionResumed
+from vortex.node.session_events import (
+    SessionEvent,
+    SessionExpired,
+    SessionReset,
+    SessionResumed,
+    SessionSuspended,
+)
 from vortex.node.vortex_connection import VortexConnection
 from vortex.node.wire_choice import Wire
 from vortex.protocol.codes import CloseCode
@@ -223,7 +229,7 @@ class Vortex:
     def onSessionEvent(self, callback: SessionCallback) -> Callable[[], None]:
         """
         Call ``callback(event, peer)`` when a session of the native wire was resumed, reset, or has expired:
-        `SessionResumed`, `SessionReset`, `SessionExpired`. It may be a coroutine function.
+        `SessionResumed`, `SessionReset`, `SessionSuspended`, `SessionExpired`. It may be a coroutine function.
 
         Returns:
             A function that ends it.
@@ -355,6 +361,10 @@ class Vortex:
             self._uncount(address)
             self._peers[peer] = peer.address
             self._perAddress[peer.address] += 1
+
+    def peerSuspended(self, peer: VortexPeer) -> None:
+        """For links: nothing carries the session of *peer* now."""
+        self._tellSession(SessionSuspended(), peer)
 
     def _uncount(self, address: str) -> None:
         self._perAddress[address] -= 1

@@ -62,6 +62,8 @@ class KeptSessions:
         if driver.closed:
             self.carried(driver)
             return
+        if driver not in self._parked and driver.peer is not None:
+            self._host.peerSuspended(driver.peer)
         held = driver.heldBytes
         self.bytes += held - self._parked.get(driver, 0)
         self._parked[driver] = held

@@ -87,6 +87,9 @@ class LinkHost(Node, Protocol):
     def peerOpened(self, link: SessionDriver, uuid: str, name: str) -> Peer:
         """A link has learnt who is at its other end."""
 
+    def peerSuspended(self, peer: Any) -> None:
+        """Nothing carries the session of *peer* now."""
+
     def peerMoved(self, peer: Any) -> None:
         """What carries *peer*, which `peerOpened` made, may come from another address than before."""
 
