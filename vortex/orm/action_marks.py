@@ -17,7 +17,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from threading import get_ident
 from typing import Any
-from weakref import WeakKeyDictionary, WeakSet
+from weakref import WeakKeyDictionary, WeakSet, WeakValueDictionary
 
 from sqlalchemy import (
     BigInteger,
@@ -28,11 +28,13 @@ from sqlalchemy import (
     String,
     Table,
     delete,
+    event,
     select,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Dialect, Engine
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, SessionTransaction, scoped_session
 
 from vortex.orm.work import turnOf
@@ -91,6 +93,7 @@ class _Kept:
 # does.
 _kept: WeakKeyDictionary[Dialect, _Kept] = WeakKeyDictionary()
 _created: WeakSet[Dialect] = WeakSet()
+_engines: WeakValueDictionary[int, Engine] = WeakValueDictionary()  # by the id of their dialects
 
 
 def createActionMarks(engine: Engine, *, keep: float = WEEK) -> None:
@@ -111,6 +114,7 @@ def createActionMarks(engine: Engine, *, keep: float = WEEK) -> None:
         _table.create(engine, checkfirst=True)
     kept = _kept[engine.dialect] = _Kept(keep)
     _created.add(engine.dialect)
+    _lookIn(engine)
     _tidy(engine, kept)
 
 
@@ -125,6 +129,31 @@ class ActionMarks:
     def markOf(self, action: Action) -> ActionMark:
         """The mark of *action*, which is not written yet."""
         return ActionMark(action)
+
+    @property
+    def mayBeFound(self) -> bool:
+        """Whether there is a database to look in: one that marks were made or written in."""
+        return bool(_engines)
+
+    def isThere(self, client: str, epoch: int, number: int) -> bool:
+        """
+        Whether that action of *client* has taken effect in any of them. It blocks.
+
+        Raises:
+            SQLAlchemyError: If it was not found, and one of them is not there.
+        """
+        wanted = select(_table.c.action).where(*_isMark(client, epoch, number))
+        problem: SQLAlchemyError | None = None
+        for engine in list(_engines.values()):
+            try:
+                with turnOf(engine), engine.connect() as connection:
+                    if connection.execute(wanted).first() is not None:
+                        return True
+            except SQLAlchemyError as error:  # it may be in another one
+                problem = error
+        if problem is not None:
+            raise problem
+        return False
 
 
 class ActionMark:
@@ -161,6 +190,7 @@ class ActionMark:
         self._insert(connection, reply)
         self._transaction = transaction
         self._engine = connection.engine
+        _lookIn(connection.engine)
         self._thread = get_ident()
 
     def refuse(self, reply: bytes) -> None:
@@ -215,12 +245,21 @@ class ActionMark:
 
     @property
     def _isThis(self) -> tuple[Any, ...]:
-        columns, action = _table.c, self._action
-        return (
-            columns.client == action.client,
-            columns.epoch == action.epoch,
-            columns.action == action.number,
-        )
+        action = self._action
+        return _isMark(action.client, action.epoch, action.number)
+
+
+def _lookIn(engine: Engine) -> None:
+    """What is asked for may be there, as long as *engine* is in use."""
+    key = id(engine.dialect)
+    if key not in _engines:
+        _engines[key] = engine
+        event.listen(engine, "engine_disposed", lambda _: _engines.pop(key, None), once=True)
+
+
+def _isMark(client: str, epoch: int, number: int) -> tuple[Any, ...]:
+    columns = _table.c
+    return columns.client == client, columns.epoch == epoch, columns.action == number
 
 
 def _keptIn(dialect: Dialect) -> _Kept:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from vortex.routing.action import Action
 
-__all__ = ["AlreadyRecorded", "Mark", "Marks", "theMarks", "useMarks"]
+__all__ = ["AlreadyRecorded", "Mark", "Marks", "marksToFind", "theMarks", "useMarks"]
 
 
 class AlreadyRecorded(Exception):
@@ -55,10 +55,17 @@ class Mark(Protocol):
 
 
 class Marks(Protocol):
-    """What makes marks."""
+    """What makes marks, and finds them."""
 
     def markOf(self, action: Action) -> Mark:
         """The mark of *action*, which is not written yet."""
+
+    @property
+    def mayBeFound(self) -> bool:
+        """Whether there is a database to look in."""
+
+    def isThere(self, client: str, epoch: int, number: int) -> bool:
+        """Whether that action of *client* has taken effect, as a mark of it is there. It blocks."""
 
 
 _used: list[Marks] = []
@@ -67,6 +74,11 @@ _used: list[Marks] = []
 def useMarks(marks: Marks) -> None:
     """Have all marks of this process made by *marks*."""
     _used[:] = [marks]
+
+
+def marksToFind() -> Marks | None:
+    """What finds marks in this process; None if there are none."""
+    return _used[0] if _used and _used[0].mayBeFound else None
 
 
 def theMarks() -> Marks:

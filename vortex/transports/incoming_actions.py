@@ -3,7 +3,7 @@ IncomingActions: what becomes of the actions that come in on one session of a cl
 
 One that is new goes to the node's endpoints. One that was taken before is answered as it was, or, while it
 still runs, gets its answer on the session that it came by last. What was taken before is
-`vortex.protocol.once`'s to say.
+`vortex.protocol.once`'s to say; of what that has forgotten there may be a mark in a database.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
-from vortex.errors import LimitExceeded, RemoteError, VortexError, errorText
+from vortex.errors import DatabaseUnavailable, LimitExceeded, RemoteError, VortexError, errorText
 from vortex.protocol.codes import CloseCode
 from vortex.protocol.envelope import Envelope, Form, Message
 from vortex.protocol.once import (
@@ -28,6 +29,7 @@ from vortex.protocol.once import (
 )
 from vortex.protocol.payload import Payload
 from vortex.routing.action import Action
+from vortex.routing.marks import Marks, marksToFind
 from vortex.routing.ports import Peer
 
 if TYPE_CHECKING:
@@ -79,6 +81,8 @@ class IncomingActions:
                 self._run(number, envelope, peer)
         elif isinstance(verdict, Running):
             self._watch(verdict.under, envelope.deadline)
+        elif isinstance(verdict, Unknown) and (marks := self._marksOf(number, envelope)) is not None:
+            self._lookUp(number, envelope, peer, marks)
         else:
             self._answer(number, verdict, envelope.replyFiltOrFilt)
 
@@ -112,7 +116,19 @@ class IncomingActions:
 
     def _run(self, number: int, envelope: Envelope, peer: Peer) -> None:
         host, record = self._host, self._record
-        action = Action(
+        action = self._actionOf(number, envelope)
+        if action.expectsAnswer:
+            record.started(number, action)
+        taken = host.payloadIO.route(envelope, peer, action)
+        if action.expectsAnswer and not action.isAnswered:
+            if taken:
+                self._watch(action, envelope.deadline)
+            else:
+                record.finished(number, None)  # nothing was done, so it may be tried again
+
+    def _actionOf(self, number: int, envelope: Envelope) -> Action:
+        host, record = self._host, self._record
+        return Action(
             number,
             record.client,
             record.epoch,
@@ -124,14 +140,51 @@ class IncomingActions:
             way=self,
             runInThread=host.runInThread,
         )
-        if action.expectsAnswer:
-            record.started(number, action)
-        taken = host.payloadIO.route(envelope, peer, action)
-        if action.expectsAnswer and not action.isAnswered:
-            if taken:
-                self._watch(action, envelope.deadline)
-            else:
-                record.finished(number, None)  # nothing was done, so it may be tried again
+
+    # ---- one that was taken, and forgotten
+
+    def _marksOf(self, number: int, envelope: Envelope) -> Marks | None:
+        """
+        Where it may stand what came of an action; None if that is not worth a look.
+
+        Of several endpoints one may have recorded what it did, and the others would do it again.
+        """
+        busy = len(self._running) >= MOST_RUNNING * self._host.limits.maxWaitingRequests
+        if busy or number <= self._record.settled or len(self._host.payloadIO.matching(envelope.filt)) != 1:
+            return None
+        return marksToFind()
+
+    def _lookUp(self, number: int, envelope: Envelope, peer: Peer, marks: Marks) -> None:
+        """Have the action carried out again if it is recorded: then it takes no effect, and is answered."""
+        record = self._record
+        action = self._actionOf(number, envelope)
+        record.started(number, action)
+        self._watch(action, envelope.deadline)
+        filt = envelope.replyFiltOrFilt
+
+        def found(isThere: bool) -> None:
+            if action.isCancelled:
+                return
+            taken = self._host.payloadIO.route(envelope, peer, action) if isThere else 0
+            if not taken and not action.isAnswered:
+                _wayOf(action)._giveUp(action, _unknown(number), filt)
+
+        def failed(failure: Failure) -> None:
+            log.failure("what came of {action} could not be looked up", failure, action=str(action))
+            if not action.isCancelled and not action.isAnswered:
+                error = DatabaseUnavailable(f"what came of action {number} cannot be found out now")
+                _wayOf(action)._giveUp(action, error, filt)
+
+        looking = self._host.runInThread(marks.isThere, record.client, record.epoch, number)
+        looking.addCallback(found).addErrback(failed)
+
+    def _giveUp(self, action: Action, error: VortexError, filt: dict[object, object]) -> None:
+        """Answer with *error*, and keep nothing of that: it may be known the next time."""
+        action.stopAlarm()
+        action.isAnswered = True
+        self._running.pop(action.number, None)
+        self._record.dropped(action.number)
+        self._refuse(action.number, error, filt)
 
     def _watch(self, action: Action, deadline: float | None) -> None:
         """*action* runs: it is answered here, and cancelled when its deadline is over."""
@@ -166,8 +219,7 @@ class IncomingActions:
                 text = f"expected action {expected}, got {number}: begin another epoch"
                 self._refuse(number, RemoteError("gap", text), filt)
             case Unknown():
-                text = f"action {number} was taken, and what came of it is not known any more"
-                self._refuse(number, RemoteError("outcome-unknown", text), filt)
+                self._refuse(number, _unknown(number), filt)
             case StaleEpoch():
                 self._driver.close(CloseCode.STALE_EPOCH.value, "the client has begun another epoch")
             case Dropped() | Run() | Running():
@@ -193,3 +245,16 @@ class IncomingActions:
     def sendAnswer(self, message: Message, priority: int) -> None:
         if not self._driver.closed:
             self._driver.send(message, priority=priority)
+
+
+def _unknown(number: int) -> RemoteError:
+    return RemoteError(
+        "outcome-unknown", f"action {number} was taken, and what came of it is not known any more"
+    )
+
+
+def _wayOf(action: Action) -> IncomingActions:
+    """By what session *action* has come last."""
+    way = action.way
+    assert isinstance(way, IncomingActions)  # nobody else takes actions
+    return way
