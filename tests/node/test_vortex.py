@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
+from twisted.logger import capturedLogs
 
 from vortex.errors import ConnectionLost, EncodeError, NotConnected, NoVortex, RemoteError, RequestTimeout
 from vortex.limits import Limits
@@ -358,6 +359,79 @@ class TestShutdown:
 
         with pytest.raises(NoVortex):
             theNode(None)
+
+
+class TestTheEnd:
+    def test_is_told_to_who_wants_to_know_when_the_links_are_closed(self) -> None:
+        told: list[Any] = []
+        with VortexHarness() as harness:
+            a, b = harness.node("a"), harness.node("b")
+            harness.link(a, b)
+            stop = a.onShutdown(lambda: told.append("never"))
+            a.onShutdown(lambda: 1 / 0)
+            a.onShutdown(lambda: told.append(a.peers))
+            stop()
+            stop()
+
+            with capturedLogs():
+                harness.resultOf(a.shutdown())
+
+        assert told == [()]
+
+
+class TestWhatWaitsForAPeer:
+    def test_is_counted_in_bytes(self) -> None:
+        with VortexHarness() as harness:
+            a, b = harness.node("a"), harness.node("b")
+            link = harness.link(a, b)
+            (peer,) = a.peers
+            link.pause()
+
+            assert peer.queuedBytes == 0
+            peer.send(Payload({"key": "k"}, ["x" * 100]))
+            once = peer.queuedBytes
+            peer.send(Payload({"key": "k"}, ["x" * 100]))
+
+            assert 100 < once < 1_000
+            assert 2 * once - 20 < peer.queuedBytes < 2 * once + 20
+            link.pause(paused=False)
+            assert peer.queuedBytes == 0
+
+    @pytest.mark.parametrize("wire", ["vortexpy", "native"])
+    def test_tells_when_there_is_none_and_the_peer_is_connected(self, wire: Any) -> None:
+        with VortexHarness() as harness:
+            a, b = harness.node("a"), harness.node("b")
+            link: Any = connectInMemory(b, a, wire=wire)
+            harness.settle()
+            (peer,) = a.peers
+            end = link._pipe.server if wire == "native" else link._ends[1]
+            assert peer.whenReady().called
+
+            end.paused = True
+            peer.send(Payload({"key": "k"}))
+            ready = [peer.whenReady(), peer.whenReady()]
+            harness.settle()
+            assert not any(each.called for each in ready)
+            end.paused = False
+            end.driver.resumeProducing(end) if wire == "vortexpy" else end.resumeProducing()
+            assert all(each.called for each in ready)
+
+    def test_tells_nothing_until_the_peer_is_back_or_gone(self) -> None:
+        with VortexHarness() as harness:
+            a, b = harness.node("a"), harness.node("b")
+            link = connectInMemory(b, a, wire="native")
+            harness.settle()
+            (peer,) = a.peers
+            link.cut()
+            ready = peer.whenReady()
+            assert (peer.isConnected, ready.called) == (False, False)
+            link.reconnect()
+            harness.settle()
+            assert ready.called
+            link.cut()
+            ready = peer.whenReady()
+            harness.advance(200)
+            assert (peer.isOnline, ready.called) == (False, True)
 
 
 class TestBounds:

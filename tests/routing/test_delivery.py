@@ -17,7 +17,8 @@ from tests.routing.peers import ERAS, FakePeer, came
 from vortex import Tuple, addTupleType
 from vortex.errors import ConnectionLost, DecodeError, EncodeError, Rejected, UnknownRecord, VortexError
 from vortex.limits import Limits
-from vortex.protocol.envelope import Envelope, Form
+from vortex.protocol.envelope import Envelope, Form, Message
+from vortex.protocol.native_body import NativeBody
 from vortex.protocol.payload import Payload
 from vortex.protocol.vortexpy import decodeMessage
 from vortex.routing.delivery import Delivery
@@ -172,6 +173,32 @@ class TestReply:
         delivered(ada).fail(ValueError("no"), priority=30)
 
         assert ada.priorities == [100, 10, 100, 20, 30]
+
+    def test_has_keys_of_its_own_besides(self, ada: FakePeer) -> None:
+        delivery = delivered(ada)
+
+        delivery.reply([Job(id=5)], filt={"view": {"s": 1}})
+        delivery.reply([])
+
+        first, second = ada.sent
+        assert first["filt"] == {**REQUEST, "view": {"s": {"_ft": "int", "_fd": 1}}}
+        assert first["payload"]["filt"] == first["filt"]
+        assert first["payload"]["tuples"] == [JOB]
+        assert second["filt"] == REQUEST
+
+    def test_passes_on_a_body_of_our_own_wire_as_it_is(self, ada: FakePeer) -> None:
+        body = NativeBody(b'[{"t":"deliverytest.Job","f":["id"],"k":"i","r":[[5]]}]', isCompressed=False)
+        payload = Payload.fromEnvelope(Envelope({"not": "used"}, body=body), Limits())
+        native = FakePeer(form=Form.NATIVE)
+        native.sendMessage = lambda message, *_: sent.append(message)  # type: ignore[method-assign]
+        sent: list[Message] = []
+
+        delivered(ada).reply(payload)
+        delivered(native).reply(payload)
+
+        assert ada.sent[0]["payload"]["tuples"] == [JOB]
+        assert sent[0].payload.closedBody is body
+        assert sent[0].encoded(Form.NATIVE).endswith(body.data)
 
     def test_more_than_once_sends_more_than_one_message(self, ada: FakePeer) -> None:
         delivery = delivered(ada)
