@@ -47,7 +47,7 @@ class Threads:
 
     def __init__(self, server: Vortex) -> None:
         self.waiting: list[Any] = []
-        server.runInThread = self.run  # type: ignore[method-assign,assignment]
+        server.runInThread = self.run  # type: ignore[method-assign]
 
     def run(self, function: Any, *arguments: Any) -> Deferred[Any]:
         done: Deferred[Any] = Deferred()
