@@ -11,11 +11,11 @@ import pytest
 
 from tests.protocol import native_wire as wire
 from tests.protocol.native_ends import ClientEnd, labelsOf, says
-from vortex.errors import LimitExceeded
+from vortex.errors import DecodeError, LimitExceeded
 from vortex.limits import Limits
 from vortex.protocol.client_session import ClientSession
 from vortex.protocol.envelope import Message
-from vortex.protocol.events import Broken, Opened, Received, Reset, Resumed
+from vortex.protocol.events import Broken, Malformed, Opened, Received, Reset, Resumed
 from vortex.protocol.link_session import State
 
 
@@ -314,6 +314,19 @@ class TestActions:
         for _ in range(5):
             self.reset(end)
             assert actionsOf(end.frames()) == [(1, 1, "a"), (2, 2, "b")]
+
+    def test_whose_answer_cannot_be_read_are_answered_and_not_sent_again(self, end: ClientEnd) -> None:
+        asked = asks("a")
+        end.session.send(asked)
+        end.frames()
+
+        events = end.receive(bytes([wire.REPLY, 1, 1]) + b'\x01\x0a{"f": nope}')
+        self.reset(end)
+
+        (malformed,) = (event for event in events if isinstance(event, Malformed))
+        assert isinstance(malformed.error, DecodeError)
+        assert malformed.asked is asked
+        assert actionsOf(end.frames()) == []
 
     def test_are_sent_again_through_a_reset_before_they_could_be(self, end: ClientEnd) -> None:
         """The second reset comes while what the first has left waits for its window."""

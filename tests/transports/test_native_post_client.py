@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 
 from tests.protocol import native_wire as wire
 from tests.transports.servers_by_hand import Line, Scene, chunk, nothingLogged, response
-from vortex import AccessDenied, ConnectionLost, NotConnected, Payload
+from vortex import AccessDenied, ConnectionLost, DecodeError, NotConnected, Payload
 from vortex.protocol.events import Reset, Resumed
 from vortex.testing import RecordingEndpoint
 from vortex.transports.client_line import ClientLine
@@ -243,6 +243,20 @@ class TestWhatIsHeld:
         error, text = scene.watcher.ended
         assert error is ConnectionLost
         assert "expected a frame of a kind that there is here, got 0x7f" in text
+        nothingLogged.clear()
+
+    def test_may_bring_an_answer_that_cannot_be_read(self, nothingLogged: list[LogEvent]) -> None:
+        scene, held = opened()
+        asked = scene.peer.request(Payload({"is": "one"}), timeout=None)
+        scene.settle()
+
+        scene.push(held, bytes([wire.REPLY, 1, 1]) + b'\x01\x0a{"f": nope}')
+
+        error = failureOf(asked)
+        assert isinstance(error, DecodeError)
+        assert scene.watcher.errors == []
+        (logged,) = nothingLogged
+        assert "sent what is no message" in formatEvent(logged)
         nothingLogged.clear()
 
     def test_is_let_go_of_when_the_session_is_closed(self) -> None:

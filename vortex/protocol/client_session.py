@@ -240,7 +240,7 @@ class ClientSession(Session):
             action, at = readVarint(data, at)
             asked = self._unanswered.pop(action, None)
             self._drop(self._numberOf(action), now)  # what is answered was taken
-            envelope = self._message(data, at)
+            envelope = self._message(data, at, asked=asked)
             if envelope is not None:
                 if asked is not None and not envelope.filt:  # it could not read who asked
                     envelope.filt = dict(asked.payload.filt)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from vortex.errors import VortexError
-from vortex.protocol.envelope import Envelope
+from vortex.protocol.envelope import Envelope, Message
 
 __all__ = [
     "Broken",
@@ -54,10 +54,12 @@ class Malformed:
 
     Attributes:
         action: The number of the action that it would have been; None where those are not counted.
+        asked: What it would have answered; None if it is no answer, or it is not known of what.
     """
 
     error: VortexError
     action: int | None = None
+    asked: Message | None = None
 
 
 @dataclass(frozen=True, slots=True)

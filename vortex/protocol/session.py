@@ -283,12 +283,14 @@ class Session:
             self._ackNow()
         return at
 
-    def _message(self, data: bytes, at: int, action: int | None = None) -> Envelope | None:
+    def _message(
+        self, data: bytes, at: int, action: int | None = None, asked: Message | None = None
+    ) -> Envelope | None:
         """The message that begins there; None if it is none, which is told, and costs nothing else."""
         try:
             return decodeNativeMessage(data[at:], self._limits)
         except VortexError as error:
-            self._events.append(Malformed(error, action))
+            self._events.append(Malformed(error, action, asked))
             if self._malformed.oneMore(self._lastHeard):
                 most = self._limits.maxMalformed
                 self.close(CloseCode.LIMIT, f"more than {most} messages were none (maxMalformed)")

@@ -31,7 +31,7 @@ from vortex.protocol.payload import Payload
 from vortex.routing.action import Action
 from vortex.routing.delivery import Delivery
 from vortex.routing.endpoints import Endpoints
-from vortex.routing.filt import CLIENT_ECHO, SERVER_ECHO
+from vortex.routing.filt import CLIENT_ECHO, MESSAGE_ID, SERVER_ECHO
 from vortex.routing.lines import Line, Lines, sizeOf
 from vortex.routing.noticed import Noticed
 from vortex.routing.ports import Node, Peer, liveNodes
@@ -343,6 +343,12 @@ class PayloadIO(Endpoints):
             self._watchesPeers = True
             node.onPeerChange(self._peerChanged)
         self._waiting[messageId] = self._waitingFor.setdefault(peer, {})[messageId] = response
+
+    def cannotRead(self, error: VortexError, asked: Message, peer: Peer) -> None:
+        """For links: what *peer* has answered to *asked* cannot be read: *error*."""
+        response = self._waiting.get(asked.payload.filt.get(MESSAGE_ID, ""))
+        if response is not None:
+            response.cannotRead(error, peer)
 
     def unexpect(self, messageId: str, peer: Peer) -> None:
         """For `PayloadResponse`: it waits no more."""

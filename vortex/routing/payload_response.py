@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import CancelledError, Deferred
 
-from vortex.errors import ConnectionLost, NotConnected, RequestTimeout, parseErrorText
+from vortex.errors import ConnectionLost, NotConnected, RequestTimeout, VortexError, parseErrorText
 from vortex.protocol.envelope import Message
 from vortex.protocol.payload import Payload
 from vortex.routing.filt import CLIENT_ECHO, MESSAGE_ID, SERVER_ECHO, isSubset, shown
@@ -41,6 +41,7 @@ class PayloadResponse(Deferred[Payload]):
         RequestTimeout: No answer came in time.
         ConnectionLost: The peer went before it answered; what was asked for may have been done.
         RemoteError: The answer is an error, with the peer's code and text.
+        DecodeError: The answer cannot be read.
         CancelledError: It was cancelled.
 
     A peer on the native wire is told how long the answer is waited for, and when nobody waits any more: it
@@ -86,6 +87,11 @@ class PayloadResponse(Deferred[Payload]):
         else:
             self._end(parseErrorText(str(payload.result)))
         return True
+
+    def cannotRead(self, error: VortexError, peer: Peer) -> None:
+        """For `PayloadIO`: *peer* has answered, and it cannot be read."""
+        if peer is self.peer:
+            self._end(error)
 
     def peerLost(self) -> None:
         """For `PayloadIO`: the peer that was asked is gone."""

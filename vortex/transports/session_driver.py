@@ -372,8 +372,10 @@ class SessionDriver:
             case Malformed(error) if self.isOutgoing and self.peer is None and isinstance(error, DecodeError):
                 self._isStranger = True
                 self.close(CloseCode.REFUSED.value, errorText(NotConnected(f"this is no vortex: {error}")))
-            case Malformed(error, action):
+            case Malformed(error, action, asked):
                 self._refuse(error, action)
+                if asked is not None and self.peer is not None:
+                    self._host.payloadIO.cannotRead(error, asked, self.peer)
             case Resumed() | Reset():
                 if self.peer is not None:
                     self._host.sessionEvent(self.peer, event)
