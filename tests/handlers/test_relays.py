@@ -18,6 +18,7 @@ from vortex.errors import AccessDenied, NotConnected, RemoteError, RequestTimeou
 from vortex.handlers import live_row, live_state
 from vortex.handlers.action_client import TupleActionClient
 from vortex.handlers.action_proxy import TupleActionProxy
+from vortex.handlers.observable import TupleDataObservableHandler
 from vortex.handlers.observable_proxy import POLL_TIMEOUT
 from vortex.handlers.observer import TupleDataObserver
 from vortex.protocol.envelope import Message
@@ -258,6 +259,28 @@ class TestTheLossOfTheServer:
         chain.harness.advance(60)
 
         assert ada.titles == ["tea", "milk"]
+
+
+class TestARightThatIsLost:
+    def test_at_the_server_is_the_end_for_who_watches(self, chain: Chain) -> None:
+        may = [True]
+        chain.handler.shutdown()
+        chain.handler = TupleDataObservableHandler("jobs", chain.server, access=lambda *_: may[0])
+        chain.handler.addTupleProvider(Job, chain.make)
+        ada = chain.watcher("ada")
+        assert ada.titles == ["tea", "milk"]
+        may[0] = False
+        chain.put(k3="jam")
+        assert ada.subscription.error is not None
+        assert (ada.subscription.error.code, ada.titles) == (AccessDenied.code, ["tea", "milk"])
+        bob = chain.watcher("bob")
+        assert bob.subscription.error is not None
+        assert (bob.subscription.error.code, bob.titles) == (AccessDenied.code, [])
+        may[0] = True
+        chain.harness.advance(120)
+
+        assert ada.titles == bob.titles == ["tea", "milk", "jam"]
+        assert ada.told[1:] == [(["tea", "milk", "jam"], [("created", 3)])]
 
 
 class TestTheLossOfTheMiddleNode:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -44,6 +45,18 @@ def next_(iterator: AsyncIterator[Any]) -> Deferred[Any]:
 
 def shown(change: TupleChange) -> tuple[str, Any, str]:
     return change.op, change.key, change.record.title
+
+
+class TestWhoWaits:
+    def test_is_not_forgotten_though_nothing_else_holds_it(self, jobs: Jobs) -> None:
+        got, ended = taking(jobs.observer.subscribe(JOBS).changes())
+        gc.collect()
+        jobs.harness.settle()
+        gc.collect()
+        jobs.observer.shutdown()
+
+        assert len(got) == 2
+        assert ended == ["over"]
 
 
 class TestRows:

@@ -190,14 +190,18 @@ class LiveWatches:
         for watcher in self._roster.of(peer):
             self._drop(watcher)
 
+    def endAll(self, watch: LiveWatch, error: Exception) -> None:
+        """Tell those who watch *watch* that no more comes, and why; who gets whole states hears nothing."""
+        for watcher in tuple(watch.watchers):
+            if isinstance(watcher, LiveWatcher):
+                self._end(watcher, error)
+
     def close(self) -> None:
         """Forget everybody, who is told so, and answer nobody from now on."""
         self._unsubscribe()
         error = UnknownObservable("this is not offered any more")
         for watcher in self._roster:
-            if isinstance(watcher, LiveWatcher) and watcher.isAnswered:
-                self._roster.lineOf(watcher).queue(watcher, watcher.feed.end(error))
-            self._drop(watcher)
+            self._end(watcher, error)
         for watch in self.watches:
             self._forgetWatch(watch)
 
@@ -273,6 +277,12 @@ class LiveWatches:
         sieve = LiveSieve(watch.state, own, partial(self._maySend, peer))
         return kind(peer, watch, self.newFeed(own, watch.number), sieve)
 
+    def _end(self, watcher: Watcher, error: Exception) -> None:
+        """*watcher* is there no more; it is told why, if it can be."""
+        if isinstance(watcher, LiveWatcher) and watcher.isAnswered:
+            self._roster.lineOf(watcher).queue(watcher, watcher.feed.end(error))
+        self._drop(watcher)
+
     def _drop(self, watcher: Watcher) -> None:
         if not self._roster.remove(watcher):
             return
@@ -295,9 +305,7 @@ class LiveWatches:
         if self._maySee(watcher.peer, watcher.filt):
             return True
         if isinstance(watcher, LiveWatcher):
-            end = watcher.feed.end(AccessDenied("you may not see this any more"))
-            self._roster.lineOf(watcher).queue(watcher, end)
-            self._drop(watcher)
+            self._end(watcher, AccessDenied("you may not see this any more"))
         return False
 
     async def _answer(self, watcher: Watcher, delivery: Delivery, at: object) -> None:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -173,7 +174,8 @@ class TupleDataObservableProxy:
     async def _make(self, watch: LiveWatch) -> Any:
         if watch not in self._relayed:
             subscription = self.observer.subscribe(watch.subject.what)
-            self._relayed[watch] = RelayedView(watch, subscription.view), subscription
+            endAll = partial(self._watches.endAll, watch)
+            self._relayed[watch] = RelayedView(watch, subscription.view, endAll), subscription
         relayed, _ = self._relayed[watch]
         return await relayed.make(self.observer.peer)
 

@@ -5,15 +5,18 @@ Positions stay what they are at the node where the tuples are made: epoch and se
 peer may go on at another node that shows the same. A VortexPY server has no positions; then they are this
 node's.
 
-While the other node cannot be reached, the watch has what was.
+While the other node cannot be reached, the watch has what was. Where that node says that this one may not see
+it, or has it no more, those who watch here are told so.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from twisted.logger import Logger
 
+from vortex.errors import AccessDenied, Unauthenticated, UnknownObservable, VortexError
 from vortex.handlers.live_rows import Taken
 from vortex.handlers.live_watch import ADOPTED, LiveWatch
 from vortex.handlers.watched_view import WatchedView
@@ -24,18 +27,24 @@ __all__ = ["RelayedView"]
 log = Logger()
 
 
+_FINAL = frozenset((AccessDenied.code, Unauthenticated.code, UnknownObservable.code))
+"""Codes of errors after which nobody here may see any longer what was."""
+
+
 class RelayedView:
     """
     Args:
         watch: What is watched here.
         view: What it shows, which somebody subscribes to for it.
+        endAll: Called with an error: nobody is to be shown any more.
 
     Attributes:
         view: As given.
     """
 
-    def __init__(self, watch: LiveWatch, view: WatchedView) -> None:
+    def __init__(self, watch: LiveWatch, view: WatchedView, endAll: Callable[[VortexError], object]) -> None:
         self.view = view
+        self._endAll = endAll
         self._watch = watch
         view.listeners.append(self._onTaken)
 
@@ -51,7 +60,7 @@ class RelayedView:
                 or that it is not there.
         """
         view = self.view
-        if not view.live.wasCurrent:
+        if not view.live.wasCurrent or self._isRefused:
             if peer is None and view.error is not None:
                 raise view.error
             if view.error is not None:
@@ -72,10 +81,17 @@ class RelayedView:
             self.view.listeners.remove(self._onTaken)
 
     @property
+    def _isRefused(self) -> bool:
+        return self.view.error is not None and self.view.error.code in _FINAL
+
+    @property
     def _hasPositions(self) -> bool:
         return self.view.live.epoch is not None
 
     def _onTaken(self, taken: Taken) -> None:
+        if self._isRefused and taken.error is not None:
+            self._endAll(taken.error)
+            self._watch.sleep()
         if not taken.isMoved:
             return
         state, live, delta = self._watch.state, self.view.live, taken.delta

@@ -48,6 +48,7 @@ class Subscription:
         self._isFresh = isFresh  # whether it knows nothing of the rows yet
         self._isClosed = False
         self._iterators: WeakSet[_Rows | _Changes] = WeakSet()
+        self.waiting: set[object] = set()  # iterators that somebody waits for, who may have no other hold
 
     def __repr__(self) -> str:
         return f"<subscription to {self.view}, {self.state}>"
@@ -167,8 +168,13 @@ class _Iterator:
     async def _wait(self) -> None:
         if self._subscription.state == "closed":
             raise StopAsyncIteration
+        waiting = self._subscription.waiting
+        waiting.add(self)
         self._waiter = Deferred()
-        await self._waiter
+        try:
+            await self._waiter
+        finally:
+            waiting.discard(self)
 
 
 class _Rows(_Iterator):

@@ -70,7 +70,7 @@ class WatchedView:
         selector, live: As given.
         number: Of its watch at the peer; None: it has none, or nothing has come yet.
         error: Why it is not current.
-        listeners: Called with what came of each message that moved it, before subscriptions are told.
+        listeners: Called with what came of each message, before subscriptions are told; and of each error.
     """
 
     def __init__(self, observer: Observer, selector: TupleSelector, live: LiveRows) -> None:
@@ -236,8 +236,8 @@ class WatchedView:
         if taken.isMoved and self.live.state is ViewState.CURRENT:
             self.error = None
             self._backoff.reset()
-        for listener in tuple(self.listeners):
-            listener(taken)
+        if taken.error is None:
+            self._tellListeners(taken)
         if taken.changes is not None:
             for subscription in tuple(self._subscriptions):
                 subscription.tell(taken.changes)
@@ -253,6 +253,7 @@ class WatchedView:
         """It cannot be shown; ask again, later."""
         self.live.lost()
         self.error = error
+        self._tellListeners(Taken(error=error))
         log.info("{view} cannot be shown: {text}", view=str(self), text=errorText(error))
         syncing, self._syncing = self._syncing, []
         for waiter in syncing:
@@ -262,6 +263,10 @@ class WatchedView:
             self._retry = self._observer.node.clock.callLater(self._backoff.next(), self.ask)
 
     # ---- what waits
+
+    def _tellListeners(self, taken: Taken) -> None:
+        for listener in tuple(self.listeners):
+            listener(taken)
 
     def _tellWaiters(self) -> None:
         live = self.live
