@@ -1,4 +1,4 @@
-"""docs/topics/faults.md names a test for each promise, and each is there."""
+"""The pages of promises name a test for each, and each is there."""
 
 from __future__ import annotations
 
@@ -12,34 +12,36 @@ import pytest
 
 from tests.docs.documents import ROOT
 
-PAGE = ROOT / "docs" / "topics" / "faults.md"
+PAGES = ("faults", "consistency")
+"""In docs/topics."""
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
-COUNT = 50
-"""Promises that the page has at least."""
+COUNT = {"faults": 50, "consistency": 25}
+"""Promises that each page has at least."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line of a table: what goes wrong, what is promised, and the names of the tests."""
+    """One line of a table: its first two cells, say a fault and a promise, and the names of the tests."""
 
-    fault: str
-    promise: str
+    page: str
+    first: str
+    second: str
     tests: tuple[str, ...]
 
 
-def rows() -> list[Row]:
+def rows(page: str) -> list[Row]:
     found = []
-    for line in PAGE.read_text().splitlines():
+    for line in (ROOT / "docs" / "topics" / f"{page}.md").read_text().splitlines():
         cells = [cell.strip() for cell in line.strip("|").split(" | ")]
-        if line.startswith("|") and cells[0] != "fault" and not cells[0].startswith("---"):
-            fault, promise, tests = cells
-            found.append(Row(fault, promise, tuple(re.findall(r"`([^`]+)`", tests))))
+        if line.startswith("|") and not line.startswith("|---") and cells[-1] != "held by":
+            first, second, tests = cells
+            found.append(Row(page, first, second, tuple(re.findall(r"`([^`]+)`", tests))))
     return found
 
 
-ROWS = rows()
+ROWS = [row for page in PAGES for row in rows(page)]
 NAMES = sorted({name for row in ROWS for name in row.tests})
 
 
@@ -61,7 +63,7 @@ def conformanceCases(path: str) -> frozenset[str]:
 
 
 class TestEachPromise:
-    @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.fault)
+    @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.first)
     def test_is_held_by_a_test(self, row: Row) -> None:
         assert row.tests
 
@@ -79,5 +81,6 @@ class TestEachPromise:
         else:
             assert f'test("{rest.removeprefix(": ")}"' in (ROOT / path).read_text()
 
-    def test_is_one_of_many(self) -> None:
-        assert len(ROWS) >= COUNT
+    @pytest.mark.parametrize("page", PAGES)
+    def test_is_one_of_many(self, page: str) -> None:
+        assert len(rows(page)) >= COUNT[page]
