@@ -320,7 +320,7 @@ class TestActions:
         end.session.send(asked)
         end.frames()
 
-        events = end.receive(bytes([wire.REPLY, 1, 1]) + b'\x01\x0a{"f": nope}')
+        events = end.receive(bytes([wire.REPLY, 1, 1]) + b'\x01\x0b{"f": nope}')
         self.reset(end)
 
         (malformed,) = (event for event in events if isinstance(event, Malformed))

@@ -200,6 +200,19 @@ class TestComingBack:
         assert again.names == ["first"]
         assert {"event": "reset", "data": '{"reason":"unknown"}'} in again.blocks
 
+    def test_for_something_else_begins_anew(self, server: Server) -> None:
+        jobs = Jobs(server, Listened(name="first"))
+        ears = Ears(server, {"key": "other"})
+        server.vortex.send(Payload({"key": "other"}))
+        ears.lose()
+
+        again = ears.comesBack(server, JOBS)
+        jobs.show("second")
+
+        assert {"event": "reset", "data": '{"reason":"superseded"}'} in again.blocks
+        assert again.names == ["first", "second"]
+        assert len(server.vortex.peers) == 1
+
     def test_ends_the_older_line(self, server: Server) -> None:
         Jobs(server, Listened(name="first"))
         ears = Ears(server, JOBS)

@@ -250,7 +250,7 @@ class TestWhatIsHeld:
         asked = scene.peer.request(Payload({"is": "one"}), timeout=None)
         scene.settle()
 
-        scene.push(held, bytes([wire.REPLY, 1, 1]) + b'\x01\x0a{"f": nope}')
+        scene.push(held, bytes([wire.REPLY, 1, 1]) + b'\x01\x0b{"f": nope}')
 
         error = failureOf(asked)
         assert isinstance(error, DecodeError)

@@ -11,6 +11,7 @@ has had last, and bears the cookie that it was given; it gets what it has missed
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Any
 
 from twisted.web.server import NOT_DONE_YET, Request
@@ -18,6 +19,7 @@ from twisted.web.server import NOT_DONE_YET, Request
 from vortex.access.principal import Principal
 from vortex.errors import DecodeError, LimitExceeded, NotConnected, errorText
 from vortex.limits import Limits
+from vortex.protocol.codes import CloseCode
 from vortex.protocol.event_session import EventSession
 from vortex.protocol.json_codec import loads
 from vortex.protocol.session_tokens import newSecret
@@ -49,6 +51,20 @@ class _Events(HeldResponse):
         self.write(frame)
 
 
+@dataclass(frozen=True, slots=True)
+class _Listener:
+    """
+    A session, and what it was begun for.
+
+    Attributes:
+        filts: As they stood in the URL.
+    """
+
+    session: EventSession
+    driver: KeptDriver
+    filts: list[bytes]
+
+
 class EventSources:
     """
     Those who listen to one node.
@@ -59,7 +75,7 @@ class EventSources:
 
     def __init__(self, host: LinkHost) -> None:
         self._host = host
-        self._drivers: dict[str, tuple[EventSession, KeptDriver]] = {}
+        self._drivers: dict[str, _Listener] = {}
 
     def __len__(self) -> int:
         """How many sessions there are, those included that nothing carries now."""
@@ -95,7 +111,7 @@ class EventSources:
                 request.setHeader(b"Content-Type", EVENT_STREAM)
                 request.setHeader(b"Cache-Control", b"no-store, no-transform")
                 return LATER % str(error).encode("ascii", "replace")
-            driver = self._make(secret, whose, name, resetFor, address)
+            driver = self._make(request, secret, whose, name, resetFor, address)
         if principal is not None:
             driver.renew(principal)
         if not isGiven:
@@ -114,15 +130,24 @@ class EventSources:
         if not wanted:
             return None, None
         match = EVENT_ID.fullmatch(wanted)
-        session, driver = self._drivers.get(match[1], (None, None)) if match is not None else (None, None)
-        if match is None or session is None or driver is None or not session.belongsTo(secret, principal):
+        listener = None if match is None else self._drivers.get(match[1])
+        if match is None or listener is None or not listener.session.belongsTo(secret, principal):
             return None, "unknown"
-        if not session.canResumeFrom(int(match[2])):
+        if listener.filts != _textsOf(request):
+            listener.driver.close(CloseCode.SUPERSEDED.value, "it listens to something else now")
+            return None, "superseded"
+        if not listener.session.canResumeFrom(int(match[2])):
             return None, "overflow"
-        return driver, None
+        return listener.driver, None
 
     def _make(
-        self, secret: str, principal: str | None, name: str, resetFor: str | None, address: str
+        self,
+        request: Request,
+        secret: str,
+        principal: str | None,
+        name: str,
+        resetFor: str | None,
+        address: str,
     ) -> KeptDriver:
         host = self._host
         session = EventSession(
@@ -142,12 +167,17 @@ class EventSources:
             address=address,
             onClosed=lambda _code, _reason: self._drivers.pop(session.id, None),
         )
-        self._drivers[session.id] = session, driver
+        self._drivers[session.id] = _Listener(session, driver, _textsOf(request))
         return driver
 
     def _ask(self, filts: list[dict[str, Any]], peer: Peer) -> None:
         for filt in filts:
             self._host.payloadIO.read(filt, peer)
+
+
+def _textsOf(request: Request) -> list[bytes]:
+    """The filts in *request*'s URL, unread."""
+    return list((request.args or {}).get(b"filt", []))
 
 
 def _filtsOf(request: Request, limits: Limits) -> list[dict[str, Any]]:
@@ -157,7 +187,7 @@ def _filtsOf(request: Request, limits: Limits) -> list[dict[str, Any]]:
     Raises:
         HttpRefused: If it does not say so in JSON.
     """
-    texts = (request.args or {}).get(b"filt", [])
+    texts = _textsOf(request)
     if len(texts) > limits.maxWatchesPerPeer:
         raise HttpRefused(
             400, f"{len(texts)} filts, {limits.maxWatchesPerPeer} are accepted (maxWatchesPerPeer)"
