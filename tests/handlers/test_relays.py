@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from twisted.internet.defer import Deferred
 
 from tests.handlers.action_scene import Rename
 from tests.handlers.observed import JOBS, Job, Plain, Told
 from tests.handlers.relay_scene import Chain, Watching
 from tests.node.links import cutAll
-from vortex import TupleDataObservableProxy, TupleSelector
+from vortex import Limits, TupleDataObservableProxy, TupleSelector
 from vortex.access.tuple_access import TupleAccess
 from vortex.errors import AccessDenied, NotConnected, RemoteError, RequestTimeout
 from vortex.handlers import live_row, live_state
@@ -361,6 +362,59 @@ class TestWhoMay:
         chain.harness.resultOf(bob.actions.pushAction(Rename(id=1, title="y")))
 
         assert chain.done == [(1, "y")]
+
+
+class TestAnActionThatTakesLong:
+    @pytest.fixture
+    def slow(self, chain: Chain) -> list[Deferred[Any]]:
+        """What the server's delegate waits for, for each action that it was given."""
+        waiting: list[Deferred[Any]] = []
+
+        def wait(action: Rename) -> Deferred[Any]:
+            waiting.append(Deferred(lambda cancelled: cancelled.callback("cancelled")))
+            return waiting[-1]
+
+        chain.processor.setDelegate(Rename, wait)
+        return waiting
+
+    def test_is_cancelled_at_the_server_when_nobody_waits_any_more(
+        self, chain: Chain, slow: list[Deferred[Any]]
+    ) -> None:
+        ada = chain.watcher("ada")
+        pushed = ada.actions.pushAction(Rename(id=1, title="x"), timeout=None)
+        pushed.addErrback(lambda _: None)
+        chain.harness.settle()
+        assert not slow[0].called
+        pushed.cancel()
+        chain.harness.settle()
+
+        assert slow[0].called
+
+    def test_ends_at_the_time_that_who_asks_has_given(self, chain: Chain, slow: list[Deferred[Any]]) -> None:
+        ada = chain.watcher("ada")
+        pushed = ada.actions.pushAction(Rename(id=1, title="x"), timeout=5)
+        pushed.addErrback(lambda _: None)
+        chain.harness.advance(6)
+
+        assert slow[0].called
+
+    def test_is_one_of_so_many_that_may_wait(self, harness: VortexHarness) -> None:
+        server, relay = harness.node("server"), harness.node("relay", limits=Limits(maxWaitingRequests=2))
+        silent = PayloadEndpoint({"key": "tupleActionProcessorName"}, lambda *_: Deferred(), server)
+        harness.connect(relay, server, wire="native")
+        proxy = TupleActionProxy("acts", "server", relay)
+        ada = harness.node("ada")
+        harness.connect(ada, relay, wire="native")
+        client = TupleActionClient("acts", "relay", ada)
+        waiting = [client.pushAction(Rename(id=number)) for number in range(2)]
+
+        with pytest.raises(RemoteError, match="2 actions of this peer wait already"):
+            harness.resultOf(client.pushAction(Rename(id=3)))
+        for each in waiting:
+            each.addErrback(lambda _: None)
+            each.cancel()
+        harness.settle()
+        assert (proxy._waiting, silent.isLive) == ({}, True)
 
 
 class TestPoll:
