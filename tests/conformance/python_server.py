@@ -62,6 +62,14 @@ class ServerScript:
 
     # ---- what the node is to its application
 
+    def matching(self, filt: object) -> list[object]:
+        """As `PayloadIO.matching`: there are no endpoints."""
+        return []
+
+    def isFull(self, peer: object) -> bool:
+        """As `PayloadIO.isFull`: nothing that comes in waits."""
+        return False
+
     def route(self, envelope: Envelope, peer: VortexPeer, action: Action | None = None) -> int:
         """As `PayloadIO.route`: an action was taken."""
         assert action is not None
