@@ -23,6 +23,7 @@ from vortex.handlers.live_rows import Ask, LiveRows, Taken, ViewState
 from vortex.handlers.subscription import Callback, Subscription
 from vortex.handlers.view_message import watchNumber
 from vortex.handlers.view_rows import RowsView
+from vortex.handlers.view_waiters import ViewWaiters
 from vortex.protocol.backoff import Backoff
 from vortex.protocol.envelope import Message
 from vortex.protocol.payload import Payload
@@ -88,8 +89,7 @@ class WatchedView:
         self._request: PayloadResponse | None = None
         self._retry: DelayedCall | None = None
         self._backoff = Backoff(first=FIRST_WAIT, cap=LONGEST_WAIT)
-        self._syncing: list[Deferred[RowsView]] = []
-        self._passing: list[tuple[str | None, int, Deferred[None]]] = []
+        self._waiters = ViewWaiters(live)
 
     def __repr__(self) -> str:
         return f"<view of {self.selector!r}>"
@@ -130,24 +130,16 @@ class WatchedView:
             self._stopRetry()
             self._observer.closed(self)
             self._tellServer()
-            self._giveUp(NotConnected(f"{self} was closed"))
+            self._waiters.giveUp(NotConnected(f"{self} was closed"))
 
     def whenSynced(self) -> Deferred[RowsView]:
         """Fires with the rows when they are current; fails if they are refused, or it ends before."""
-        if self.live.state is ViewState.CURRENT:
-            return succeed(self.live.rows)
-        waiter: Deferred[RowsView] = Deferred()
-        self._syncing.append(waiter)
-        return waiter
+        return self._waiters.synced()
 
     def whenPassed(self, after: Mapping[str, int]) -> Deferred[None]:
         """Fires when it has come to the serial that *after* has for its number; see `Subscription.passed`."""
         serial = None if self.number is None else after.get(str(self.number))
-        if serial is None or self.live.serial >= serial:
-            return succeed(None)
-        waiter: Deferred[None] = Deferred()
-        self._passing.append((self.live.epoch, serial, waiter))
-        return waiter
+        return succeed(None) if serial is None else self._waiters.passed(serial)
 
     # ---- asking
 
@@ -241,7 +233,7 @@ class WatchedView:
         if taken.changes is not None:
             for subscription in tuple(self._subscriptions):
                 subscription.tell(taken.changes)
-        self._tellWaiters()
+        self._waiters.tell()
         if self._isOver:
             return
         if taken.error is not None and taken.ask is None:
@@ -255,40 +247,14 @@ class WatchedView:
         self.error = error
         self._tellListeners(Taken(error=error))
         log.info("{view} cannot be shown: {text}", view=str(self), text=errorText(error))
-        syncing, self._syncing = self._syncing, []
-        for waiter in syncing:
-            waiter.errback(error)
+        self._waiters.refuse(error)
         self._stopRetry()
         if self._subscriptions:
             self._retry = self._observer.node.clock.callLater(self._backoff.next(), self.ask)
 
-    # ---- what waits
-
     def _tellListeners(self, taken: Taken) -> None:
         for listener in tuple(self.listeners):
             listener(taken)
-
-    def _tellWaiters(self) -> None:
-        live = self.live
-        if live.state is ViewState.CURRENT:
-            syncing, self._syncing = self._syncing, []
-            for waiter in syncing:
-                waiter.callback(live.rows)
-        passing, self._passing = self._passing, []
-        for entry in passing:
-            epoch, serial, passed = entry
-            if live.serial >= serial or (live.epoch != epoch and live.state is ViewState.CURRENT):
-                passed.callback(None)
-            else:
-                self._passing.append(entry)
-
-    def _giveUp(self, error: VortexError) -> None:
-        syncing, self._syncing = self._syncing, []
-        passing, self._passing = self._passing, []
-        for synced in syncing:
-            synced.errback(error)
-        for _, _, passed in passing:
-            passed.errback(error)
 
     def _setNumber(self, number: int | None) -> None:
         before, self.number = self.number, number
