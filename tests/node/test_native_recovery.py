@@ -44,6 +44,26 @@ class TestAnAnswerThatIsTooLong:
         assert (big.isLive, len(echo.payloads)) == (True, 1)
 
 
+class TestAWebSocketMessageThatIsTooLong:
+    def test_ends_the_session_once_too(self, harness: VortexHarness) -> None:
+        """It is refused before there is a frame: the server hears only that the connection ends."""
+        server, client = harness.node("server"), harness.node("client", limits=Limits(maxFrame=100_000))
+        big = PayloadEndpoint(
+            {"key": "big"}, lambda _, delivery: delivery.reply([noise(400_000)], True), server
+        )
+        connection = harness.connect(client, server, over="websocket", wire="native", random=AlwaysLongest())
+
+        asked = connection.request(Payload({"key": "big"}))
+        harness.advance(1)
+        with pytest.raises(ConnectionLost):
+            harness.resultOf(asked)
+        harness.advance(60)
+
+        assert big.isLive
+        assert (connection.state, connection.reconnects) == (ConnectionState.OPEN, 1)
+        assert sum(peer.isConnected for peer in server.peers) == 1
+
+
 class TestALongMessage:
     @pytest.mark.parametrize("isDown", [True, False])
     def test_may_be_written_again_behind_others(self, harness: VortexHarness, isDown: bool) -> None:
