@@ -5,6 +5,7 @@
 #
 #   make check              the linters and the type checkers, of Python and of TypeScript
 #   make unit               tests without a socket, in seconds
+#   make sweeps             the same, through very many cases: cuts at each byte, hostile input
 #   make integration        tests with servers, databases, and the real VortexPY
 #   make javascript         tests of the browser client, in Node
 #   make browser            tests of pages, in Chromium
@@ -28,6 +29,9 @@ SECONDS ?= 600
 BIN := $(VENV)/bin
 PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip --disable-pip-version-check -q
 
+# Without the plugins that none of these tests needs: each costs something, ten thousand times.
+UNIT := $(BIN)/python -m pytest -n auto -p no:twisted -p no:logging tests --ignore=tests/integration --ignore=tests/browser
+
 NODE_MODULES := js-client/node_modules/.package-lock.json
 CHROMIUM := /usr/bin/chromium
 
@@ -46,10 +50,10 @@ check: $(NODE_MODULES) $(VENV)/.dev
 	cd js-client && npm run -s check
 
 unit: $(VENV)/.dev
-	$(BIN)/python -m pytest -n auto -m "not sweep" tests --ignore=tests/integration --ignore=tests/browser
+	$(UNIT) -m "not sweep"
 
 sweeps: $(VENV)/.dev
-	$(BIN)/python -m pytest -n auto -m sweep tests/protocol tests/testing tests/transports
+	$(UNIT) -m sweep --dist worksteal
 
 integration: $(VENV)/.dev $(NODE_MODULES)
 	@command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 \

@@ -112,6 +112,7 @@ class TestMoving:
         assert scene.server.peers[0].transport == after[2]
         assert len(scene.server.peers) == 1
 
+    @pytest.mark.sweep
     def test_a_hundred_times_round_loses_nothing(self, scene: Scene) -> None:
         scene.connect("websocket")
         scene.harness.network.connectDelay = 0.01

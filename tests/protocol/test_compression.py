@@ -31,6 +31,7 @@ class TestInflate:
         assert caught.value.limit == "maxInflated"
         assert "5 bytes" in str(caught.value)
 
+    @pytest.mark.sweep
     def test_a_bomb_costs_its_limit_and_no_more(self) -> None:
         bomb = zlib.compress(bytes(200 << 20), 9)
         tracemalloc.start()

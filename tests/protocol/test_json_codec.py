@@ -173,6 +173,7 @@ class TestNodes:
     def test_does_not_count_what_is_in_strings(self) -> None:
         assert limitBreached(b'[",,,,,,,[[[[[:::::{{","\\",,\\\\","["]', SMALL) is None
 
+    @pytest.mark.sweep
     def test_refuses_before_anything_is_made_of_it(self) -> None:
 
         assert limitBreached(b"[" + b"[]," * 10_000_000 + b"1]", LIMITS) == "maxNodes"

@@ -112,6 +112,7 @@ class TestMerging:
         assert (len(box), box.bytes, box.merged) == (2, 100, 0)
         assert [box.pop(), box.pop()] == ["a1", "b1"]
 
+    @pytest.mark.sweep
     def test_leaves_nothing_behind_of_a_hundred_thousand(self) -> None:
         box: Outbox[bytes] = Outbox(1 << 20, 100)
         box.push(b"first", 100, 5)

@@ -183,6 +183,7 @@ class TestAReset:
         assert said["session"] != end.session.id
         assert (said["n"], said["taken"], said["gen"]) == (0, 0, 1)
 
+    @pytest.mark.sweep
     def test_says_so_of_the_last_ten_thousand(self) -> None:
         end = ServerEnd()
         end.table.ended(end.session, "session-expired")

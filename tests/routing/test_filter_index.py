@@ -198,6 +198,7 @@ class TestTheCost:
             assert index.match(messageFilt(i)) == [i]
             assert looksAt(index, messageFilt(i)) <= 4
 
+    @pytest.mark.sweep
     @pytest.mark.parametrize("scenario", SCENARIOS)
     def test_is_flat_to_a_hundred_thousand(self, scenario: str, monkeypatch: pytest.MonkeyPatch) -> None:
         endpointFilt, messageFilt = SCENARIOS[scenario]

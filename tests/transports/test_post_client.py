@@ -294,10 +294,12 @@ class TestHandover:
         scene.advance(2.2)
         assert scene.isEmpty
 
+    @pytest.mark.sweep
     def test_the_old_response_may_be_split_by_the_new_one_anywhere(self) -> None:
         for at in range(len(self.OLD) + 1):
             self.inOrder(("old", self.OLD[:at]), ("new", self.NEW), ("old", self.OLD[at:]))
 
+    @pytest.mark.sweep
     def test_the_new_response_may_be_split_by_the_old_one_anywhere(self) -> None:
         for at in range(len(self.NEW) + 1):
             self.inOrder(("new", self.NEW[:at]), ("old", self.OLD), ("new", self.NEW[at:]))
