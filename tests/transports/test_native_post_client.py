@@ -567,6 +567,19 @@ class TestACandidate:
         assert (kind, sent["token"]) == (wire.SEND, "t2")
         assert acknowledged == [(wire.ACK, 1, 0)]
 
+    def test_that_comes_to_nothing_has_what_came_meanwhile_acknowledged_at_once(self) -> None:
+        """The server may have nothing more to say until it is: no frame of its own would bring that about."""
+        scene, held = opened()
+        scene.dial()
+        candidate = scene.line
+        scene.push(held, wire.data(1))
+        scene.advance(2)
+
+        candidate.say(response(503, b"not now\n"))
+        scene.settle()
+
+        assert framesIn(scene.line)[1:] == [(wire.ACK, 1, 0)]
+
     def test_of_an_older_connection_is_not_believed(self) -> None:
         scene, held = opened()
 

@@ -208,9 +208,10 @@ class ClientLine:
 
     def _answered(self, carrier: Carrier, frame: bytes) -> None:
         """The server has answered *carrier*'s HELLO."""
-        self._forget(carrier)
+        self._forget(carrier, isAnswered=True)
         problem = self._whyNot(carrier, frame)
         if problem is not None:
+            self.driver.look()
             carrier.notWelcome(problem)
             return
         self._carrier = carrier
@@ -241,12 +242,14 @@ class ClientLine:
         self._forget(carrier)
         carrier.notWelcome(f"the other end did not say who it is within {patience:g} s")
 
-    def _forget(self, carrier: Carrier) -> None:
+    def _forget(self, carrier: Carrier, *, isAnswered: bool = False) -> None:
         timer = self._candidates.pop(carrier, None)
         if timer is not None:
             timer.cancel()
             if not self._candidates:
                 self._session.giveUp()
+                if not isAnswered:
+                    self.driver.look()  # the server may wait for what is acknowledged with it
 
     # ---- what the driver tells
 

@@ -487,5 +487,9 @@ class SessionDriver:
 
     def _wake(self) -> None:
         self._timer = None
+        self.look()
+
+    def look(self) -> None:
+        """Do what is due."""
         self._session.tick(self._now())
         self._settle()
