@@ -9,7 +9,9 @@ from hypothesis.stateful import run_state_machine_as_test
 from tests.handlers.live_machine import LiveMachine
 
 
-@pytest.mark.sweep
+pytestmark = pytest.mark.sweep
+
+
 class TestEveryView:
     def test_is_what_the_provider_had_at_its_position_in_order_and_once(self) -> None:
         run_state_machine_as_test(

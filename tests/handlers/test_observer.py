@@ -282,6 +282,24 @@ class TestAnError:
         assert subscription.state == "current"
         assert jobs.told[1:] == [(["tea", "milk", "jam"], [("created", 3)])]
 
+    def test_in_what_comes_is_asked_about_again_after_a_while(self, jobs: Jobs) -> None:
+        subscription = jobs.observer.subscribe(JOBS, jobs.told)
+        jobs.harness.settle()
+        came = jobs.requests()
+        filt = {"key": "tupleDataObservable", "name": "jobs"}
+        wrong = {"w": subscription.view.number, "f": 1, "t": 2}
+        for _ in range(5):
+            message = Message(Payload({**filt, "view": wrong}, [Job(id=7), Job(id=7)]), isReply=True)
+            jobs.server.peers[0].sendMessage(message)
+            jobs.harness.settle()
+        assert (subscription.state, came) == ("stale", [])
+        assert subscription.error is not None
+        assert "a key of their own" in str(subscription.error)
+        jobs.harness.advance(60)
+
+        assert [filt["live"] for filt in came] == [{}]
+        assert (subscription.state, subscription.error) == ("current", None)
+
     def test_of_a_server_that_does_not_answer_is_a_timeout(self, jobs: Jobs) -> None:
         jobs.handler.shutdown()
         subscription = jobs.observer.subscribe(JOBS, jobs.told)

@@ -236,13 +236,13 @@ class WatchedView:
         self._waiters.tell()
         if self._isOver:
             return
-        if taken.error is not None and taken.ask is None:
-            self._troubled(taken.error)
+        if taken.error is not None:  # not at once: it may come again each time
+            self._troubled(taken.error, taken.ask or Ask.SINCE)
         elif taken.ask is not None:
             self.ask(taken.ask)
 
-    def _troubled(self, error: VortexError) -> None:
-        """It cannot be shown; ask again, later."""
+    def _troubled(self, error: VortexError, what: Ask = Ask.SINCE) -> None:
+        """It cannot be shown; ask again, for *what*, later."""
         self.live.lost()
         self.error = error
         self._tellListeners(Taken(error=error))
@@ -250,7 +250,7 @@ class WatchedView:
         self._waiters.refuse(error)
         self._stopRetry()
         if self._subscriptions:
-            self._retry = self._observer.node.clock.callLater(self._backoff.next(), self.ask)
+            self._retry = self._observer.node.clock.callLater(self._backoff.next(), self.ask, what)
 
     def _tellListeners(self, taken: Taken) -> None:
         for listener in tuple(self.listeners):
