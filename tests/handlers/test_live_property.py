@@ -8,7 +8,6 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from tests.handlers.live_machine import LiveMachine
 
-
 pytestmark = pytest.mark.sweep
 
 
