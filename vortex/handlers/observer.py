@@ -222,7 +222,6 @@ class TupleDataObserver:
         if peer is self.peer:
             return
         self.peer = peer
-        self._byNumber.clear()
         for view in tuple(self._views.values()):
             view.lost(self._nobody())
             view.ask()
