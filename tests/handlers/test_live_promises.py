@@ -77,12 +77,11 @@ class TestPromise1OneGaplessSequence:
 
     def test_the_answer_goes_before_what_follows_it_whatever_the_priorities(self, live: Scene) -> None:
         client = live.client()
-        client.link.cut()
-        client.link.reconnect()
-
+        client.link._pipe.server.pauseProducing()
         client.ask(policy={"priority": 7})
         live.jobs = jobs(1, 2, 3, 4)
-        live.observable.notifyOfTupleUpdate(ALL)
+        live.notify()
+        client.link._pipe.server.resumeProducing()
         live.harness.settle()
 
         (view,) = client.views.values()
@@ -474,6 +473,22 @@ class TestPromise15Access:
             eyes.sees = {"ada": {3}, "bob": {1, 2, 3}}
             live.notify(changes=created(1))
             assert (hers.tuples, his.tuples) == (jobs(3), jobs(2, 3, 1))
+
+    def test_what_a_change_hides_or_shows_is_deleted_or_created(self) -> None:
+        eyes = Eyes()
+        with scene(access=eyes) as live:
+            eyes.sees = {"ada": {1, 2}}
+            hers = live.client("ada").watch()
+            eyes.sees = {"ada": {2, 3}}
+
+            live.notify(changes=[TupleChange(op="updated", record=job) for job in jobs(1, 2, 3)])
+            assert hers.tuples == jobs(1, 2)
+            changed = [Job(id=number, title="new") for number in (1, 2, 3)]
+            live.notify(changes=[TupleChange(op="updated", record=job) for job in changed])
+
+            assert hers.tuples == changed[1:]
+            assert hers.changed == [{1, 2, 3}]
+            assert hers.deltas == 1
 
     def test_a_record_is_asked_for_once_for_each_of_its_states(self) -> None:
         eyes = Eyes()

@@ -1,0 +1,65 @@
+"""What a list of changes comes to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.handlers.live_scene import Job, Note, jobs
+from vortex import Tuple, TupleChange, TupleField, addTupleType
+from vortex.handlers.known_changes import netOf
+
+
+@addTupleType
+class Part(Tuple):
+    __tupleType__ = "knowntest.Part"
+    job: int = TupleField(key=True)
+    number: int = TupleField(key=True)
+    name: str = ""
+
+
+def created(*records: Any) -> list[TupleChange]:
+    return [TupleChange(op="created", record=record) for record in records]
+
+
+def deleted(*keys: Any) -> list[TupleChange]:
+    return [TupleChange(op="deleted", key=key) for key in keys]
+
+
+PART = Part(job=1, number=2)
+
+
+class TestChanges:
+    @pytest.mark.parametrize(
+        ("changes", "there", "gone"),
+        [
+            ([], [], []),
+            (created(*jobs(1, 2)), jobs(1, 2), []),
+            (deleted(1, "a"), [], [1, "a"]),
+            ([*created(*jobs(1, 2)), *deleted(1)], jobs(2), [1]),
+            ([*deleted(1), *created(*jobs(1))], jobs(1), []),
+            ([*created(Job(id=1)), *created(Job(id=1, title="x"))], [Job(id=1, title="x")], []),
+            ([*created(PART), *deleted((1, 2))], [], [(1, 2)]),
+            ([*created(PART), *deleted([1, 2])], [], [(1, 2)]),
+            (
+                [*created(PART, *jobs(1)), *deleted(("knowntest.Part", 1, 2))],
+                jobs(1),
+                [("knowntest.Part", 1, 2)],
+            ),
+            ([*deleted((1, 2)), *created(PART)], [PART], []),
+            (created(Note(text="a"), Note(text="a")), [Note(text="a"), Note(text="a")], []),
+        ],
+    )
+    def test_come_to_what_is_there_and_what_is_gone_in_the_end(
+        self, changes: list[TupleChange], there: list[Any], gone: list[Any]
+    ) -> None:
+        assert netOf(changes) == (there, gone)
+
+    def test_that_name_the_record_that_is_gone_say_which_it_is(self) -> None:
+        (job,) = jobs(1)
+
+        there, gone = netOf([*created(*jobs(1, 2)), TupleChange(op="deleted", record=job)])
+
+        assert there == jobs(2)
+        assert set(map(id, gone)) == {id(job)}
