@@ -13,8 +13,9 @@ import type { Transport, TransportListener } from "./transport.ts"
 /** POSTs in a row that may fail before the connection is given up. */
 const ATTEMPTS = 4
 
-/** How long one may take to be answered. */
+/** How long one may take to be answered, and how many bytes of it have to get through in a millisecond. */
 const ANSWER_MS = 30_000
+const BYTES_PER_MS = 16
 
 /** Characters of an error's text that are read. */
 const REASON_LENGTH = 300
@@ -213,7 +214,7 @@ export class HttpTransport implements Transport {
     const decoder = new NativeDecoder(this.options.limits.maxFrame)
     const answer: Uint8Array[] = []
     try {
-      await this.post(frames, VORTEX_TYPE, ANSWER_MS, (chunk) => {
+      await this.post(frames, VORTEX_TYPE, ANSWER_MS + sizeOf(frames) / BYTES_PER_MS, (chunk) => {
         for (const bytes of decoder.feed(chunk)) answer.push(bytes)
       })
       if (!answer.some((bytes) => bytes[0] === Kind.ACK)) throw new Error("a POST was not acknowledged")
@@ -227,8 +228,10 @@ export class HttpTransport implements Transport {
   }
 }
 
+const sizeOf = (frames: readonly Bytes[]): number => frames.reduce((size, { length }) => size + length, 0)
+
 const tooLong = (error: unknown, frames: readonly Bytes[]): string =>
-  `a proxy refuses ${joined(frames).length} bytes in one request, raise its bound: ${String(error)}`
+  `a proxy refuses ${sizeOf(frames)} bytes in one request, raise its bound: ${String(error)}`
 
 /** What frames are called in a response. */
 export const VORTEX_TYPE = "application/vnd.vortex"

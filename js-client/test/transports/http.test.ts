@@ -300,10 +300,22 @@ suite("what is sent", () => {
     assert.deepEqual(listener.told, ["not sent"])
     listener.out.push(Uint8Array.from(beat(1)))
     clock.advance(125)
-    clock.advance(30_000)
+    clock.advance(30_010)
     await settle()
 
     assert.deepEqual(listener.told, ["not sent", "not sent"])
+  })
+
+  test("and is long has more time, as an upload may be slow", async () => {
+    listener.out.push(Uint8Array.from(frame(0x05, new Uint8Array(160_000))))
+    transport.flush()
+    clock.advance(39_000)
+    await settle()
+    assert.deepEqual(listener.told, [])
+    clock.advance(2_000)
+    await settle()
+
+    assert.deepEqual(listener.told, ["not sent"])
   })
 
   test("in a session that is over is nobody's, however it is answered", async () => {
