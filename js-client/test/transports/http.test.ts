@@ -7,7 +7,7 @@ import { openFetchStream } from "../../src/transports/fetch_stream.ts"
 import { openLongPoll } from "../../src/transports/long_poll.ts"
 import { EventDecoder, openSse } from "../../src/transports/sse.ts"
 import type { Transport } from "../../src/transports/transport.ts"
-import { ack, beat, frame, joined, welcome } from "../wire.ts"
+import { ack, beat, frame, joined, json, welcome } from "../wire.ts"
 import { FakeListener } from "./fake_listener.ts"
 import { FakePosts, VirtualClock, settle } from "./fakes.ts"
 
@@ -307,7 +307,7 @@ suite("what is sent", () => {
   })
 
   test("and is long has more time, as an upload may be slow", async () => {
-    listener.out.push(Uint8Array.from(frame(0x05, new Uint8Array(160_000))))
+    listener.out.push(json("SEND", { text: "x".repeat(160_000) }))
     transport.flush()
     clock.advance(39_000)
     await settle()
