@@ -95,6 +95,11 @@ class LiveState:
         """The tuples by key, in order; not to be changed."""
         return self._rows
 
+    @property
+    def lastKey(self) -> Hashable:
+        """The key of the last tuple; None if there are none."""
+        return next(reversed(self._rows), None)
+
     # ---- becoming another
 
     def replace(self, records: Sequence[Any], *, least: int = 0) -> bool:

@@ -8,8 +8,9 @@ it cannot be made, everybody keeps what they have, and it is made again when som
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
+from weakref import WeakMethod
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
@@ -24,7 +25,7 @@ from vortex.tuples.tuple import Tuple
 if TYPE_CHECKING:
     from vortex.handlers.live_watches import LiveWatches
 
-__all__ = ["ADOPTED", "LiveWatch", "Subject"]
+__all__ = ["ADOPTED", "LiveWatch", "Subject", "heldWeakly"]
 
 log = Logger()
 
@@ -290,3 +291,14 @@ def _waiterOf(waiters: list[Deferred[int]]) -> Deferred[int]:
     waiter: Deferred[int] = Deferred()
     waiters.append(waiter)
     return waiter
+
+
+def heldWeakly(make: Callable[[LiveWatch], Any]) -> Callable[[LiveWatch], Any]:
+    """*make*, a method, for as long as its object is there: a handler is not kept by what it keeps."""
+    method = WeakMethod(make)
+
+    def call(watch: LiveWatch) -> Any:
+        there = method()
+        return [] if there is None else there(watch)
+
+    return call

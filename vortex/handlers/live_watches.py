@@ -56,6 +56,7 @@ class LiveWatches:
             see anything may see everything.
         policy: How they are told, as far as they ask for nothing else.
         keepsCurrent: Whether the state of a watch is kept up to date while nobody watches.
+        changesUntold: Whether a state may change without a word, so that it is made anew for who asks.
         onForgotten: Called with a watch that is not kept any longer.
     """
 
@@ -69,6 +70,7 @@ class LiveWatches:
         maySend: Callable[[Peer, Any], object] | None = None,
         policy: DeliveryPolicy | None = None,
         keepsCurrent: bool = False,
+        changesUntold: bool = False,
         onForgotten: Callable[[LiveWatch], object] | None = None,
     ) -> None:
         self.make = make
@@ -80,6 +82,7 @@ class LiveWatches:
         self._maySee = maySee
         self._maySend = maySend
         self._keepsCurrent = keepsCurrent
+        self._changesUntold = changesUntold
         self._onForgotten = onForgotten
         self._watches: dict[Hashable, LiveWatch] = {}
         self._byAbout: dict[Hashable, dict[LiveWatch, None]] = {}
@@ -164,11 +167,18 @@ class LiveWatches:
             if not watcher.names:
                 self._drop(watcher)
 
-    def end(self, peer: Peer, number: object) -> None:
-        """*peer* is to be told nothing more of the watch of that number."""
+    def endAsked(self, peer: Peer, filt: Mapping[str, Any]) -> bool:
+        """
+        Whether *filt*, of a message of *peer*, asks for the end of what it watches; then it is told nothing
+        more of that.
+        """
+        live = filt.get(LIVE)
+        if not isinstance(live, Mapping) or "end" not in live:
+            return False
         for watcher in self.liveWatchersOf(peer):
-            if watcher.watch.number == number:
+            if watcher.watch.number == live["end"]:
                 self._drop(watcher)
+        return True
 
     # ---- what their owner asks
 
@@ -180,6 +190,10 @@ class LiveWatches:
     def watches(self) -> tuple[LiveWatch, ...]:
         """All watches, those that nobody watches at the moment among them."""
         return tuple(self._watches.values())
+
+    def watchesOf(self, peer: Peer) -> list[LiveWatch]:
+        """What *peer* watches."""
+        return list(dict.fromkeys(each.watch for each in self._roster.of(peer)))
 
     def liveWatchersOf(self, peer: Peer) -> list[LiveWatcher]:
         """What *peer* is sent deltas of."""
@@ -310,7 +324,7 @@ class LiveWatches:
 
     async def _answer(self, watcher: Watcher, delivery: Delivery, at: object) -> None:
         try:
-            await watcher.watch.current()
+            await (watcher.watch.fresh() if self._changesUntold else watcher.watch.current())
             if not self._maySee(watcher.peer, watcher.filt or delivery.filt):
                 raise AccessDenied("you may not see this any more")
             watcher.follow(isMadeAnew=not watcher.isAnswered)

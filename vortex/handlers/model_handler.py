@@ -9,9 +9,10 @@ ModelHandler: data that a program builds on request, and sends again when it has
     ...
     jobs.sendModelUpdate()
 
-Whoever has asked gets the updates, each for what it asked: `vortex.handlers.watchers` remembers that. A
-message is taken for a request unless it is a reply or a push, or carries tuples without a messageId: so
-two nodes with the same handler never answer each other for ever.
+Whoever has asked gets the updates, each for what it asked: who reads live data is told what has changed
+(`vortex.handlers.live_watches`), others are sent the whole (`vortex.handlers.watchers`). A message is taken
+for a request unless it is a reply or a push, or carries tuples without a messageId: so two nodes with the
+same handler never answer each other for ever.
 
 Keep the handler: when nothing refers to it any more it is gone, and its endpoint with it.
 """
@@ -30,18 +31,20 @@ from twisted.logger import Logger
 
 from vortex.errors import AccessDenied, LimitExceeded, VortexError
 from vortex.handlers.handler_access import HandlerAccess
+from vortex.handlers.live_watch import LiveWatch, Subject, heldWeakly
+from vortex.handlers.live_watches import LIVE, LiveWatches
 from vortex.handlers.pushes import Pushes
 from vortex.handlers.turns import Turns
 from vortex.handlers.watchers import Watch, Watchers
 from vortex.protocol.envelope import Message
 from vortex.protocol.payload import Payload
 from vortex.routing.delivery import Delivery
-from vortex.routing.filt import MESSAGE_ID
+from vortex.routing.filt import MESSAGE_ID, normalise
 from vortex.routing.payload_endpoint import Access, PayloadEndpoint
 from vortex.routing.ports import Node, Peer, theNode
 from vortex.tuples.tuple import Tuple
 
-__all__ = ["ModelHandler", "handlerFilt"]
+__all__ = ["ModelHandler", "handlerFilt", "liveSubject"]
 
 log = Logger()
 
@@ -84,6 +87,13 @@ class ModelHandler(ABC):
         self._turns = Turns()
         self._waiting: Counter[Peer] = Counter()
         self._pushes = Pushes(self._turns, _line)
+        self._live = LiveWatches(
+            node,
+            heldWeakly(self._makeLive),
+            filt=self._filt,
+            maySee=self._access.maySee,
+            changesUntold=True,
+        )
         self._endpoint = _ModelEndpoint(self._filt, self._onPayload, node)
         self._endpoint.handlesReplies = False
 
@@ -94,7 +104,8 @@ class ModelHandler(ABC):
 
         Args:
             filt: What the peer asked with, without the messageId.
-            delivery: Who asks; None for an update, which is built once for all who asked with that filt.
+            delivery: Who asks. None for an update, and for those who are told what changes: such a model is
+                built once for all who asked with that filt.
 
         Returns:
             The tuples: a list, or a Payload (its result is part of an answer, its filt is not), or a Deferred
@@ -120,30 +131,37 @@ class ModelHandler(ABC):
             nobody.
         """
         watches = self._watchers.matching(filt, peer)
-        if peer is not None and not watches:
+        live = self._liveMatching(filt, peer)
+        if peer is not None and not watches and not live:
             watches = [Watch({**self._filt, **(filt or {})})]
         sent = [
             self._turns.join(_building(watch, peer), partial(self._update, watch, peer)) for watch in watches
         ]
+        sent += [watch.notify() for watch in live]
         return gatherResults(sent, consumeErrors=True).addCallback(sum)
 
     def shutdown(self) -> None:
         """Answer nothing and update nobody from now on."""
         self._endpoint.shutdown()
         self._watchers.close()
+        self._live.close()
 
     def _onPayload(self, payload: Payload, delivery: Delivery) -> Deferred[None] | None:
         if delivery.isReply or (delivery.messageId is None and _carriesTuples(payload)):
             return None
-        peer = delivery.peer
-        if not self._access.allows(peer, "read", delivery.filt):
+        peer, filt = delivery.peer, delivery.filt
+        if self._live.endAsked(peer, filt):
+            return None
+        if not self._access.allows(peer, "read", filt):
             raise AccessDenied("you may not see this")
+        if LIVE in filt:
+            return self._live.subscribe(delivery, liveSubject(filt), filt=filt)
         most = self._node.limits.maxWaitingRequests
         if self._waiting[peer] >= most:
             raise LimitExceeded(
                 "maxWaitingRequests", f"{most} requests of this peer wait for an answer already"
             )
-        watch = self._watchers.remember(peer, delivery.filt)
+        watch = self._watchers.remember(peer, filt)
         self._waiting[peer] += 1
         return self._turns.run(_line(peer, watch.key), partial(self._answer, watch, delivery))
 
@@ -154,6 +172,15 @@ class ModelHandler(ABC):
             self._waiting[delivery.peer] -= 1
             if not self._waiting[delivery.peer]:
                 del self._waiting[delivery.peer]
+
+    def _liveMatching(self, filt: Mapping[str, Any] | None, peer: Peer | None) -> list[LiveWatch]:
+        conditions = normalise(filt or {})
+        watches = self._live.watches if peer is None else self._live.watchesOf(peer)
+        return [watch for watch in watches if watch.subject.what.contains(conditions)]
+
+    async def _makeLive(self, watch: LiveWatch) -> list[Any]:
+        model = await self._build(watch.subject.what, None)
+        return model.tuples if isinstance(model, Payload) else model
 
     async def _update(self, watch: Watch, peer: Peer | None) -> int:
         try:
@@ -190,6 +217,12 @@ class _ModelEndpoint(PayloadEndpoint):
 def handlerFilt(payloadFilter: Mapping[str, Any] | str) -> dict[str, Any]:
     """The filt that a handler was given; a text is its key."""
     return {"key": payloadFilter} if isinstance(payloadFilter, str) else dict(payloadFilter)
+
+
+def liveSubject(filt: Mapping[str, Any], about: Hashable = None) -> Subject:
+    """What somebody who reads live data asks for with *filt*: a `Watch`, filed under *about*."""
+    watch = Watch({key: value for key, value in filt.items() if key != LIVE})
+    return Subject(watch.key, about, watch.filt, watch)
 
 
 def _line(peer: Peer, watchKey: Hashable) -> Hashable:

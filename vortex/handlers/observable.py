@@ -14,7 +14,6 @@ Keep the handler: when nothing refers to it any more it is gone, and its endpoin
 
 from __future__ import annotations
 
-import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -27,8 +26,8 @@ from vortex.errors import AccessDenied, DecodeError, DuplicateName, UnknownObser
 from vortex.handlers.delivery_policy import DeliveryPolicy
 from vortex.handlers.handler_access import HandlerAccess
 from vortex.handlers.known_changes import netOf
-from vortex.handlers.live_watch import LiveWatch, Subject
-from vortex.handlers.live_watches import LIVE, LiveWatches
+from vortex.handlers.live_watch import LiveWatch, Subject, heldWeakly
+from vortex.handlers.live_watches import LiveWatches
 from vortex.handlers.watchers import keyOf
 from vortex.protocol.payload import Payload
 from vortex.routing.delivery import Delivery
@@ -112,7 +111,7 @@ class TupleDataObservableHandler:
         self._mappers: dict[str, list[UpdateMapper]] = {}
         self._watches = LiveWatches(
             node,
-            _makerOf(self),
+            heldWeakly(self._make),
             filt=self._filt,
             maySee=self._access.maySee,
             maySend=access.maySend if isinstance(access, TupleAccess) else None,
@@ -225,9 +224,7 @@ class TupleDataObservableHandler:
         if delivery.isReply:
             return None
         filt, peer = payload.filt, delivery.peer
-        live = filt.get(LIVE)
-        if isinstance(live, Mapping) and "end" in live:
-            self._watches.end(peer, live["end"])
+        if self._watches.endAsked(peer, filt):
             return None
         selector = filt.get("tupleSelector")
         if not isinstance(selector, TupleSelector):
@@ -274,17 +271,6 @@ class _ObservableEndpoint(PayloadEndpoint):
 
 def _keyOf(selector: TupleSelector) -> Any:
     return keyOf({"tupleSelector": selector})[0]
-
-
-def _makerOf(handler: TupleDataObservableHandler) -> Callable[[LiveWatch], Any]:
-    """What makes states for as long as *handler* is there: it is not kept by what it keeps."""
-    weakly = weakref.ref(handler)
-
-    def make(watch: LiveWatch) -> Any:
-        there = weakly()
-        return [] if there is None else there._make(watch)
-
-    return make
 
 
 def _mayRead(access: Access | TupleAccess | None) -> Access | None:

@@ -26,7 +26,7 @@ from vortex.access.tuple_access import TupleAccess
 from vortex.errors import AccessDenied, DecodeError, UnknownObservable
 from vortex.handlers.delivery_policy import DeliveryPolicy
 from vortex.handlers.handler_access import HandlerAccess
-from vortex.handlers.live_watch import LiveWatch, Subject
+from vortex.handlers.live_watch import LiveWatch, Subject, heldWeakly
 from vortex.handlers.live_watches import LIVE, LiveWatches
 from vortex.handlers.observer import TupleDataObserver
 from vortex.handlers.relayed_view import RelayedView
@@ -83,7 +83,7 @@ class TupleDataObservableProxy:
         self._relayed: dict[LiveWatch, tuple[RelayedView, Subscription]] = {}
         self._watches = LiveWatches(
             node,
-            _makerOf(self),
+            heldWeakly(self._make),
             filt=self._filt,
             maySee=self._access.maySee,
             maySend=access.maySend if isinstance(access, TupleAccess) else None,
@@ -144,9 +144,7 @@ class TupleDataObservableProxy:
         isRequest = delivery.messageId is not None or not filt.keys().isdisjoint(("subscribe", LIVE))
         if delivery.isReply or not (isRequest or filt.get("unsubscribe")):
             return None  # a push of a VortexPY server, which is for the observer
-        live = filt.get(LIVE)
-        if isinstance(live, Mapping) and "end" in live:
-            self._watches.end(peer, live["end"])
+        if self._watches.endAsked(peer, filt):
             return None
         selector = filt.get("tupleSelector")
         if not isinstance(selector, TupleSelector):
@@ -193,17 +191,6 @@ def _mayRead(access: Access | TupleAccess | None) -> Access | None:
         asked = access
         return lambda peer, _operation, filt: asked.mayRead(peer, filt)
     return access
-
-
-def _makerOf(proxy: TupleDataObservableProxy) -> Callable[[LiveWatch], Any]:
-    """What makes states for as long as *proxy* is there: it is not kept by what it keeps."""
-    weakly = weakref.ref(proxy)
-
-    def make(watch: LiveWatch) -> Any:
-        there = weakly()
-        return [] if there is None else there._make(watch)
-
-    return make
 
 
 def _closerOf(relayed: dict[LiveWatch, tuple[RelayedView, Subscription]]) -> Callable[[LiveWatch], None]:

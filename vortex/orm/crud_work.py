@@ -29,6 +29,9 @@ __all__ = ["CrudWork", "Outcome", "Record"]
 
 log = Logger()
 
+MAX_KEYS = 500
+"""Rows that are asked for by their keys in one statement; databases have a bound for that."""
+
 Filt = dict[str, Any]
 
 Record = Callable[[Session, list[Any] | None], object]
@@ -132,6 +135,21 @@ class CrudWork:
                 # Each has rows of its own: what a hook does to one row for one filt is for that filt only.
                 work.session.expunge_all()
         return found
+
+    def rowsAsTheyAre(self, keys: Sequence[Key]) -> dict[Key, Any] | None:
+        """
+        Those of the rows with *keys* that there are; None if it is better to load all: they are many, their
+        keys have several columns, or extensions have a say in how rows are shown, beside the others.
+        """
+        if self._extensions or len(self.main.keyNames) != 1 or len(keys) > MAX_KEYS:
+            return None
+        with self._working() as work:
+            (column,) = self.main.mapper.primary_key
+            query = select(self.main.cls).where(column.in_([key[0] for key in keys]))
+            rows = list(work.session.scalars(query).unique())
+            work.complete(rows)
+            primaryKey = self.main.mapper.primary_key_from_instance
+            return {tuple(primaryKey(row)): row for row in rows}
 
     def blank(self, filt: Filt) -> Outcome:
         """A new row that is stored nowhere, with its defaults."""

@@ -24,8 +24,9 @@ Where `createActionMarks` was called for the database, what a peer on the native
 recorded in the same transaction: however often it is sent, and even if this process is killed in between, it
 takes effect once.
 
-After a commit everybody who has loaded such a row (or all rows) is sent what it is now, the writer after
-its own answer. That goes for all handlers of the node that have the same session factory, and for every
+After a commit everybody who has loaded such a row (or all rows) is told what it is now, the writer after
+its own answer: who reads live data is told what has changed, of all rows only those, others are sent the
+whole. That goes for all handlers of the node that have the same session factory, and for every
 row that the session has changed, be it by a hook. For changes that were made elsewhere there is
 `OrmCrudHandler.sendModelUpdate`.
 
@@ -42,12 +43,14 @@ from typing import Any, cast
 from weakref import WeakKeyDictionary
 
 from sqlalchemy.orm import Session
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, gatherResults, succeed
 from twisted.logger import Logger
 
 from vortex.errors import AccessDenied, DatabaseUnavailable, DecodeError, LimitExceeded
 from vortex.handlers.handler_access import HandlerAccess
-from vortex.handlers.model_handler import handlerFilt
+from vortex.handlers.live_watch import LiveWatch, heldWeakly
+from vortex.handlers.live_watches import LIVE, LiveWatches
+from vortex.handlers.model_handler import handlerFilt, liveSubject
 from vortex.handlers.pushes import Pushes
 from vortex.handlers.turns import Turns
 from vortex.handlers.watchers import Watch, Watchers
@@ -56,6 +59,7 @@ from vortex.orm.action_marks import recordsActions
 from vortex.orm.changes import Change, Key
 from vortex.orm.crud_extension import OrmCrudExtension
 from vortex.orm.crud_work import CrudWork, Outcome
+from vortex.orm.told_rows import tellRows
 from vortex.orm.work import SessionFactory
 from vortex.protocol.envelope import Message
 from vortex.protocol.native_message import decodeNativeMessage
@@ -122,10 +126,18 @@ class OrmCrudHandler:
         self._watchers = Watchers(self._node)
         self._turns = Turns()
         self._pushes = Pushes(self._turns, _line)
+        self._filt = handlerFilt(payloadFilter)
+        self._live = LiveWatches(
+            self._node,
+            heldWeakly(self._makeLive),
+            filt=self._filt,
+            maySee=self._access.maySee,
+            changesUntold=True,
+        )
         self._toUpdate: dict[Key, None] = {}
         self._moments = count()
         self._known: WeakKeyDictionary[Peer, dict[Key, int]] = WeakKeyDictionary()
-        self._endpoint = _CrudEndpoint(handlerFilt(payloadFilter), self._onPayload, self._node)
+        self._endpoint = _CrudEndpoint(self._filt, self._onPayload, self._node)
         self._endpoint.handlesReplies = False
         self._endpoint.handler = weakref.ref(self)
 
@@ -158,7 +170,7 @@ class OrmCrudHandler:
         """
         keys: list[Any]
         if objId is None:
-            keys = list(self._watchers.filed())
+            keys = list({*self._watchers.filed(), *(watch.subject.about for watch in self._live.watches)})
         else:
             keys = [self._work.main.key(objId, "objId")]
         self._toUpdate.update(dict.fromkeys(keys))
@@ -168,11 +180,12 @@ class OrmCrudHandler:
         """Answer nothing and update nobody from now on."""
         self._endpoint.shutdown()
         self._watchers.close()
+        self._live.close()
 
     # ---- requests
 
     def _onPayload(self, payload: Payload, delivery: Delivery) -> Deferred[None] | None:
-        if delivery.isReply:
+        if delivery.isReply or self._live.endAsked(delivery.peer, delivery.filt):
             return None
         line = _line(delivery.peer)
         most = self._node.limits.maxWaitingRequests
@@ -187,10 +200,13 @@ class OrmCrudHandler:
             return
         begin = next(self._moments)
         try:
-            outcome, result, about = await self._carryOut(payload, delivery)
+            carriedOut = await self._carryOut(payload, delivery)
         except DatabaseUnavailable:
             log.failure("{peer}'s request could not be carried out", peer=delivery.peer)
             raise
+        if carriedOut is None:
+            return
+        outcome, result, about = carriedOut
         try:
             if outcome.failure is not None:
                 raise outcome.failure
@@ -204,8 +220,10 @@ class OrmCrudHandler:
 
     async def _carryOut(
         self, payload: Payload, delivery: Delivery
-    ) -> tuple[Outcome, bool | None, Key | None]:
-        """What came of the request, the answer's result, and for a load what was loaded."""
+    ) -> tuple[Outcome, bool | None, Key | None] | None:
+        """
+        What came of the request, the answer's result, and for a load what was loaded; None if it is answered.
+        """
         filt = dict(delivery.filt)
         work, inThread = self._work, self._node.runInThread
         isDelete = _isDelete(filt)
@@ -230,15 +248,15 @@ class OrmCrudHandler:
                 if saved is None:
                     raise
                 return await inThread(work.again, saved, filt), True, None
-        if objId is not None:
-            key = work.main.key(objId, "filt.id")
-            # Before it is read: whatever is committed from now on is told.
-            self._watchers.remember(delivery.peer, filt, key)
-            return await inThread(work.load, key, filt), None, key
-        if work.retrieveAll:
-            self._watchers.remember(delivery.peer, filt, _ALL)
-            return await inThread(work.load, None, filt), None, _ALL
-        return await inThread(work.blank, filt), None, None
+        if objId is None and not work.retrieveAll:
+            return await inThread(work.blank, filt), None, None
+        key = _ALL if objId is None else work.main.key(objId, "filt.id")
+        if LIVE in filt:
+            await self._live.subscribe(delivery, liveSubject(filt, key), filt=filt)
+            return None
+        # Before it is read: whatever is committed from now on is told.
+        self._watchers.remember(delivery.peer, filt, key)
+        return await inThread(work.load, key or None, filt), None, key
 
     # ---- updates
 
@@ -252,7 +270,7 @@ class OrmCrudHandler:
     def _noteChanges(self, changes: Sequence[Change], writer: Peer) -> None:
         cls = self._work.main.cls
         keys = [key for changed, key in changes if issubclass(changed, cls)]
-        if not keys or not any(self._watchers.about(key) for key in (*keys, _ALL)):
+        if not any(self._watchers.about(key) or self._live.about(key) for key in (*keys, _ALL)):
             return
         now = next(self._moments)
         for about in (*keys, _ALL):
@@ -272,7 +290,11 @@ class OrmCrudHandler:
 
     async def _update(self) -> int:
         """Send what is to be updated; more may come meanwhile, which is for the next time."""
-        keys, self._toUpdate = self._toUpdate, {}
+        keys, self._toUpdate = list(self._toUpdate), {}
+        return await self._tellLive(keys) + await self._sendWhole(keys)
+
+    async def _sendWhole(self, keys: Sequence[Key]) -> int:
+        """Send what was asked for of *keys* to those who know nothing of live data."""
         watches = {watch.key: watch for key in (*keys, _ALL) for watch in self._watchers.about(key)}
         if not watches:
             return 0
@@ -290,6 +312,25 @@ class OrmCrudHandler:
                 isNotFor = partial(self._isNotFor, watch, begin)
                 sent += self._pushes.send(watch, message, watch.peers, isNotFor)
         return sent
+
+    async def _makeLive(self, watch: LiveWatch) -> list[Any]:
+        key, filt = watch.subject.about, watch.subject.what.filt
+        outcome = await self._node.runInThread(self._work.load, cast("Key", key) or None, dict(filt))
+        return outcome.tuples
+
+    async def _tellLive(self, keys: Sequence[Key]) -> int:
+        """Tell those who read live data what has become of the rows with *keys*."""
+        told = [watch.notify() for key in keys for watch in self._live.about(key)]
+        changed = [key for key in keys if key != _ALL]
+        watches = self._live.about(_ALL) if changed and _ALL not in keys else ()
+        if watches:
+            try:
+                rows = await self._node.runInThread(self._work.rowsAsTheyAre, changed)
+            except Exception:
+                log.failure("what has changed could not be read again, so all is")
+                rows = None
+            told += [tellRows(watch, changed, rows) for watch in watches]
+        return sum(await gatherResults(told, consumeErrors=True))
 
     def _isNotFor(self, watch: Watch, moment: int, peer: Peer) -> bool:
         """Whether *peer* knows better than what was read at *moment*, or may see it no more."""

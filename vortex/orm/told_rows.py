@@ -1,0 +1,48 @@
+"""
+ToldRows: what was committed to a table, as news for those who watch all of its rows.
+
+Often that can be told without reading the table again. Not where a new row may belong between others: rows
+are shown in the order of their keys, and only of numbers is it known here which comes after which.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from vortex.handlers.live_watch import LiveWatch
+from vortex.orm.changes import Key
+
+__all__ = ["tellRows"]
+
+
+def tellRows(watch: LiveWatch, keys: Sequence[Key], rows: Mapping[Key, Any] | None) -> Deferred[int]:
+    """
+    Tell who watches *watch*, of all rows in the order of their keys, what has become of some.
+
+    Args:
+        keys: Of the rows that were created, changed or deleted.
+        rows: Those of them that there are; None: it is not known, so all are read again.
+
+    Returns:
+        A Deferred with how many were told, as `LiveWatch.notify` has it.
+    """
+    state = watch.state
+    if rows is None or len(state.keyFields or ()) != 1 or not all(_isTold(key) for key in keys):
+        return watch.notify()
+    changed = [rows[key] for key in rows if key[0] in state.rows]
+    created = sorted(key for key in rows if key[0] not in state.rows)
+    if created and not _comesLast(created[0][0], state.lastKey):
+        return watch.notify()
+    return watch.change(changed + [rows[key] for key in created], [key[0] for key in keys if key not in rows])
+
+
+def _isTold(key: Key) -> bool:
+    """Whether those who watch know the row by this very key."""
+    return len(key) == 1 and type(key[0]) in (int, str)
+
+
+def _comesLast(key: Any, last: Any) -> bool:
+    return type(key) is int and type(last) is int and key > last
