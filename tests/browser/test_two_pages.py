@@ -151,5 +151,5 @@ class TestWhatNobodyEdited:
         expect(board.row(3)).not_to_have_attribute("aria-busy", "true")
 
         # A small body is not compressed: a tuple's type can be read in it.
-        [save] = [frame for frame in sent if b'{"t":"demo.Job"' in frame]
+        [save] = [frame for frame in sent if b'{"t":"demo.ChangeJob"' in frame]
         assert b'"Order more screws"' in save

@@ -57,8 +57,8 @@ class People(ModelHandler):
     def buildModel(self, filt: dict[str, Any], delivery: Delivery | None = None) -> list[Person]:
         """
         Returns:
-            A Person for each uuid that has a line, the one that has lived longest first. Of several peers with
-            one uuid it is the newest: a page that has lost its line is back before the server has noticed.
+            A Person for each uuid that has a line, the one that has lived longest first. Of several peers
+            with one uuid it is the newest: a page that has lost its line is back before the server knows.
         """
         newest = {peer.uuid: peer for peer in self._vortex.peers if _isHere(peer)}
         return [

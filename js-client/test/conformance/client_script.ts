@@ -155,6 +155,10 @@ export class ClientScript {
     }
   }
 
+  #nameOf(action: Action | null): string | undefined {
+    return [...this.#sent].find(([, sent]) => sent === action)?.[0]
+  }
+
   #happened(event: DriverEvent): void {
     switch (event.type) {
       case "opened":
@@ -167,7 +171,9 @@ export class ClientScript {
         this.#told.push(event.envelope.filt["k"])
         return
       case "failed":
-        this.#told.push("bad")
+        this.#told.push(
+          event.error.code === "outcome-unknown" ? ["failed", this.#nameOf(event.action)] : "bad",
+        )
         return
       case "lost": {
         const [, hello] = decoded(this.#session.hello()) as [string, { resume?: unknown }]

@@ -5,7 +5,7 @@ import { Observation } from "../../src/handlers/observer.ts"
 import { DateTime } from "../../src/tuples/date_time.ts"
 import { type AnyTuple, Tuple, tupleTypeOf } from "../../src/tuples/tuple.ts"
 import { FakeLine } from "../handlers/fake_line.ts"
-import type { Case, Json, Step } from "./notation.ts"
+import type { Case, Json } from "./notation.ts"
 
 type Row = readonly [type: string, ...values: unknown[]]
 

@@ -1,14 +1,14 @@
 // The job board. A VortexConnection is the line to the server: it reconnects by itself, and tells what it is
-// doing. A loader has rows that arrive and then stay as they are on the server, and it saves what is changed
-// here. All else is the page; what comes from the server is only ever set as a value or as text.
-import { VortexConnection } from "./static/vortex.mjs"
+// doing. An observation has rows that stay as they are on the server; actions change them there, and what one is
+// expected to do is shown ahead. All else is the page; what comes is only ever set as a value or as text.
+import { Tuple, VortexConnection } from "./static/vortex.mjs"
 
 const $ = (id) => document.getElementById(id)
 const guest = ["Badger", "Heron", "Lynx", "Otter", "Robin", "Wren"][Math.floor(Math.random() * 6)]
 const asked = new URLSearchParams(location.search).get("name") // counts until a name is typed in
 
 const connection = new VortexConnection("./vortex", { name: localStorage.getItem("name") || asked || guest })
-const jobs = connection.load({ key: "demo.jobs" }, { tuple: "demo.Job" })
+const jobs = connection.observe("demo.board", "demo.Job")
 const people = connection.load({ key: "demo.people" }, { key: "uuid" })
 
 // ---- the line: what it is doing, cutting it, and choosing the transport
@@ -69,8 +69,6 @@ let [drawn, due] = [0, Infinity] // when rows were drawn last, and are next, in 
 jobs.addEventListener("rows", ({ detail: { created, updated, deleted } }) => {
   for (const { id } of [...created.toReversed(), ...updated, ...deleted]) touch(id, rows.size > 0)
 })
-// An error is drawn at once: the rows that come next may lack the one that it is about.
-jobs.addEventListener("status", ({ detail }) => (detail.error ? drawRow(detail.key) : touch(detail.key)))
 jobs.addEventListener("state", drawCount)
 $("jobs").addEventListener("contentvisibilityautostatechange", ({ target, skipped }) => {
   unseen[skipped ? "add" : "delete"](target)
@@ -82,7 +80,7 @@ function touch(id, isNews = false) {
   const at = drawn + (isNews && unseen.has(rows.get(id)) ? 500 : 40)
   if (at < due) setTimeout(requestAnimationFrame, at - performance.now(), draw)
   due = Math.min(due, at)
-  touched.set(id, touched.get(id) || (isNews && !jobs.status(id).busy))
+  touched.set(id, touched.get(id) || (isNews && !pending.get(id)))
 }
 
 function draw() {
@@ -102,15 +100,15 @@ function drawRow(id, isNews) {
   const job = jobs.get(id)
   if (!job) return rows.has(id) && removeRow(id, rows.get(id))
   const row = rows.get(id) ?? addRow(id)
-  const { busy, error } = jobs.status(id)
+  const error = errors.get(id)
   for (const cell of row.querySelectorAll("input, select")) {
-    if (busy || drafts.has(cell) || cell.matches(":focus:invalid")) continue // it keeps what is typed
+    if (drafts.has(cell) || cell.matches(":focus:invalid")) continue // it keeps what is typed
     const text = textOf(job[cell.name])
     if (cell.value !== text) cell.value = text // setting what is there has a browser lay the row out
     cell.classList.toggle("none", !cell.value)
   }
   row.dataset.status = job.status
-  row.ariaBusy = busy && "true"
+  row.ariaBusy = pending.get(id) ? "true" : null
   row.hidden = !isWanted(job) && !row.contains(document.activeElement)
   row.querySelector(".error").textContent = error ? explain(error, doomed.has(id) ? "deleted" : "saved") : ""
   const flash = { pseudoElement: "::before", duration: 1500, easing: isCalm.matches ? "step-end" : "ease-in" }
@@ -145,6 +143,7 @@ function removeRow(id, row) {
   neighbour = row.nextElementSibling ?? row.previousElementSibling ?? $("add")
   row.remove()
   rows.delete(id)
+  errors.delete(id)
   if (error.startsWith("Not deleted")) doomed.delete(id)
   else if (error && !doomed.has(id)) toast(`Job ${id} was deleted. ${error}`)
   if (doomed.has(id)) deleted.push(doomed.get(id))
@@ -169,8 +168,11 @@ const idOf = (cell) => Number(cell.closest("tr").dataset.id)
 function save(cell) {
   const job = jobs.get(idOf(cell))
   if (!job || !cell.validity.valid || !drafts.delete(cell) || cell.value === textOf(job[cell.name])) return
-  doomed.delete(job.id)
-  attempt(jobs.save(job, { [cell.name]: valueOf(cell) }), "saved")
+  const { id, [cell.name]: before } = job
+  const changes = { [cell.name]: valueOf(cell) }
+  const both = { seen: jobOf({ id, [cell.name]: before }), job: jobOf({ id, ...changes }) }
+  doomed.delete(id)
+  attempt(new Tuple("demo.ChangeJob", both), "saved", id, jobs.withUpdated(id, changes))
 }
 
 $("jobs").oninput = ({ target }) => drafts.add(target)
@@ -196,7 +198,8 @@ $("add").onsubmit = async (event) => {
   const fields = [...$("add").querySelectorAll("[name]")].map((cell) => [cell.name, valueOf(cell)])
   $("add").inert = true // or a second press would add it twice
   $("add-error").textContent = ""
-  const job = await attempt(jobs.create(Object.fromEntries(fields)), "added", $("add-error"))
+  const add = new Tuple("demo.AddJob", { job: jobOf(Object.fromEntries(fields)) })
+  const job = await attempt(add, "added", $("add-error"))
   $("add").inert = false
   if (job) $("add").reset()
   if (job && !isWanted(job)) toast(`Added job ${job.id}, which the filter hides`)
@@ -205,14 +208,15 @@ $("add").onsubmit = async (event) => {
 
 $("jobs").onclick = ({ target }) => {
   const job = jobs.get(idOf(target))
-  if (target.name !== "delete" || jobs.status(job).busy) return
+  if (target.name !== "delete" || pending.get(job.id)) return
   doomed.set(job.id, job)
-  attempt(jobs.delete(job), "deleted")
+  attempt(new Tuple("demo.DeleteJob", { seen: job }), "deleted", job.id)
 }
 
 $("undo").onclick = async () => {
   const job = deleted.pop()
-  if (!(await attempt(jobs.create(job), "restored", $("toast-text")))) return deleted.push(job)
+  const add = new Tuple("demo.AddJob", { job })
+  if (!(await attempt(add, "restored", $("toast-text")))) return deleted.push(job)
   drawRow(job.id)
   rows.get(job.id)?.querySelector("input").focus()
   toast()
@@ -224,9 +228,31 @@ $("dismiss").onclick = () => {
   neighbour.querySelector("button").focus()
 }
 
-// ---- telling
-/** What came of a change, or nothing after it was told why: in *place*; a row of the table has its own. */
-const attempt = (change, done, place) => change.catch((error) => say(explain(error, done), place))
+// ---- actions, and telling what came of them
+const pending = new Map() // a job's id: how many actions on it are not answered
+const errors = new Map() // a job's id: why the last one on it has failed
+const jobOf = (fields) => new Tuple("demo.Job", fields)
+
+/** The job that *action* ends with; none after it was told why, at a job by its id, or in an element. */
+async function attempt(action, done, at, optimistic = []) {
+  const isJob = typeof at === "number"
+  if (isJob) mark(at, 1)
+  try {
+    return (await connection.act("demo.board", action, { optimistic }))[0] ?? action
+  } catch (error) {
+    if (isJob) errors.set(at, error)
+    say(explain(error, done), isJob ? null : at)
+    if (isJob && !rows.has(at)) toast(`Job ${at} was deleted. ${explain(error, done)}`)
+  } finally {
+    if (isJob) mark(at, -1, errors.get(at))
+  }
+}
+
+function mark(id, more, error) {
+  pending.set(id, (pending.get(id) ?? 0) + more)
+  if (!error) errors.delete(id)
+  drawRow(id) // at once: the rows that come next may lack the one that it is about
+}
 
 function explain({ code, message }, done) {
   const why = { "connection-lost": "The line was cut", timeout: "No answer came" }[code]
