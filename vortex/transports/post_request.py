@@ -79,6 +79,7 @@ class PostRequest(Protocol):
         self._decoder = decoder
         self._connection: _Connection | None = None
         self._response: IResponse | None = None
+        self._isGone = False
         self._refused = False
         self._text = b""
         self._noHttp: Failure | None = None
@@ -108,6 +109,8 @@ class PostRequest(Protocol):
 
     def abort(self) -> None:
         """Let go of it at once, whatever it is doing."""
+        if self._isGone:  # of what TLS has closed already there is nothing left to abort
+            return
         if self._connection is not None:
             self._connection.abortConnection()
         else:
@@ -186,6 +189,7 @@ class PostRequest(Protocol):
 
     def connectionGone(self) -> None:
         """For the connection: it is gone."""
+        self._isGone = True
         self._watcher.gone(self)
 
 
