@@ -94,6 +94,7 @@ class ClientScript:
 
     def _do_send(self, name: str, timeout: float | None = None) -> None:
         message = messageOf(self._frames.messages[name])
+        message.payload.filt = {"k": name}
         message.timeout = timeout
         self._sent[name].append(message)
         self._session.send(message)
@@ -143,6 +144,8 @@ class ClientScript:
 
     def _happened(self, event: Event) -> None:
         match event:
+            case Received(envelope) if f"{envelope.result}".startswith("outcome-unknown: "):
+                self._told.append(["failed", nameOfFilt(envelope.filt)])
             case Received(envelope):
                 self._told.append(nameOfFilt(envelope.filt))
             case Malformed():

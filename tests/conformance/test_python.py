@@ -106,6 +106,6 @@ class TestTheCases:
         assert len(VARINTS) == 19
         assert len(FRAMES) == 23
         assert len(EVENTS) == 12
-        assert len(CLIENT) == 128
-        assert len(SERVER) == 95
+        assert len(CLIENT) == 133
+        assert len(SERVER) == 96
         assert len(POSTS) == 21

@@ -118,13 +118,49 @@ class TestAnAction:
         shown[0] = "other"
         cutAll(harness)
         harness.advance(1)
-        with pytest.raises(RemoteError, match="what came of it is not known") as caught:
+        with pytest.raises(RemoteError, match="it was sent as somebody else") as caught:
             harness.resultOf(asked)
         connection.request(Payload({"key": "pay"}, [7]), timeout=None).addErrback(lambda _: None)
         harness.settle()
 
         assert caught.value.code == "outcome-unknown"
         assert paid == [("pump", 100), ("somebody", 7)]
+        assert endpoint.isLive
+
+    @pytest.mark.parametrize("over", ["websocket", "post"])
+    def test_is_not_done_as_somebody_else_though_the_session_has_expired(
+        self, harness: VortexHarness, over: Over
+    ) -> None:
+        limits = Limits(sessionLinger=0.1)
+        server = harness.node("server", authenticator=ByToken(), limits=limits)
+        client = harness.node("client")
+        paid: list[tuple[str | None, int]] = []
+
+        def pay(payload: Payload, delivery: Delivery) -> None:
+            paid.append((delivery.peer.identity, payload.tuples[0]))
+
+        endpoint = PayloadEndpoint({"key": "pay"}, pay, server)
+        shown = ["good"]
+        connection = harness.connect(
+            client, server, over=over, wire="native", token=lambda: shown[0], random=AlwaysLongest()
+        )
+        resets: list[object] = []
+        client.onSessionEvent(lambda event, _: resets.append(event))
+        asked = connection.request(Payload({"key": "pay"}, [100]), timeout=None)
+        harness.settle()
+        shown[0] = "other"
+        cutAll(harness)
+        harness.advance(5)
+        assert server.counters["expired"] == 1
+
+        with pytest.raises(RemoteError, match="it was sent as somebody else") as caught:
+            harness.resultOf(asked)
+        connection.request(Payload({"key": "pay"}, [7]), timeout=None).addErrback(lambda _: None)
+        harness.settle()
+
+        assert caught.value.code == "outcome-unknown"
+        assert paid == [("pump", 100), ("somebody", 7)]
+        assert [event.reason for event in resets if isinstance(event, SessionReset)] == ["auth"]
         assert endpoint.isLive
 
 

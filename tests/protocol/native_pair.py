@@ -287,6 +287,7 @@ class Pair:
         line: What the client is connected by; None if it is not.
         got: What the client was told: a list for each session that it had, with the session's id.
         answers: How often each answer has come.
+        unknown: How often who asked was told that no answer comes, as it has asked as somebody else.
         resets: The reasons of the resets that it had.
         broken: Why it has given lines up.
         gone: How many bytes have come through in either direction.
@@ -299,6 +300,7 @@ class Pair:
         self.line: Line | None = None
         self.got: list[tuple[str, list[str]]] = []
         self.answers: Counter[str] = Counter()
+        self.unknown: Counter[str] = Counter()
         self.errors: list[Any] = []
         self.resets: list[str] = []
         self.broken: list[str] = []
@@ -347,7 +349,9 @@ class Pair:
                     self.got.append((self.client.id, []))
                 case Received(envelope):
                     label = envelope.filt.get("is", "")
-                    if envelope.result is not None:
+                    if f"{envelope.result}".startswith("outcome-unknown: it was sent as somebody else"):
+                        self.unknown[label] += 1
+                    elif envelope.result is not None:
                         self.errors.append(envelope.result)
                     elif label.startswith("re "):
                         self.answers[label] += 1

@@ -64,6 +64,7 @@ class SessionMachine(RuleBasedStateMachine):
         self.cancelled: set[str] = set()
         self.pushes = 0
         self.steps = 0  # since the last that has ended sessions
+        self.changes = self.excused = 0  # of the principal; how many were sent before the last of them
         self.forgets = 1  # how many that carry actions out may each not know what another has done
 
     # ---- what is said
@@ -181,7 +182,6 @@ class SessionMachine(RuleBasedStateMachine):
     def becomeSomebodyElse(self) -> None:
         self.steps = 0
         self.pair.principal = "bob" if self.pair.principal == "ada" else "ada"
-        self.forgets += 1
         event("the client is somebody else")
 
     @precondition(lambda self: self.steps > 20)
@@ -219,6 +219,18 @@ class SessionMachine(RuleBasedStateMachine):
     def nothingTakesEffectOrIsAnsweredTwice(self) -> None:
         assert all(count <= self.forgets for count in self.pair.server.effects.values())
         assert all(count <= 1 for count in self.pair.answers.values())
+
+    @invariant()
+    def whatWasSentAsSomebodyElseIsLetGo(self) -> None:
+        changes = self.pair.resets.count("auth")
+        if changes > self.changes:
+            self.changes, self.excused = changes, len(self.sent)
+        told = [
+            label
+            for label, count in self.pair.unknown.items()
+            if count > 1 or self.pair.answers[f"re {label}"]
+        ]
+        assert not told
 
     @invariant()
     def theBoundsHold(self) -> None:
@@ -259,10 +271,12 @@ class SessionMachine(RuleBasedStateMachine):
             checkTold(told, server.pushed[session])
         session, told = pair.got[-1]
         checkTold(told, server.pushed[session], isAll=True)
-        meant = [label for label in self.sent if label not in self.cancelled]
+        self.whatWasSentAsSomebodyElseIsLetGo()
+        meant = [label for label in self.sent[self.excused :] if label not in self.cancelled]
         assert [label for label in meant if not server.effects[label]] == []
         waiting = self.asked.keys() - self.cancelled
-        assert [label for label in waiting if pair.answers[f"re {label}"] != 1] == []
+        outcomes = {label: pair.answers[f"re {label}"] + pair.unknown[label] for label in waiting}
+        assert [label for label, count in outcomes.items() if count != 1] == []
 
     def _leftOver(self) -> str:
         pair = self.pair

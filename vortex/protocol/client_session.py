@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Hashable
 from typing import Any
 
-from vortex.errors import DecodeError, LimitExceeded, VortexError, errorText
+from vortex.errors import DecodeError, LimitExceeded, RemoteError, VortexError, errorText
 from vortex.limits import Limits
 from vortex.protocol.codes import CloseCode
 from vortex.protocol.envelope import Envelope, Form, Message
@@ -45,6 +45,13 @@ MAX_HEAD = 64
 
 _EMPTY = Message(Payload(), isReply=True)
 """What is never answered, and concerns nobody."""
+
+
+def _unknown(asked: Message) -> Envelope:
+    """The answer to *asked*, of which nobody is told what came any more."""
+    error = RemoteError("outcome-unknown", "it was sent as somebody else, and not answered as that")
+    return Envelope(dict(asked.payload.filt), result=errorText(error), isReply=True, form=Form.NATIVE)
+
 
 _ACTION = bytes((Kind.ACTION,))
 _CANCEL = bytes((Kind.CANCEL,))
@@ -82,6 +89,7 @@ class ClientSession(Session):
         self._hasSaidHello = False
         self._wasVia: str | None = None  # at the last WELCOME
         self._maxFrame: int | None = None  # of the server
+        self._who: str | None = None  # whom it takes us for
 
     @property
     def _hearsBeats(self) -> bool:
@@ -173,6 +181,9 @@ class ClientSession(Session):
                 f"expected the session {self.id!r} with at most {self.written} messages taken and at "
                 f"least {self.taken} written, got {session!r} with {taken} and {written}"
             )
+        who = None if said.get("who") is None else textOf(said, "who", MAX_TEXT)
+        isAnother = reason == "auth" or (who is not None and self._who not in (None, who))
+        self._who = who or self._who
         if said.get("client") is not None:
             self._secret = textOf(said, "client", MAX_TEXT)
         if said.get("maxFrame") is not None:
@@ -185,10 +196,13 @@ class ClientSession(Session):
             if wasParked or self._wasVia != self.via or self.via is None:  # else it is one of many requests
                 self._events.append(Resumed(replayed, after))
         else:
+            lost = self._letGo() if isAnother else []
             self._startAnew()
             self._goOn(0, now)
             if self._wasOpen:
-                self._events.append(Reset(str(reason or "unknown"), uuid, name))
+                why = "auth" if isAnother else str(reason or "unknown")
+                self._events.append(Reset(why, uuid, name))
+                self._events += [Received(_unknown(asked)) for asked in lost]
             else:
                 self._wasOpen = True
                 self._events.append(Opened(uuid, name))
@@ -203,6 +217,18 @@ class ClientSession(Session):
         self._beat = beat
         if self._sendsBeats:
             self._nextBeat = now + beat
+
+    def _letGo(self) -> list[Message]:
+        """
+        Send nothing again: it was asked for as somebody else than we are taken for now.
+
+        Returns:
+            What waited for an answer.
+        """
+        lost = list(self._unanswered.values())
+        for each in (self._unanswered, self._again, self._cancelled, self._kept):
+            each.clear()
+        return lost
 
     def _startAnew(self) -> None:
         """Have all that was not acknowledged or not answered sent again, in its order."""

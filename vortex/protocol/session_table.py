@@ -150,6 +150,7 @@ class SessionTable:
         secret = hello.client
         if secret is None:
             welcome["client"] = secret = newSecret()
+        welcome["who"] = _whoTag(secret, principal)
         isNew = session is None
         if session is None:
             session = ServerSession(
@@ -224,6 +225,11 @@ def readSend(data: bytes, limits: Limits) -> tuple[str, str]:
 def _clientKey(secret: str, principal: str | None) -> str:
     who = "" if principal is None else f"={principal}"
     return hashlib.sha256(f"{secret}\0{who}".encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def _whoTag(secret: str, principal: str | None) -> str:
+    """What tells a client whether it is taken for whom it was before; worth nothing to anybody else."""
+    return hashlib.sha256(f"who\0{_clientKey(secret, principal)}".encode()).hexdigest()[:16]
 
 
 def _resume(said: Any) -> tuple[str, str, str, int]:

@@ -68,6 +68,8 @@ interface Welcome extends PeerIdentity, Resume {
   readonly outcome: string
   readonly reason?: string
   readonly client?: unknown
+  /** Whom it takes us for. */
+  readonly who?: unknown
   readonly n: number
   readonly taken: number
   /** Seconds. */
@@ -87,6 +89,7 @@ export class ClientSession {
   /** What the last WELCOME gave: how to resume, who we are to the server, and its bounds. */
   #resume: Resume | null = null
   #client: string | undefined
+  #who: unknown
   #beatMs = Infinity
   #maxFrame = Infinity
   /** Why the session that was is over, as far as we know; null where there was none. */
@@ -162,7 +165,8 @@ export class ClientSession {
    */
   welcome(bytes: Uint8Array, via: Via | null, isSame: boolean, now: number): void {
     const fields = (bytes[0] === Kind.WELCOME ? jsonOf(bytes) : {}) as unknown as Welcome
-    const { outcome, reason, uuid, name, session, token, epoch, client, n, taken, beat, maxFrame } = fields
+    const { outcome, reason, uuid, name, session, token, epoch, client, who, n, taken, beat, maxFrame } =
+      fields
     if (
       !["new", "resumed", "reset"].includes(outcome) ||
       ![uuid, name, session, token, epoch].every((text) => typeof text === "string") ||
@@ -171,6 +175,7 @@ export class ClientSession {
       throw new DecodeError("expected a vortex's WELCOME")
     const isResumed = outcome === "resumed"
     let reset: string | null = null
+    let lost: Action[] = []
     if (isResumed) {
       if (session !== this.#resume?.session || n < this.#taken)
         throw new DecodeError("expected to resume what there was")
@@ -179,10 +184,19 @@ export class ClientSession {
     } else {
       if (this.#resume) this.#over = "unknown"
       if (this.#over !== null) reset = reason ?? this.#over
+      // What was sent as somebody else is not sent again.
+      if (reset === "auth" || (who && this.#who && who !== this.#who)) {
+        reset = "auth"
+        lost = [...this.#open.values()].filter(({ isAwaited }) => isAwaited)
+        this.#open.clear()
+        this.#written = []
+        this.#queue = this.#queue.filter(({ action }) => !action.number)
+      }
       this.#beginAnew()
     }
     this.#over = null
     this.#mayTell = Infinity
+    this.#who = who ?? this.#who
     if (typeof client === "string") this.#client = client
     this.#resume = { session, token, epoch }
     this.#beatMs = beat * 1000 || Infinity
@@ -201,6 +215,11 @@ export class ClientSession {
         reset,
         replayed: isResumed ? n - this.#taken : null,
       })
+    for (const action of lost) {
+      action.isAwaited = false
+      const error = new VortexError("it was sent as somebody else", "outcome-unknown")
+      this.#events.push({ type: "failed", action, error })
+    }
   }
 
   /** The connection that a hello was for is not to be: the present one goes on. */
