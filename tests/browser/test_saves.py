@@ -176,3 +176,52 @@ class TestRefusedSave:
         board.says(1, NOT_SAVED)
         board.shows(1, title="Water the plants")
         assert demo.row(id=1, title="Water the plants")
+
+
+class TestWhatSomebodyElseHasChanged:
+    """It is not written over unseen: whoever comes late is told, and sees what there is."""
+
+    def test_while_the_server_was_down_stays(self, demo: DemoServer, visit: Visits) -> None:
+        board = visit.board(demo.url)
+        board.visitor.mayFail.append(BROKEN)
+        demo.freeze()
+        board.edit(1, "Title", "Water the palms")
+        expect(board.row(1)).to_have_attribute("aria-busy", "true")
+        board.shows(1, title="Water the palms")
+        demo.kill()
+        demo.change("update {table} set title = 'Water the ferns' where id = 1")
+
+        demo.start()
+
+        board.says(1, re.compile("Not saved: somebody else was faster: title is “Water the ferns” by now"))
+        board.shows(1, title="Water the ferns")
+        assert demo.row(id=1, title="Water the ferns")
+
+    def test_in_another_field_goes_with_what_is_saved(self, demo: DemoServer, visit: Visits) -> None:
+        one, two = visit.board(demo.url, name="Ada"), visit.board(demo.url, name="Ben")
+        one.cutButton.click()
+        one.state("Cut")
+        one.edit(1, "Title", "Water the palms")
+        two.edit(1, "Assignee", "Ben")
+        demo.waitForRow(id=1, assignee="Ben")
+
+        one.mendButton.click()
+
+        row = demo.waitForRow(id=1, title="Water the palms")
+        assert row["assignee"] == "Ben"
+        for board in (one, two):
+            board.shows(1, title="Water the palms", assignee="Ben")
+
+    def test_keeps_a_job_from_being_deleted_unseen(self, demo: DemoServer, visit: Visits) -> None:
+        one, two = visit.board(demo.url, name="Ada"), visit.board(demo.url, name="Ben")
+        one.cutButton.click()
+        one.state("Cut")
+        one.delete(1)
+        two.edit(1, "Title", "Water the palms")
+        demo.waitForRow(id=1, title="Water the palms")
+
+        one.mendButton.click()
+
+        one.says(1, re.compile("Not deleted: somebody else has changed it meanwhile"))
+        one.shows(1, title="Water the palms")
+        assert demo.row(id=1, title="Water the palms")

@@ -95,6 +95,18 @@ class TestTwoPages:
         boards["Ada"].page.close()
         expect(boards["Ben"].people).to_have_count(0)
 
+    def test_who_cuts_the_line_is_no_longer_among_them_and_is_again_when_it_is_mended(
+        self, demo: DemoServer, pair: Pair
+    ) -> None:
+        acts, looksOn = pair
+        expect(looksOn.people).to_have_count(1)
+
+        acts.cutButton.click()
+        expect(looksOn.people).to_have_count(0)
+
+        acts.mendButton.click()
+        expect(looksOn.people).to_have_count(1)
+
 
 class TestWhatNobodyEdited:
     def test_is_not_written(self, demo: DemoServer, visit: Visits) -> None:

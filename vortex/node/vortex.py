@@ -229,7 +229,8 @@ class Vortex:
     def onSessionEvent(self, callback: SessionCallback) -> Callable[[], None]:
         """
         Call ``callback(event, peer)`` when a session of the native wire was resumed, reset, or has expired:
-        `SessionResumed`, `SessionReset`, `SessionSuspended`, `SessionExpired`. It may be a coroutine function.
+        `SessionSuspended`, `SessionResumed`, `SessionReset`, `SessionExpired`. It may be a coroutine
+        function.
 
         Returns:
             A function that ends it.

@@ -1,6 +1,6 @@
 // The job board. A VortexConnection is the line to the server: it reconnects by itself, and tells what it is
-// doing. An observation has rows that stay as they are on the server; actions change them there, and what one is
-// expected to do is shown ahead. All else is the page; what comes is only ever set as a value or as text.
+// doing. An observation has rows that stay as they are on the server; actions change them there, and what one
+// is expected to do is shown ahead. All else is the page; what comes is only ever set as a value or as text.
 import { Tuple, VortexConnection } from "./static/vortex.mjs"
 
 const $ = (id) => document.getElementById(id)
