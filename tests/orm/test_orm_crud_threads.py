@@ -171,3 +171,49 @@ class TestInThreads:
             settle(clock)
         assert [shown(resultOf(answer).tuples) for answer in (*answers, other)] == [[(1, "dig")]] * 4
         jobs.shutdown()
+
+
+class TestALongRequest:
+    """One of many rows, or of many values: how long it is is not seen from its bytes."""
+
+    @pytest.fixture
+    def server(self, clock: Clock) -> ThreadedVortex:
+        return ThreadedVortex("server", reactor=clock)
+
+    def test_is_opened_in_a_thread_in_its_turn(
+        self, server: ThreadedVortex, jobs: OrmCrudHandler, ada: Client, engine: Engine
+    ) -> None:
+        answers = [
+            ada.request(FILT, [job(id=1, title="dig", note="x" * 20_000)]),
+            ada.request(FILT, [job(id=1, title="dig", note="short")]),
+        ]
+        assert [len(server.waiting), stored(engine, "select note from job where id = 1")] == [1, [(None,)]]
+        server.waiting.pop(0)()  # it is opened
+        assert len(server.waiting) == 1
+        while server.waiting:
+            server.waiting.pop(0)()
+            ada.settle()
+
+        assert [len(resultOf(answer).tuples[0].note) for answer in answers] == [20_000, 5]
+        assert stored(engine, "select note from job where id = 1") == [("short",)]
+
+    def test_is_looked_into_in_a_thread_before_it_is_known_whether_it_may_be(
+        self, server: ThreadedVortex, sessions: Sessions, twoJobs: None, ada: Client
+    ) -> None:
+        asked: list[str] = []
+
+        def access(_peer: object, operation: str, _filt: object) -> bool:
+            asked.append(operation)
+            return False
+
+        handler = OrmCrudHandler(sessions, Job, FILT, vortex=server, access=access)
+        answer = ada.request(FILT, [job(id=1, title="dig", note="x" * 20_000)])
+        assert (len(server.waiting), asked) == (1, [])
+        server.waiting.pop(0)()
+        ada.settle()
+
+        with pytest.raises(RemoteError, match="you may not change"):
+            resultOf(answer)
+        assert asked == ["write"]
+        assert server.waiting == []  # and none of its rows was made
+        handler.shutdown()
