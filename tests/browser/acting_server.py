@@ -1,5 +1,5 @@
 """
-Three jobs, an observable of them, and actions whose answers wait until a test lets them go: a process of its own.
+Three jobs, an observable of them, and actions whose answers wait until a test lets go: a process of its own.
 
 usage: python -m tests.browser.acting_server --port PORT
 
