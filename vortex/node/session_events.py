@@ -50,7 +50,7 @@ class SessionReset:
 class SessionSuspended:
     """
     At the end that was connected to: nothing carries the session now. It is kept until it goes on or expires.
-    Of one that polls it is so between two polls.
+    Of one that polls this is not told, as it is so between any two polls.
     """
 
 

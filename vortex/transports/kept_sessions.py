@@ -62,7 +62,8 @@ class KeptSessions:
         if driver.closed:
             self.carried(driver)
             return
-        if driver not in self._parked and driver.peer is not None:
+        isNews = driver not in self._parked and driver.kind != "poll"  # of which many follow each other
+        if isNews and driver.peer is not None:
             self._host.peerSuspended(driver.peer)
         held = driver.heldBytes
         self.bytes += held - self._parked.get(driver, 0)
