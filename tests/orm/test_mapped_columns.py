@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import Engine, create_engine, inspect, select
+from sqlalchemy import Engine, inspect, select
 from sqlalchemy.orm import Session
 
-from tests.orm.test_mapped_tuple import Animal, Base, Cat, Colour, Dog, Job
+from tests.orm.mapped_rows import Animal, Cat, Colour, Dog, Job, engine
 from vortex.errors import DecodeError, EncodeError
 from vortex.limits import Limits
 from vortex.tuples import Reading, presentFields
 from vortex.tuples.columns import decodeGroups, encodeGroups, groupsOf
+
+__all__ = ["engine"]
 
 FIELDS = [
     "at", "by", "colour", "cost", "data", "due", "id", "long", "made", "mood", "notes", "title", "token",
@@ -30,14 +31,6 @@ WATER = Job(
     token=UUID(int=1),
     secret="s3cret",
 )
-
-
-@pytest.fixture
-def engine() -> Iterator[Engine]:
-    engine = create_engine("sqlite://")
-    Base.metadata.create_all(engine)
-    yield engine
-    engine.dispose()
 
 
 def read(kinds: str, fields: list[str], *rows: list[Any]) -> list[Job]:

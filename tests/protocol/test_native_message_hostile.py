@@ -9,16 +9,14 @@ import random
 import tracemalloc
 import zlib
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta, timezone
-from decimal import Decimal
-from enum import IntEnum
+from datetime import UTC, timedelta, timezone
 from typing import Any
-from uuid import UUID
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.tuples.any_thing import Level, Thing
 from tests.wire_rules import VORTEXPY_FORMS
 from vortex.errors import DecodeError, LimitExceeded
 from vortex.limits import Limits
@@ -28,9 +26,6 @@ from vortex.protocol.native_message import decodeNativeMessage
 from vortex.protocol.payload import Payload
 from vortex.tuples import (
     Reading,
-    Tuple,
-    TupleField,
-    addTupleType,
     fromJsonable,
     presentFields,
     toJsonable,
@@ -48,39 +43,11 @@ HEAD = b'{"f":{"key":"k"},"d":1709212455123456}'
 MOMENT_TEXT = "2024-02-29 13:14:15.123456+0000"
 
 
-class Level(IntEnum):
-    LOW = 1
-    HIGH = 9
-
-
-@addTupleType
-class Thing(Tuple):
-    __tupleType__ = "test_native.Thing"
-
-    a: int = 0
-    b: str = ""
-    c: float = 0.0
-    d: datetime | None = None
-    e: date | None = None
-    f: Decimal | None = None
-    g: UUID | None = None
-    h: Level | None = None
-    i: bytes | None = None
-    j: bool = False
-    k: list[Thing] = TupleField(default=[])
-    m: dict[str, int | str] = TupleField(default={})
-    n: set[int] = TupleField(default=set())
-    o: tuple[int, str] | None = None
-    p: Any = None
-    q = TupleField()
-    hidden: int = TupleField(default=0, transport=False)
-
-
 TRAVELLING = sorted(name for name in Thing.__tupleFields__ if name != "hidden")
 ROW: list[Any] = [
     5, "x", 1.5, MOMENT_TEXT, "2024-02-29", 1.25, "00000000-0000-0000-0000-000000000005", 9, "eA==", True, [],
     {"a": {"_ft": "int", "_fd": 1}}, [{"_ft": "int", "_fd": 1}], [{"_ft": "int", "_fd": 1}, "x"],
-    {"_ct": "rt", "_c": "test_native.Thing"}, "NaN",
+    {"_ct": "rt", "_c": "test_any.Thing"}, "NaN",
 ]  # fmt: skip
 KINDS = "ipfdDfpibpjjjjjf"
 
@@ -100,15 +67,13 @@ def bodyOf(*groups: Any) -> bytes:
 SEEDS = [
     message(HEAD, None),
     message(HEAD, None, 1),
-    message(
-        HEAD, bodyOf({"t": "test_native.Thing", "f": TRAVELLING, "k": KINDS, "r": [ROW, [None] * 16, ROW]})
-    ),
+    message(HEAD, bodyOf({"t": "test_any.Thing", "f": TRAVELLING, "k": KINDS, "r": [ROW, [None] * 16, ROW]})),
     message(
         HEAD,
-        bodyOf({"t": "test_native.Thing", "f": ["b", "a"], "k": "pi", "r": [["x", 1]]}, {"v": [1, "x"]}),
+        bodyOf({"t": "test_any.Thing", "f": ["b", "a"], "k": "pi", "r": [["x", 1]]}, {"v": [1, "x"]}),
         8,
     ),
-    message(HEAD, bodyOf({"v": [{"_ct": "rt", "_c": "test_native.Thing", "a": 1}, [[{"x": None}]]]}), 1),
+    message(HEAD, bodyOf({"v": [{"_ct": "rt", "_c": "test_any.Thing", "a": 1}, [[{"x": None}]]]}), 1),
 ]
 """Messages that are right; the second half of what is tried is spoilt inside the compression."""
 
@@ -243,7 +208,7 @@ class TestWhateverComes:
             st.lists(st.lists(self.jsonable, min_size=len(names), max_size=len(names)), max_size=3)
         )
         takeIn(
-            message(HEAD, bodyOf({"t": "test_native.Thing", "f": names, "k": kinds, "r": rows})),
+            message(HEAD, bodyOf({"t": "test_any.Thing", "f": names, "k": kinds, "r": rows})),
             Limits(maxInflated=200_000),
         )
 
@@ -351,10 +316,10 @@ class TestWhateverIsSent:
     @given(st.lists(things, min_size=1, max_size=4))
     def test_is_the_same_the_fast_and_the_slow_way(self, tuples: list[Thing]) -> None:
         """Compiled rows do what columns do one by one, or give up."""
-        writer, reader = tableWriters[Thing], tableReaders["test_native.Thing"]
+        writer, reader = tableWriters[Thing], tableReaders["test_any.Thing"]
         assert writer is not None
         kinds, rows = writer.writeColumns(tuples, 0)
-        slow = {"t": "test_native.Thing", "f": TRAVELLING, "k": kinds, "r": rows}
+        slow = {"t": "test_any.Thing", "f": TRAVELLING, "k": kinds, "r": rows}
         for group in (slow, writer.write(tuples, 0)):
             [came] = groupsOf(loads(dumps([group]), Limits()))
             fast = reader.read(came.fields, came.kinds, came.rows, Reading(Limits()), 0)

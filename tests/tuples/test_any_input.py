@@ -3,54 +3,22 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, date, datetime, timedelta, timezone
-from decimal import Decimal
-from enum import IntEnum
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
-from uuid import UUID
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.tuples.any_thing import Level, Thing
 from vortex.errors import VortexError
 from vortex.limits import Limits
 from vortex.tuples import (
     TAGGED_ERA0,
     Reading,
-    Tuple,
-    TupleField,
-    addTupleType,
     fromJsonable,
     presentFields,
     toJsonable,
 )
-
-
-class Level(IntEnum):
-    LOW = 1
-    HIGH = 9
-
-
-@addTupleType
-class Thing(Tuple):
-    __tupleType__ = "test_any.Thing"
-
-    a: int = 0
-    b: str = ""
-    c: float = 0.0
-    d: datetime | None = None
-    e: date | None = None
-    f: Decimal | None = None
-    g: UUID | None = None
-    h: Level | None = None
-    i: bytes | None = None
-    j: bool = False
-    k: list[Thing] = TupleField(default=[])
-    m: dict[str, int | str] = TupleField(default={})
-    n: set[int] = TupleField(default=set())
-    o: tuple[int, str] | None = None
-    p: Any = None
-
 
 NAMES = [*Thing.__tupleFields__, "_ft", "_fd", "_ct", "_c", "zzz", "__class__", "__dict__", ""]
 WORDS = [
