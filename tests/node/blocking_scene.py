@@ -51,8 +51,9 @@ class MemoryWay:
     Attributes:
         isThere: Whether a connection can be made.
         opened: How many were made.
-        lose: Called before what was written goes on, with how many exchanges there were: True breaks the
-            connection there. "up": what was written is lost; "down": what is answered.
+        lose: Called before what was written goes on, with how many exchanges there were: what breaks the
+            connection there. "up": what was written is lost; "down": what is answered; "silently": what was
+            written, and nobody notices.
     """
 
     isAcknowledged = False
@@ -84,9 +85,9 @@ class MemoryWay:
         assert end is not None
         lost = self.lose(self.exchanges)
         frames = b"".join(session.framesToSend())
-        if lost != "up":
+        if lost not in ("up", "silently"):
             end.line.received(frames)
-        if lost is not None:
+        if lost in ("up", "down"):
             raise Lost(ConnectionLost("it was cut"))
         self._clock.advance(0)
         written, end.written = b"".join(end.written), []

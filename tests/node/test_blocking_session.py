@@ -152,7 +152,7 @@ class TestAQuestion:
         scene.clock.advance(9)
         ask(scene)
         assert scene.way.opened == 1
-        scene.clock.advance(60)
+        scene.clock.advance(11)
 
         ask(scene)
 
@@ -172,6 +172,16 @@ class TestAQuestion:
 class TestWhatIsTold:
     def test_is_taken_when_that_returns(self, scene: Scene, endpoint: Endpoint) -> None:
         scene.session.tell(Payload(DIG, ["a"]), 30)
+
+        assert endpoint.took == ["a"]
+        assert scene.clock.seconds() < 1  # after which it would be acknowledged without being asked
+
+    def test_is_not_taken_when_it_was_only_written(self, scene: Scene, endpoint: Endpoint) -> None:
+        scene.session.tell(Payload(DIG, ["a"]), 30)
+        scene.way.lose = lambda number: "silently"
+
+        with pytest.raises(RequestTimeout):
+            scene.session.tell(Payload(DIG, ["b"]), 5)
 
         assert endpoint.took == ["a"]
 

@@ -186,4 +186,7 @@ class TestWithoutATableForMarks:
 
         assert site.send() == [(1, None)]
 
+        (group,) = site.client.answers[0].body
+        fields = dict(zip(group["f"], group["r"][0], strict=True))
+        assert (fields["id"], fields["made"]) == (1, "by the database")
         assert jobs(engine) == [("dig", "ada")]

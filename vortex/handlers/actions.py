@@ -154,9 +154,7 @@ class TupleActionProcessor:
 
     # ---- actions
 
-    def _onPayload(self, payload: Payload, delivery: Delivery) -> Deferred[None] | None:
-        if delivery.isReply:
-            return None
+    def _onPayload(self, payload: Payload, delivery: Delivery) -> Deferred[None]:
         peer = delivery.peer
         if not self._access.allows(peer, "write", delivery.filt):
             raise AccessDenied("you may not do this")

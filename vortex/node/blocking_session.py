@@ -109,7 +109,7 @@ class BlockingSession:
             self._wanted = messageId
             self._answers.clear()
             self._deliver([message], lambda: bool(self._answers), deadline, timeout)
-            answer = Payload.fromEnvelope(self._answers.pop(), self._limits)
+            answer = Payload.fromEnvelope(self._answers.pop(0), self._limits)
         if answer.result is None or answer.result is True:
             return answer
         raise parseErrorText(str(answer.result))
