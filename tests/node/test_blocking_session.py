@@ -171,6 +171,8 @@ class TestAQuestion:
 
 class TestWhatIsTold:
     def test_is_taken_when_that_returns(self, scene: Scene, endpoint: Endpoint) -> None:
+        endpoint.outcome = None
+
         scene.session.tell(Payload(DIG, ["a"]), 30)
 
         assert endpoint.took == ["a"]

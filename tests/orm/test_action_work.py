@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from twisted.internet.task import Clock
 
 from tests.handlers.action_scene import FILT, Rename, asked
-from tests.orm.rows import Job, Sessions, fill, stored
+from tests.orm.rows import Job, Sessions, Worker, fill, stored
 from tests.routing.peers import FakePeer, came
 from tests.transports.native_client import NativeClient
 from vortex import Rejected, TupleActionProcessor, createActionMarks
@@ -190,3 +190,17 @@ class TestWithoutATableForMarks:
         fields = dict(zip(group["f"], group["r"][0], strict=True))
         assert (fields["id"], fields["made"]) == (1, "by the database")
         assert jobs(engine) == [("dig", "ada")]
+
+    def test_rows_that_were_not_loaded_whole_are(
+        self, engine: Engine, sessions: Sessions, clock: Clock
+    ) -> None:
+        fill(engine, "insert into worker (id, name, cv) values (1, 'ada', 'long')")
+        site = Site(sessions, clock)
+        site.acts.setDelegate(
+            Rename, lambda action, session: session.scalars(select(Worker)).unique().all(), session=sessions
+        )
+
+        assert site.send() == [(1, None)]
+
+        (group,) = site.client.answers[0].body
+        assert dict(zip(group["f"], group["r"][0], strict=True))["cv"] == "long"
