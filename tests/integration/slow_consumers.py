@@ -41,7 +41,7 @@ KEYS = 8
 SIZE = 100_000
 EVERY = 0.01
 """Seconds between two messages of that many bytes: 10 MB/s."""
-PATIENCE = 60.0
+PATIENCE = 300.0
 
 reactor: Any = installed
 
