@@ -18,6 +18,9 @@ class TestAPolicy:
             *(
                 {"minInterval": -1},
                 {"minInterval": float("nan")},
+                {"minInterval": float("inf")},
+                {"minInterval": 86_401},
+                {"minInterval": 10**400},
                 {"minInterval": "1"},
                 {"minInterval": True},
             ),
@@ -47,7 +50,11 @@ class TestAPolicy:
         )
 
     @pytest.mark.parametrize(
-        "wrong", [5, [], {"mode": []}, {"minInterval": None}, {"minInterval": -0.1}, {"priority": 0}]
+        "wrong",
+        [
+            *(5, [], {"mode": []}, {"priority": 0}),
+            *({"minInterval": None}, {"minInterval": -0.1}, {"minInterval": 10**400}),
+        ],
     )
     def test_that_is_none_is_refused(self, wrong: Any) -> None:
         with pytest.raises(DecodeError):

@@ -477,8 +477,8 @@ class TestWhatIsLeft:
         nothingIsLeft(live)
 
     def test_takes_no_more_room_than_it_may(self) -> None:
-        with scene(limits=Limits(maxLingerBytes=3_000)) as live:
-            live.jobs = [Job(id=1, title="x" * 900)]
+        with scene(limits=Limits(maxLingerBytes=3 * (8_192 + 10_000))) as live:
+            live.jobs = [Job(id=1, title="x" * 9_000)]
             client = live.client()
             for number in range(6):
                 client.watch(TupleSelector(name="livetest.Job", selector={"n": number}))
@@ -489,6 +489,17 @@ class TestWhatIsLeft:
             assert left == [3, 4, 5]
             live.harness.advance(60)
             nothingIsLeft(live)
+
+    @pytest.mark.parametrize(("text", "most"), [("", 10), ("x" * 20_000, 2)])
+    def test_takes_room_though_there_is_nothing_in_it(self, text: str, most: int) -> None:
+        with scene(limits=Limits(maxLingerBytes=100_000)) as live:
+            live.jobs = []
+            client = live.client()
+            for number in range(50):
+                client.watch(TupleSelector(name="livetest.Job", selector={"n": number, "text": text}))
+                client.send(live={"end": client.numbers[-1]})
+
+            assert 0 < len(live.watches) <= most + 2
 
     def test_goes_with_the_handler(self, live: Scene) -> None:
         client = live.client()

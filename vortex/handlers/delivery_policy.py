@@ -4,7 +4,6 @@ DeliveryPolicy: how fast one who watches is told of changes, and whether of each
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -16,6 +15,9 @@ __all__ = ["DeliveryPolicy"]
 PRIORITIES = range(1, 1_001)
 """What a peer may ask for."""
 
+LONGEST_INTERVAL = 86_400
+"""Seconds: a day. An integer may be longer than any clock can count to."""
+
 
 @dataclass(frozen=True)
 class DeliveryPolicy:
@@ -24,7 +26,7 @@ class DeliveryPolicy:
         mode: ``"latest"``: what changed several times before it was sent is sent once. ``"all"``: each state
             is told of by itself, in order, as long as no more than *maxItems* and *maxBytes* are to be kept
             for that; beyond it is as ``"latest"``.
-        minInterval: Seconds that are between two messages at least.
+        minInterval: Seconds that are between two messages at least, up to a day.
         maxItems, maxBytes: How many changes of one watch are kept for those who want all of them.
         priority: Lower leaves first, where messages wait for a peer.
 
@@ -41,8 +43,10 @@ class DeliveryPolicy:
     def __post_init__(self) -> None:
         if self.mode not in ("latest", "all"):
             raise ValueError(f"a policy's mode is 'latest' or 'all', got {self.mode!r}")
-        if not _isNumber(self.minInterval) or not 0 <= self.minInterval < math.inf:
-            raise ValueError(f"minInterval is a number of seconds, 0 or more, got {self.minInterval!r}")
+        if not _isNumber(self.minInterval) or not 0 <= self.minInterval <= LONGEST_INTERVAL:
+            raise ValueError(
+                f"minInterval is a number of seconds, 0 to {LONGEST_INTERVAL}, got {self.minInterval!r:.40}"
+            )
         for name in ("maxItems", "maxBytes"):
             if type(getattr(self, name)) is not int or getattr(self, name) < 1:
                 raise ValueError(f"{name} is a number above 0, got {getattr(self, name)!r}")

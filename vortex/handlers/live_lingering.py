@@ -13,6 +13,9 @@ from vortex.limits import Limits
 
 __all__ = ["Lingering", "laterWeakly"]
 
+WATCH_BYTES = 8 << 10
+"""What a watch takes at least, be its state empty."""
+
 
 class Lingering:
     """
@@ -35,8 +38,9 @@ class Lingering:
 
     def add(self, watch: LiveWatch) -> None:
         """Nobody watches *watch* any more."""
-        self._until[watch] = self._clock.seconds() + self._limits.watchLinger, watch.state.size
-        self._bytes += watch.state.size
+        size = WATCH_BYTES + watch.state.size + 2 * watch.askedBytes
+        self._until[watch] = self._clock.seconds() + self._limits.watchLinger, size
+        self._bytes += size
         self._tidy()
 
     def wake(self, watch: LiveWatch) -> None:

@@ -61,6 +61,7 @@ class LiveWatch:
         feed: Its messages.
         watchers: Who watches it.
         hasBeenWatched: Whether anybody ever has.
+        askedBytes: How long what it is asked by is, as it travels.
         touchedAt: When it has changed last, or was to be made again, as `Positions` counts.
     """
 
@@ -81,6 +82,7 @@ class LiveWatch:
         self._again: DelayedCall | None = None
         self._least = 0
         self.hasBeenWatched = False
+        self.askedBytes = 0
 
     def __repr__(self) -> str:
         return f"<watch {self.number} of {self.subject.what!r}, {len(self.watchers)} watch it>"

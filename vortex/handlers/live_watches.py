@@ -279,6 +279,7 @@ class LiveWatches:
         watcher.policy = policy
         watch.watchers[watcher] = None
         watch.hasBeenWatched = True
+        watch.askedBytes = watcher.size
         self._wantSteps(watcher)
         self._lingering.wake(watch)
         self._setCheckTimer()
@@ -333,7 +334,8 @@ class LiveWatches:
             elif not self._isThere(watcher):
                 raise NotConnected("the session that asked for this is over: ask again")
             elif isinstance(watcher, LiveWatcher):
-                watcher.answer(delivery, at, isShort=self._roster.lineOf(watcher).isFull)
+                line = self._roster.lineOf(watcher)
+                watcher.answer(delivery, at, priority=line.priorityOf(watcher), isShort=line.isFull)
                 if watcher.hasNews:
                     self.tell(watcher)
         except BaseException:
