@@ -120,7 +120,7 @@ def main(port: int) -> None:
 
     reactor: Any = installed
     vortex = Vortex("acting")
-    acting = Acting(vortex, reactor)
+    kept = [Acting(vortex, reactor)]
     root = VortexAssets()
     root.putChild(b"", Data(PAGE, "text/html"))
     root.putChild(b"favicon.ico", Data(b"", "image/x-icon"))  # which Chromium asks for
@@ -129,7 +129,7 @@ def main(port: int) -> None:
     listening = reactor.listenTCP(port, VortexSite(root, vortex.limits), interface="127.0.0.1")
     print(f"Acting at http://127.0.0.1:{listening.getHost().port}/", flush=True)
     reactor.run()
-    assert acting
+    assert kept
 
 
 if __name__ == "__main__":

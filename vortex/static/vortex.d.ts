@@ -652,7 +652,7 @@ interface RequestOptions {
 }
 /** What a "resumed" event tells in its `detail`. */
 interface SessionResumed {
-    /** How many messages the server writes again. */
+    /** How many messages this end writes again, as the server had not got them. */
     readonly replayed: number;
     /** How long nothing carried it, in milliseconds; 0 where it has moved from one connection to another. */
     readonly afterMs: number;

@@ -20,7 +20,7 @@ export interface Opened {
   readonly peer: PeerIdentity
   /** Why another session has begun in the place of one that was there; null where that goes on, or is the first. */
   readonly reset: string | null
-  /** How many messages the server writes again, where the session goes on; null where it does not. */
+  /** How many messages this end writes again, where the session goes on; null where it does not. */
   readonly replayed: number | null
 }
 

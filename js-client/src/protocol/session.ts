@@ -213,7 +213,7 @@ export class ClientSession {
         type: "opened",
         peer: { uuid, name },
         reset,
-        replayed: isResumed ? n - this.#taken : null,
+        replayed: isResumed ? this.#written.length : null,
       })
     for (const action of lost) {
       action.isAwaited = false

@@ -467,7 +467,7 @@ suite("after a loss", () => {
     send("d", false)
     assert.deepEqual(taken(), [])
 
-    greet({ outcome: "resumed", taken: 1, n: 3 })
+    greet({ outcome: "resumed", taken: 1, n: 4 })
 
     assert.deepEqual(events().at(-1), {
       type: "opened",
@@ -490,7 +490,7 @@ suite("after a loss", () => {
     assert.deepEqual(events().map((event) => event.type === "received" && event.action), [action]) // prettier-ignore
   })
 
-  for (const reason of ["expired", "unknown", "overflow", "epoch", "auth", "schema", "superseded"])
+  for (const reason of ["expired", "unknown", "overflow", "epoch", "schema", "superseded"])
     test(`a reset (${reason}) begins anew, with all that was not acknowledged or not answered`, () => {
       for (const text of ["answered", "waiting", "told", "unknown", "untold"])
         send(text, !text.includes("told"))
