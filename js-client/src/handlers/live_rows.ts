@@ -91,6 +91,11 @@ export class LiveRows<T extends Tuple> {
     this.#fields = fields
   }
 
+  /** In which the serial counts; null while that is not known. */
+  get epoch(): string | null {
+    return this.#epoch
+  }
+
   /** Where the rows are; null while that is not known. */
   get position(): string | null {
     return this.#epoch && `${this.#epoch}.${this.serial}`

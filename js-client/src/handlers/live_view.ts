@@ -223,7 +223,11 @@ export class LiveView<T extends Tuple = AnyTuple, E extends ViewEvents<T> = View
     this.#isFollowing = true
     try {
       await this.ask(new Payload({ ...this.filt, live }), (answer) => {
-        if (viewOf(answer.filt)) this.take(answer)
+        const view = viewOf(answer.filt)
+        if (!view) return
+        // It was closed before it was known by which number to say so.
+        if (this.isClosed) this.#leave(view.w)
+        else this.take(answer)
       })
       return this.#shown.rows
     } catch (error) {
@@ -240,15 +244,18 @@ export class LiveView<T extends Tuple = AnyTuple, E extends ViewEvents<T> = View
     if (this.isClosed) return
     this.#endpoint.shutdown()
     for (const end of this.#ends) end()
-    const all = views.get(this.line) ?? new Set()
-    all.delete(this)
-    const isLast = ![...all].some(({ about }) => about === this.about)
-    const { watch } = this.held
+    views.get(this.line)?.delete(this)
+    this.#leave(this.held.watch)
+    this.#setState("closed")
+  }
+
+  /** Tell the server that nobody looks, if no other view does. */
+  #leave(watch: number | null): void {
+    const isLast = ![...(views.get(this.line) ?? [])].some(({ about }) => about === this.about)
     if (isLast && watch !== null && this.line.state !== "closed")
       this.line.send(new Payload({ ...this.filt, live: { end: watch } })).catch((error: unknown) => {
         this.line.report(error)
       })
-    this.#setState("closed")
   }
 
   // ---- what an action is expected to do, see `VortexConnection.act`
@@ -404,10 +411,7 @@ export class LiveView<T extends Tuple = AnyTuple, E extends ViewEvents<T> = View
   show(change: RowsChange<T> | null, isFirst = false): void {
     if (this.isClosed) return
     const { held, predictions } = this
-    const { watch, serial } = held
-    for (const one of predictions)
-      if (one.after && this.#state === "current" && (watch === null || (one.after[watch] ?? 0) <= serial))
-        predictions.delete(one)
+    for (const one of predictions) if (one.isOver(held) && this.#state === "current") predictions.delete(one)
     if (predictions.size || this.#isAhead) {
       let rows = held.rows
       for (const { apply } of predictions) rows = apply(rows) as readonly T[]

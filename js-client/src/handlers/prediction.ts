@@ -14,6 +14,13 @@ export interface Predicted {
   refresh(): void
 }
 
+/** Where the server's rows are. */
+export interface Position {
+  readonly watch: number | null
+  readonly epoch: string | null
+  readonly serial: number
+}
+
 /** One expected change. `withCreated`, `withUpdated` and `withDeleted` of a view make it, an action takes it. */
 export class Prediction {
   /**
@@ -22,12 +29,10 @@ export class Prediction {
    * @internal
    */
   readonly apply: (rows: readonly Tuple[]) => readonly Tuple[]
-  /**
-   * By the numbers of watches, the serial from which on the server's rows have it; null until it has answered.
-   *
-   * @internal
-   */
-  after: Readonly<Record<string, number>> | null = null
+  /** By the numbers of watches, the serial from which on the server's rows have it; null until it has answered. */
+  #after: Readonly<Record<string, number>> | null = null
+  /** The same of the view's own watch, which may have another number later. */
+  #until: Omit<Position, "watch"> | null = null
   readonly #view: Predicted
 
   /** @internal */
@@ -52,8 +57,19 @@ export class Prediction {
    * @internal
    */
   settle(after: Readonly<Record<string, number>>): void {
-    this.after = after
+    this.#after = after
     this.#view.refresh()
+  }
+
+  /**
+   * Whether it has come true, and rows at that position have it.
+   *
+   * @internal
+   */
+  isOver({ watch, epoch, serial }: Position): boolean {
+    if (!this.#after || watch === null) return !!this.#after
+    this.#until ??= { epoch, serial: this.#after[watch] ?? 0 }
+    return epoch !== this.#until.epoch || serial >= this.#until.serial
   }
 
   /**

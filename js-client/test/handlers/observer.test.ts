@@ -167,6 +167,23 @@ suite("Observing", () => {
     assert.deepEqual([name, live], ["board", { end: 7 }])
   })
 
+  test("that is closed before it is answered is ended as soon as its number is known", async () => {
+    const view = observe()
+    view.close()
+    assert.equal(line.sent.length, 0)
+    await line.last.answer([row(1)], null, { w: 7, e: "e", k: K, s: 4 })
+    assert.deepEqual([titles(view.rows), line.sent.map(({ filt }) => filt["live"])], [[], [{ end: 7 }]]) // prettier-ignore
+  })
+
+  test("that is closed before it is answered is left to others that look", async () => {
+    const view = observe()
+    const { last } = line
+    view.close()
+    observe()
+    await last.answer([row(1)], null, { w: 7, e: "e", k: K, s: 4 })
+    assert.equal(line.sent.length, 0)
+  })
+
   test("that others go on with is not ended by one", async () => {
     const [one, two] = [await observed(), observe()]
     one.close()

@@ -209,6 +209,26 @@ suite("What is expected", () => {
     assert.deepEqual(told, ["1 2! 3", "one 2! 3", "one 2 3"])
   })
 
+  test("is not shown on by a server that was started anew, and counts from one again", async () => {
+    const acting = expecting(view.withUpdated(2, { done: true }))
+    await acting.accept({ 7: 43 })
+    assert.equal(shown(), "1 2! 3")
+    line.reset()
+    assert.equal(shown(), "1 2! 3")
+    await line.last.answer([row(1), row(2, "two"), row(3)], null, { w: 7, e: "f", k: K, s: 1 })
+    assert.equal(shown(), "1 two 3")
+  })
+
+  test("is shown on until the rows have it, though the session that has answered it is over", async () => {
+    const acting = expecting(view.withUpdated(2, { done: true }))
+    await acting.accept({ 7: 6 })
+    line.reset()
+    await line.last.answer([row(1, "one")], null, { w: 3, e: "e", k: K, f: 4, t: 5 })
+    assert.equal(shown(), "one 2! 3")
+    await line.comes({ ...FILT, view: { w: 3, f: 5, t: 6 } }, [row(2)])
+    assert.equal(shown(), "one 2 3")
+  })
+
   test("is shown while there is no line, and nothing is let go of meanwhile", async () => {
     const acting = expecting(view.withUpdated(2, { done: true }))
     line.lose()
