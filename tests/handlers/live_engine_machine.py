@@ -7,10 +7,10 @@ The clients are those of `tests.handlers.live_scene`, which hold every message t
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from random import Random
 from typing import Any
 
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from twisted.internet.defer import Deferred
 from twisted.logger import capturedLogs
 
@@ -26,17 +26,21 @@ LIMITS = Limits(
 )
 MOST = 4
 
-keys = st.integers(0, 7)
-titles = st.sampled_from(["a", "b", "c" * 200])
-numbers = st.integers(0, 9)
-policies = st.sampled_from([{}, {"mode": "all"}, {"minInterval": 3}, {"priority": 5}])
+KEYS = range(8)
+TITLES = ("a", "b", "c" * 200)
+POLICIES: tuple[dict[str, Any], ...] = ({}, {"mode": "all"}, {"minInterval": 3}, {"priority": 5})
 
 
-class EngineMachine(RuleBasedStateMachine):
-    """One observable and some clients."""
+class EngineMachine:
+    """
+    One observable and some clients.
 
-    def __init__(self) -> None:
-        super().__init__()
+    Args:
+        seed: What happens, and when.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.random = Random(seed)
         self.scene = Scene(VortexHarness(), limits=LIMITS)
         self.scene.make = self.make
         self.rows: dict[int, str] = {}
@@ -67,64 +71,88 @@ class EngineMachine(RuleBasedStateMachine):
     def settle(self) -> None:
         self.scene.harness.settle()
 
+    def run(self, steps: int) -> None:
+        """Let so much happen, and see that it comes to a good end."""
+        try:
+            for _ in range(steps):
+                self.step()
+                self.eachStateOfAViewIsOneOfTheServers()
+            self.end()
+        finally:
+            LiveState._advance = self.advance_  # type: ignore[method-assign]
+        self.scene.harness.close()
+
     # ---- what may happen
 
-    @rule(
-        changed=st.dictionaries(keys, titles, max_size=4),
-        gone=st.sets(keys, max_size=3),
-        isSaid=st.booleans(),
-    )
-    def rowsChange(self, changed: dict[int, str], gone: set[int], isSaid: bool) -> None:
-        gone = {key for key in gone if key in self.rows and key not in changed}
+    def step(self) -> None:
+        what: list[tuple[int, Callable[[], None]]] = [
+            (8, self.rowsChange),
+            (2, self.rowsAreSorted),
+            (1, self.theProviderIsQuickOrSlow),
+            (2, self.timePasses),
+        ]
+        if self.making:
+            what.append((6, self.aStateIsMade))
+        if len(self.clients) < MOST:
+            what.append((3, self.aClientComes))
+        if self.clients:
+            what += [
+                (8, self.aClientAsks),
+                (1, self.aClientEndsIt),
+                (1, self.aClientGoes),
+                (2, self.aConnectionIsCutOrMadeAgain),
+                (3, self.aClientReadsOrDoesNot),
+            ]
+        weights, rules = zip(*what, strict=True)
+        self.random.choices(rules, weights)[0]()
+
+    def rowsChange(self) -> None:
+        random = self.random
+        changed = {random.choice(KEYS): random.choice(TITLES) for _ in range(random.randrange(4))}
+        gone = {key for key in self.rows if key not in changed and random.random() < 0.2}
         self.rows = {key: title for key, title in self.rows.items() if key not in gone} | changed
         changes = [TupleChange(op="updated", record=Job(id=key, title=changed[key])) for key in changed]
         changes += [TupleChange(op="deleted", key=key) for key in gone]
-        self.scene.observable.notifyOfTupleUpdate(ALL, changes if isSaid else None)
+        self.scene.observable.notifyOfTupleUpdate(ALL, changes if random.random() < 0.5 else None)
 
-    @rule(order=st.permutations(range(8)))
-    def rowsAreSorted(self, order: list[int]) -> None:
-        self.rows = {key: self.rows[key] for key in order if key in self.rows}
+    def rowsAreSorted(self) -> None:
+        order = self.random.sample(sorted(self.rows), len(self.rows))
+        self.rows = {key: self.rows[key] for key in order}
         self.scene.observable.notifyOfTupleUpdate(ALL)
 
-    @rule()
     def theProviderIsQuickOrSlow(self) -> None:
         self.isSlow = not self.isSlow
 
-    @precondition(lambda self: self.making)
-    @rule(fails=st.booleans())
-    def aStateIsMade(self, fails: bool) -> None:
+    def aStateIsMade(self) -> None:
         making, records = self.making.pop(0)
         with capturedLogs():
-            making.errback(Rejected("not now")) if fails else making.callback(records)
+            if self.random.random() < 0.2:
+                making.errback(Rejected("not now"))
+            else:
+                making.callback(records)
             self.settle()
 
-    @precondition(lambda self: len(self.clients) < MOST)
-    @rule()
     def aClientComes(self) -> None:
         self.clients.append(self.scene.client(f"client {len(self.scene.clients)}"))
 
-    @precondition(lambda self: self.clients)
-    @rule(which=numbers, policy=policies, isResumed=st.booleans())
-    def aClientAsks(self, which: int, policy: dict[str, Any], isResumed: bool) -> None:
-        client = self.client(which)
+    def aClientAsks(self) -> None:
+        client = self.anyClient()
         view = next(iter(client.views.values()), None)
+        isResumed = view is not None and self.random.random() < 0.5
         live: dict[str, Any] = {"at": view.at} if isResumed and view is not None else {}
         with capturedLogs():
-            client.ask(policy=policy, **live).addErrback(lambda _: None)
+            asked = client.ask(policy=self.random.choice(POLICIES), **live)
+        asked.addErrback(lambda _: None)
 
-    @precondition(lambda self: self.clients)
-    @rule(which=numbers)
-    def aClientEndsIt(self, which: int) -> None:
-        client = self.client(which)
+    def aClientEndsIt(self) -> None:
+        client = self.anyClient()
         for number in client.numbers:
             client.send(live={"end": number})
             if client not in self.held and client.link.up:
                 del client.views[number]
 
-    @precondition(lambda self: self.clients)
-    @rule(which=numbers)
-    def aClientGoes(self, which: int) -> None:
-        client = self.client(which)
+    def aClientGoes(self) -> None:
+        client = self.anyClient()
         if not client.link.up:
             client.link.reconnect()
             self.settle()
@@ -132,10 +160,8 @@ class EngineMachine(RuleBasedStateMachine):
         client.close()
         self.clients.remove(client)
 
-    @precondition(lambda self: self.clients)
-    @rule(which=numbers)
-    def aConnectionIsCutOrMadeAgain(self, which: int) -> None:
-        client = self.client(which)
+    def aConnectionIsCutOrMadeAgain(self) -> None:
+        client = self.anyClient()
         self.held.discard(client)
         if client.link.up:
             client.link.cut()
@@ -143,23 +169,20 @@ class EngineMachine(RuleBasedStateMachine):
             client.link.reconnect()
         self.settle()
 
-    @precondition(lambda self: self.clients)
-    @rule(which=numbers)
-    def aClientReadsOrDoesNot(self, which: int) -> None:
-        client = self.client(which)
+    def aClientReadsOrDoesNot(self) -> None:
+        client = self.anyClient()
         if client in self.held:
             self.release(client)
         elif client.link.up:
             self.held.add(client)
             client.link._pipe.server.pauseProducing()
 
-    @rule(seconds=st.sampled_from([0, 1, 4]))
-    def timePasses(self, seconds: float) -> None:
+    def timePasses(self) -> None:
         with capturedLogs():
-            self.scene.harness.advance(seconds)
+            self.scene.harness.advance(self.random.choice([0, 1, 4]))
 
-    def client(self, which: int) -> Client:
-        return self.clients[which % len(self.clients)]
+    def anyClient(self) -> Client:
+        return self.random.choice(self.clients)
 
     def release(self, client: Client) -> None:
         if client in self.held:
@@ -170,7 +193,6 @@ class EngineMachine(RuleBasedStateMachine):
 
     # ---- what holds
 
-    @invariant()
     def eachStateOfAViewIsOneOfTheServers(self) -> None:
         for client in self.clients:
             for view in client.views.values():
@@ -182,13 +204,6 @@ class EngineMachine(RuleBasedStateMachine):
         assert list(view.states) == sorted(view.states)
         view.states = {}
 
-    def teardown(self) -> None:
-        try:
-            self.end()
-        finally:
-            LiveState._advance = self.advance_  # type: ignore[method-assign]
-        self.scene.harness.close()
-
     def end(self) -> None:
         self.isSlow = False
         for client in self.clients:
@@ -197,8 +212,7 @@ class EngineMachine(RuleBasedStateMachine):
                 client.link.reconnect()
                 self.settle()
         while self.making:
-            self.aStateIsMade(fails=False)
-            self.settle()
+            self.aStateIsMade()
         self.rows[99] = "the last"
         self.scene.observable.notifyOfTupleUpdate(ALL)
         self.scene.harness.advance(5)

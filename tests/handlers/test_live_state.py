@@ -138,6 +138,19 @@ class TestWhatIsNews:
         assert told(state, 1) == ([], [], [])
         assert told(state, 2) == ([], [], [2])
 
+    def test_for_who_may_have_seen_some_of_it_is_all_of_it(self) -> None:
+        state = stateOf(1)
+        state.change(jobs(2, 3))
+        state.change(gone=[2, 3])
+        state.change(jobs(4, 2))
+
+        delta = state.since(1, isExact=False)
+
+        assert delta is not None
+        assert (ids(delta.records), delta.places, delta.gone) == ([2, 4], [[0, 2]], [3])
+        for before in ([1], [1, 2, 3], [1, 4, 2]):
+            assert applied(before, delta, lambda job: job.id) == [1, 4, 2]
+
     def test_is_told_with_places_too(self) -> None:
         state = stateOf(1, 2, 3)
 
@@ -337,6 +350,10 @@ class TestAnyHistory:
             delta = state.since(serial)
             assert delta is not None
             assert applied(list(before), delta, lambda job: job.id) == ids(state.tuples)
+            loose = state.since(serial, isExact=False)
+            assert loose is not None
+            for later in range(serial, state.serial + 1):
+                assert applied(list(history[later]), loose, lambda job: job.id) == ids(state.tuples)
             after = {**before, **{job.id: job.title for job in delta.records}}
             assert {key: after[key] for key in history[state.serial]} == history[state.serial]
         assert state.check() == LiveStateOf(state.tuples).check()

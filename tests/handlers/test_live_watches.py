@@ -175,6 +175,22 @@ class TestWhileAStateIsMade:
         live.harness.advance(60)
         nothingIsLeft(live)
 
+    def test_who_ends_and_asks_again_watches_once(self, live: Scene) -> None:
+        slowly = Slowly(live)
+        client = live.client()
+        first = client.ask()
+        client.send(live={"end": live.watches[0].number})
+        second = client.ask()
+        slowly.gives(jobs(1))
+
+        with pytest.raises(RemoteError, match="is over"):
+            live.harness.resultOf(first)
+        assert live.harness.resultOf(second).tuples == jobs(1)
+        told = live.observable.notifyOfTupleUpdate(ALL)
+        slowly.gives(jobs(2))
+        assert live.harness.resultOf(told) == 1
+        assert viewOf(client).tuples == jobs(2)
+
     def test_who_cancels_its_request_is_not_remembered(self, live: Scene) -> None:
         slowly = Slowly(live)
         client = live.client()
@@ -314,6 +330,37 @@ class TestAStateThatCannotBeMade:
 
 
 class TestAskingAgain:
+    def test_with_a_better_priority_overtakes_nothing_that_waits(self, live: Scene) -> None:
+        client = live.client()
+        client.link._pipe.server.pauseProducing()
+        client.ask()
+        for number in range(4, 8):
+            live.notify(changes=created(number))
+            if number == 5:
+                client.ask(policy={"priority": 5})
+        client.link._pipe.server.resumeProducing()
+        live.harness.settle()
+
+        view = viewOf(client)
+        assert list(view.states) == [1, 2, 3, 4, 5]
+        assert view.tuples == jobs(1, 2, 3, 4, 5, 6, 7)
+
+    def test_with_a_position_that_messages_on_their_way_have_passed_does_no_harm(self, live: Scene) -> None:
+        client = live.client()
+        view = client.watch()
+        client.link._pipe.server.pauseProducing()
+        at = view.at
+        live.notify(changes=created(4))
+        live.notify(changes=deleted(4))
+        client.ask(at=at)
+        live.notify(changes=created(5))
+        client.link._pipe.server.resumeProducing()
+        live.harness.settle()
+
+        assert view.tuples == jobs(1, 2, 3, 5)
+        live.harness.advance(30)
+        assert view.checks == 1
+
     def test_is_the_same_watch_with_the_later_policy(self, live: Scene) -> None:
         client = live.client()
         view = client.watch(policy={"minInterval": 100})

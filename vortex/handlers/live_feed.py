@@ -87,8 +87,11 @@ class LiveFeed:
         return self._once(("delta", since), self._delta, since)  # type: ignore[no-any-return]
 
     def net(self, since: int, *, isShort: bool = False) -> Payload | None:
-        """The same as an answer: `view` is its filt. *isShort*: None also if it is long."""
-        delta = self._since(since)
+        """
+        The same as an answer, whose filt it has: it is right wherever the peer has come to meanwhile.
+        *isShort*: None also if it is long.
+        """
+        delta = self._since(since, isExact=False)
         if delta is None or (isShort and delta.size > SHORT):
             return None
         return self._once(("net", since), self._net, delta)  # type: ignore[no-any-return]
@@ -153,8 +156,8 @@ class LiveFeed:
         view = {"e": self.state.epoch, **self._keyFields(), **_viewOf(delta)}
         return self._closed({VIEW: {"w": _Number(self.number), **view}}, delta.records)
 
-    def _since(self, since: int) -> Delta | None:
-        delta = self.state.since(since)
+    def _since(self, since: int, *, isExact: bool = True) -> Delta | None:
+        delta = self.state.since(since, isExact=isExact)
         part = self._limits.watchPartBytes
         if delta is None or (delta.size <= part and len(delta.records) <= PART_ROWS):
             return delta

@@ -14,6 +14,7 @@ from twisted.logger import Logger
 
 from vortex.clocks import Clock, DelayedCall
 from vortex.errors import NotConnected
+from vortex.handlers.live_watch import LiveWatch
 from vortex.handlers.live_watcher import Watcher
 from vortex.protocol.envelope import Message
 from vortex.routing.ports import Peer
@@ -40,6 +41,7 @@ class LiveLine:
         self._behind: dict[Watcher, None] = {}
         self._paced: dict[Watcher, DelayedCall] = {}
         self._isWaiting = False
+        self._used: dict[LiveWatch, int] = {}  # the last lane of each, as long as anything waits
 
     def tell(self, watcher: Watcher) -> None:
         """There is news for *watcher*: send it, now or as soon as that can be."""
@@ -65,11 +67,22 @@ class LiveLine:
     def queue(self, watcher: Watcher, message: Message) -> None:
         """Send *message*, for *watcher*, whatever else waits. One peer's trouble is not another's."""
         try:
-            self._peer.sendMessage(message, watcher.policy.priority)
+            self._peer.sendMessage(message, self.priorityOf(watcher))
         except NotConnected:
             pass
         except Exception:
             log.failure("an update for {peer} could not be sent", peer=self._peer)
+
+    def priorityOf(self, watcher: Watcher) -> int:
+        """
+        The priority of a message for *watcher*: no better than what may be waiting for it has, so that
+        nothing is overtaken when the peer asks for another one.
+        """
+        if not self._peer.queuedBytes:
+            self._used.clear()
+        priority = max(watcher.policy.priority, self._used.get(watcher.watch, 0))
+        self._used[watcher.watch] = priority
+        return priority
 
     def forget(self, watcher: Watcher) -> None:
         """*watcher* is to get nothing more."""

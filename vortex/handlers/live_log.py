@@ -80,8 +80,14 @@ class LiveLog:
         self._size = 0
         self.floor = serial
 
-    def since(self, serial: int) -> Fates | None:
-        """What has become of which keys since *serial*; None if that is not known any more."""
+    def since(self, serial: int, *, isExact: bool = True) -> Fates | None:
+        """
+        What has become of which keys since *serial*; None if that is not known any more.
+
+        Args:
+            isExact: Whether it is for somebody who has that very state. Else it may be one since as well, so
+                what has come and gone meanwhile counts as gone.
+        """
         if serial < self.floor:
             return None
         steps: list[Fates] = []
@@ -89,10 +95,10 @@ class LiveLog:
             if at <= serial:
                 break
             steps.append(fates)
-        return steps[0] if len(steps) == 1 else _united(reversed(steps))
+        return steps[0] if len(steps) == 1 else _united(reversed(steps), isExact)
 
 
-def _united(steps: Iterable[Fates]) -> Fates:
+def _united(steps: Iterable[Fates], isExact: bool) -> Fates:
     net: Fates = {}
     for fates in steps:
         for key, fate in fates.items():
@@ -101,8 +107,8 @@ def _united(steps: Iterable[Fates]) -> Fates:
                 net[key] = fate
                 continue
             both = _BOTH[before, fate]
-            if both is None:
+            if both is None and isExact:
                 del net[key]
             else:
-                net[key] = both
+                net[key] = both or Fate.GONE
     return net

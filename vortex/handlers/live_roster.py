@@ -75,9 +75,10 @@ class LiveRoster:
     def remove(self, watcher: Watcher) -> bool:
         """*watcher* is there no more; False if it was not."""
         peer = watcher.peer
-        mine = self._watchers.get(peer, {})
-        if mine.pop((watcher.watch, type(watcher)), None) is None:
-            return False
+        if self.find(peer, watcher.watch, type(watcher)) is not watcher:
+            return False  # it may be that the peer has asked anew since
+        mine = self._watchers[peer]
+        del mine[watcher.watch, type(watcher)]
         self._bytes[peer] -= watcher.size
         self._lines[peer].forget(watcher)
         if not mine:

@@ -66,7 +66,7 @@ class LiveState:
         self._reader: KeyReader | None = None
         self._rows: Rows = {}
         self._log = LiveLog(maxLog)
-        self._deltas: dict[int, Delta | None] = {}
+        self._deltas: dict[tuple[int, bool], Delta | None] = {}
         self._index: dict[Hashable, int] | None = None
 
     def __repr__(self) -> str:
@@ -207,13 +207,19 @@ class LiveState:
 
     # ---- what there is to tell
 
-    def since(self, serial: int) -> Delta | None:
-        """What has changed since *serial*; None if that is not known, or comes to more than a whole state."""
+    def since(self, serial: int, *, isExact: bool = True) -> Delta | None:
+        """
+        What has changed since *serial*; None if that is not known, or comes to more than a whole state.
+
+        Args:
+            isExact: As `LiveLog.since` has it.
+        """
         if not self._log.floor <= serial <= self.serial:
             return None
-        if serial not in self._deltas:
-            self._deltas[serial] = self._delta(serial)
-        return self._deltas[serial]
+        key = serial, isExact
+        if key not in self._deltas:
+            self._deltas[key] = self._delta(serial, isExact)
+        return self._deltas[key]
 
     def fatesSince(self, serial: int) -> Fates | None:
         """What has become of which keys since *serial*; None if that is not known."""
@@ -223,8 +229,8 @@ class LiveState:
         """How many tuples, and the sum of their row sums."""
         return len(self._rows), self._sum & 0xFFFFFFFF
 
-    def _delta(self, serial: int) -> Delta | None:
-        fates = self._log.since(serial)
+    def _delta(self, serial: int, isExact: bool) -> Delta | None:
+        fates = self._log.since(serial, isExact=isExact)
         if fates is None:
             return None
         records: list[Any] = []

@@ -93,12 +93,13 @@ class LiveWatcher(Watcher):
     def hasNews(self) -> bool:
         return self._whole is not None or super().hasNews or self._epoch != self.feed.state.epoch
 
-    def answer(self, delivery: Delivery, at: object, *, isShort: bool) -> None:
+    def answer(self, delivery: Delivery, at: object, *, priority: int, isShort: bool) -> None:
         """
         Answer the request that it watches by.
 
         Args:
             at: The position that the peer holds, as it says.
+            priority: That of the answer.
             isShort: Whether much waits for the peer already, so that what is long is to come later.
         """
         state = self.feed.state
@@ -114,7 +115,7 @@ class LiveWatcher(Watcher):
             self._begin(whole, 1)
         else:
             self._epoch, self._sent = state.epoch, state.serial
-        delivery.reply(payload, filt=payload.filt, priority=self.policy.priority)
+        delivery.reply(payload, filt=payload.filt, priority=priority)
         self.isAnswered = True
 
     def next(self) -> Message | None:
