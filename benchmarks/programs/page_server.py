@@ -1,5 +1,5 @@
 """
-The demo's page and jobs for it in memory, of which one is changed and all are pushed as often as is asked.
+The demo's page and jobs for it in memory, of which one is changed, and that is told, as often as is asked.
 
 usage: page_server.py ROWS
 """
@@ -20,6 +20,10 @@ from vortex import (
     Delivery,
     ModelHandler,
     Tuple,
+    TupleChange,
+    TupleDataObservableHandler,
+    TupleField,
+    TupleSelector,
     Vortex,
     VortexAssets,
     VortexResource,
@@ -34,11 +38,11 @@ START = datetime(2026, 1, 1, 12, tzinfo=UTC)
 @addTupleType
 class Job(Tuple):
     __tupleType__ = "demo.Job"
-    id: int
-    title: str
-    status: str
-    assignee: str | None
-    due: datetime | None
+    id: int = TupleField(key=True)
+    title: str = ""
+    status: str = "open"
+    assignee: str | None = None
+    due: datetime | None = None
 
 
 rows = [
@@ -54,9 +58,7 @@ rows = [
 """Of a few dozen letters each, half of them somebody's, two thirds with a day."""
 
 
-class Jobs(ModelHandler):
-    def buildModel(self, filt: dict[str, Any], delivery: Delivery | None = None) -> list[Tuple]:
-        return list(rows)
+ALL = TupleSelector(name="demo.Job")
 
 
 class People(ModelHandler):
@@ -67,7 +69,7 @@ class People(ModelHandler):
 
 
 class Pushing:
-    """Changes one row and pushes all, again and again; the changed row is another one each time."""
+    """Changes one row and tells that, again and again; it is another one each time."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -82,14 +84,15 @@ class Pushing:
         job = rows[self.count * 7 % COUNT]
         self.count += 1
         job.title = f"Job {job.id}: pushed as number {self.count}"
-        jobs.sendModelUpdate()
+        jobs.notifyOfTupleUpdate(ALL, [TupleChange(op="updated", key=job.id, record=job)])
         self.left -= 1
         if self.left == 0:
             self._loop.stop()
 
 
 node = Vortex("bench")
-jobs = Jobs({"key": "demo.jobs"}, node)
+jobs = TupleDataObservableHandler("demo.board", node)
+jobs.addTupleProvider(Job, lambda selector, peer: list(rows))
 people = People({"key": "demo.people"}, node)
 pushing = Pushing()
 
