@@ -70,7 +70,7 @@ javascript: $(VENV)/.dev $(NODE_MODULES)
 browser: $(VENV)/.dev $(NODE_MODULES) $(CHROMIUM)
 	@PATH="$$PATH:/usr/sbin" command -v nginx >/dev/null || scripts/need-packages "nginx, behind which the demo is tried," nginx-light
 	@command -v openssl >/dev/null || scripts/need-packages "openssl, which makes nginx a certificate," openssl
-	$(BIN)/python -m pytest tests/browser
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests/browser
 
 fix: $(VENV)/.dev $(NODE_MODULES)
 	$(BIN)/ruff check --fix .
