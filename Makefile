@@ -16,8 +16,8 @@
 #   make bench              the benchmarks, beside the real VortexPY
 #   make soak [SECONDS=600] a server under clients that come and go, watched for what it does not give back;
 #                           then one whose clients do not read; sessions in 100,000 steps against their model,
-#                           and cut at each of 30,000 bytes, and of 35,000 over our transports; requests
-#                           while lines are cut, sessions moved and the server killed
+#                           and those of 200 messages each way, cut at each byte, and over our transports at
+#                           every eleventh of theirs
 #
 # PYTHON=python3.12 chooses the interpreter, VENV=dir where its environment is made. All but demo and unit need
 # Node 20 or newer.
