@@ -1,9 +1,9 @@
 """
 Page: what the demo's board costs a browser's main thread, which is what its visitor waits for.
 
-First it is opened with many rows: what counts is the longest task, for in it nothing else happens. Then one row
-after the other is changed, and that is pushed: what counts is all that the main thread does from one push to
-the next, drawing and collecting garbage among it. The times are the main thread's processor time,
+First it is opened with many rows: what counts is the longest task, for in it nothing else happens. Then one
+row after the other is changed, and that is pushed: what counts is all that the main thread does from one push
+to the next, drawing and collecting garbage among it. The times are the main thread's processor time,
 by Chromium's own trace: what other programs had meanwhile is not in them. Writing the trace is.
 """
 
@@ -66,9 +66,7 @@ class MainThread:
             if event["name"] == TASK and event["ph"] == "X":
                 thread.tasks.append(((event["ts"] + event["dur"]) / 1e3, event.get("tdur", 0) / 1e3))
             elif event["name"] == RECEIVED:
-                thread.received.append(
-                    event["ts"] / 1e3
-                )  # a push: of beats and answers to pings there are few
+                thread.received.append(event["ts"] / 1e3)  # a push, or one of a few beats and pings
         return max(threads.values(), key=lambda thread: sum(cpu for _, cpu in thread.tasks))
 
     @property
