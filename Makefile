@@ -17,7 +17,8 @@
 #   make soak [SECONDS=600] a server under clients that come and go, watched for what it does not give back;
 #                           then one whose clients do not read; sessions in 100,000 steps against their model,
 #                           and those of 200 messages each way, cut at each byte, and over our transports at
-#                           every eleventh of theirs
+#                           every eleventh of theirs; requests while lines are cut, sessions moved and the
+#                           server killed
 #
 # PYTHON=python3.12 chooses the interpreter, VENV=dir where its environment is made. All but demo and unit need
 # Node 20 or newer.
