@@ -39,7 +39,7 @@ export { Loader, type LoaderEvents, type LoaderOptions, type RowStatus } from ".
 export { Observation, type ObserveOptions, type Selector } from "./handlers/observer.ts"
 export { Prediction } from "./handlers/prediction.ts"
 export type { ActOptions } from "./handlers/actions.ts"
-export { TypedEventTarget } from "./typed_events.ts"
+export { TypedEventTarget, type TypedEventTargetConstructor } from "./typed_events.ts"
 export {
   type ConnectionEvents,
   type ConnectionOptions,

@@ -28,5 +28,11 @@ export interface TypedEventTarget<E> extends EventTarget {
   ): void
 }
 
+/** What makes one. */
+export interface TypedEventTargetConstructor {
+  /** A new one, that has no listeners. */
+  new <E>(): TypedEventTarget<E>
+}
+
 /** Makes one. */
-export const TypedEventTarget = EventTarget as unknown as new <E>() => TypedEventTarget<E>
+export const TypedEventTarget = EventTarget as unknown as TypedEventTargetConstructor

@@ -354,6 +354,11 @@ interface RowsChange<T> {
     readonly deleted: readonly T[];
 }
 
+/** What makes one. */
+interface TypedEventTargetConstructor {
+    /** A new one, that has no listeners. */
+    new <E>(): TypedEventTarget<E>;
+}
 /** Typed events: an EventTarget that says which events it has; nothing of it is there at run time. */
 /** An EventTarget whose events are those of *E*, by their names. */
 interface TypedEventTarget<E> extends EventTarget {
@@ -367,7 +372,7 @@ interface TypedEventTarget<E> extends EventTarget {
     removeEventListener(type: string, listener: EventListenerOrEventListenerObject | null, options?: EventListenerOptions | boolean): void;
 }
 /** Makes one. */
-declare const TypedEventTarget: new <E>() => TypedEventTarget<E>;
+declare const TypedEventTarget: TypedEventTargetConstructor;
 
 /** One expected change. `withCreated`, `withUpdated` and `withDeleted` of a view make it, an action takes it. */
 declare class Prediction {
@@ -801,6 +806,6 @@ declare class VortexConnection extends TypedEventTarget<ConnectionEvents> {
 }
 
 export { ConnectionLost, DateTime, DecodeError, Delivery, EncodeError, Envelope, LimitExceeded, LiveView, Loader, MESSAGE_ID, NotConnected, Observation, Payload, PayloadEndpoint, PayloadIO, Prediction, RemoteError, RequestTimeout, Tuple, TypedEventTarget, VortexConnection, VortexError, aboutOf, addTupleType, defaultLimits, errorOf, isSubset, tupleClassOf, tupleTypeOf };
-export type { ActOptions, AnyTuple, Clock, ConnectionEvents, ConnectionOptions, EndpointCallback, Filt, Key, Limits, Line, LoaderEvents, LoaderOptions, ObserveOptions, PeerIdentity, Policy, RequestOptions, RowStatus, RowsCallback, RowsChange, Selector, SessionReset, SessionResumed, SocketConstructor, SocketLike, State, StateChange, TransportKind, TupleClass, ViewEvents, ViewOptions, ViewState, Waiting };
+export type { ActOptions, AnyTuple, Clock, ConnectionEvents, ConnectionOptions, EndpointCallback, Filt, Key, Limits, Line, LoaderEvents, LoaderOptions, ObserveOptions, PeerIdentity, Policy, RequestOptions, RowStatus, RowsCallback, RowsChange, Selector, SessionReset, SessionResumed, SocketConstructor, SocketLike, State, StateChange, TransportKind, TupleClass, TypedEventTargetConstructor, ViewEvents, ViewOptions, ViewState, Waiting };
 
 export as namespace Vortex
