@@ -345,6 +345,22 @@ class TestAskingAgain:
         assert list(view.states) == [1, 2, 3, 4, 5]
         assert view.tuples == jobs(1, 2, 3, 4, 5, 6, 7)
 
+    def test_after_the_end_overtakes_nothing_either(self, live: Scene) -> None:
+        client, other = live.client(), live.client("other")
+        other.watch()
+        client.link._pipe.server.pauseProducing()
+        client.ask()
+        live.notify(changes=created(4))
+        client.send(live={"end": live.watches[0].number})
+        live.notify(changes=created(5))
+        client.ask(policy={"priority": 5})
+        client.link._pipe.server.resumeProducing()
+        live.harness.settle()
+
+        assert list(viewOf(client).states) == [1, 2, 3]
+        client.close()
+        assert len(live.observable._watches._roster._lines) == 1
+
     def test_with_a_position_that_messages_on_their_way_have_passed_does_no_harm(self, live: Scene) -> None:
         client = live.client()
         view = client.watch()

@@ -82,8 +82,14 @@ class LiveRoster:
         self._bytes[peer] -= watcher.size
         self._lines[peer].forget(watcher)
         if not mine:
-            del self._watchers[peer], self._lines[peer], self._bytes[peer]
+            del self._watchers[peer], self._bytes[peer]
+            if not (peer.isOnline and peer.queuedBytes):  # else the line knows what is to go before
+                del self._lines[peer]
         return True
+
+    def forget(self, peer: Peer) -> None:
+        """*peer* is gone, and watches nothing."""
+        self._lines.pop(peer, None)
 
     def _checkRoom(self, peer: Peer, count: int, more: int) -> None:
         """Whether *peer* may watch *count* things, which take *more* bytes to say than what it watches."""

@@ -200,9 +200,10 @@ class LiveWatches:
         return [each for each in self._roster.of(peer) if isinstance(each, LiveWatcher)]
 
     def forget(self, peer: Peer) -> None:
-        """*peer* watches nothing any more."""
+        """*peer* is gone: it watches nothing any more."""
         for watcher in self._roster.of(peer):
             self._drop(watcher)
+        self._roster.forget(peer)
 
     def endAll(self, watch: LiveWatch, error: Exception) -> None:
         """Tell those who watch *watch* that no more comes, and why; who gets whole states hears nothing."""
@@ -225,6 +226,10 @@ class LiveWatches:
     def clock(self) -> Any:
         """The node's."""
         return self._node.clock
+
+    def later(self, seconds: float, method: Callable[[], None]) -> DelayedCall:
+        """Have *method* called later, if its object is there still."""
+        return laterWeakly(self.clock, seconds, method)
 
     def newFeed(self, state: LiveState, number: int) -> LiveFeed:
         """The messages of *state*."""
