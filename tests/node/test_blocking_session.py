@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from functools import partial
 from typing import Any
 
@@ -231,6 +232,33 @@ class TestTheEnd:
         scene.session.close()
 
         assert (scene.session.isClosed, scene.way.opened) == (True, 0)
+
+    def test_interrupts_a_call_that_waits_in_another_thread(self, scene: Scene, endpoint: Endpoint) -> None:
+        begun, interrupted = threading.Event(), threading.Event()
+        raised: list[BaseException] = []
+
+        def wait() -> None:
+            begun.set()
+            assert interrupted.wait(30)
+
+        def work() -> None:
+            try:
+                ask(scene)
+            except NotConnected as error:
+                raised.append(error)
+
+        endpoint.outcome = None
+        scene.way.meanwhile = wait
+        scene.way.interrupt = interrupted.set  # type: ignore[method-assign]
+        thread = threading.Thread(target=work)
+        thread.start()
+        assert begun.wait(30)
+
+        scene.session.close()
+
+        assert interrupted.is_set()
+        thread.join(30)
+        assert [str(error) for error in raised] == ["this client of memory is closed"]
 
     def test_of_the_session_by_the_server_is_said(self, scene: Scene, endpoint: Endpoint) -> None:
         endpoint.outcome = None
