@@ -316,6 +316,36 @@ class TestAStateThatCannotBeMade:
         assert view.tuples == jobs(5)
         assert second.pushes == []
 
+    def test_later_is_made_again_after_a_while_for_those_who_watch(self, live: Scene) -> None:
+        client, plain = live.client(), live.client("plain", wire="vortexpy")
+        view = client.watch()
+        plain.request(subscribe=True)
+        plain.came.clear()
+        slowly = Slowly(live)
+        live.observable.notifyOfTupleUpdate(ALL)
+        slowly.fails(Rejected("not now"))
+        live.harness.advance(1)
+        slowly.fails(Rejected("still not"))
+        live.harness.advance(2)
+        slowly.gives(jobs(4))
+
+        assert view.tuples == jobs(4)
+        assert [tuples for _, tuples in plain.came] == [jobs(4)]
+        live.harness.advance(200)
+        assert len(slowly.calls) == 3
+
+    def test_later_is_not_made_again_when_nobody_watches(self, live: Scene) -> None:
+        client = live.client()
+        client.watch()
+        slowly = Slowly(live)
+        live.observable.notifyOfTupleUpdate(ALL)
+        slowly.fails(Rejected("not now"))
+        client.close()
+        live.harness.advance(200)
+
+        assert len(slowly.calls) == 1
+        nothingIsLeft(live)
+
     def test_of_what_is_told_is_made_instead(self, live: Scene) -> None:
         view = live.client().watch()
         slowly = Slowly(live)

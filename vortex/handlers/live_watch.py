@@ -20,6 +20,7 @@ from vortex.clocks import DelayedCall
 from vortex.errors import UnknownObservable, VortexError, errorText
 from vortex.handlers.live_state import LiveState, Places
 from vortex.handlers.live_watcher import LiveWatcher, Watcher
+from vortex.protocol.backoff import Backoff
 from vortex.tuples.tuple import Tuple
 
 if TYPE_CHECKING:
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
 __all__ = ["ADOPTED", "LiveWatch", "Subject", "heldWeakly"]
 
 log = Logger()
+
+FIRST_WAIT = 1.0
+LONGEST_WAIT = 60.0
+"""Seconds, at most, until a state that could not be made is tried again."""
 
 ADOPTED: Any = object()
 """What makes a state returns this when it has called `LiveWatch.adopt`."""
@@ -80,6 +85,8 @@ class LiveWatch:
         self._running: list[Deferred[int]] = []
         self._waiting: list[Deferred[int]] = []
         self._again: DelayedCall | None = None
+        self._retry: DelayedCall | None = None
+        self._backoff = Backoff(first=FIRST_WAIT, cap=LONGEST_WAIT)
         self._least = 0
         self.hasBeenWatched = False
         self.askedBytes = 0
@@ -169,6 +176,8 @@ class LiveWatch:
     def leave(self, watcher: Watcher) -> None:
         """*watcher* is there no more."""
         self.watchers.pop(watcher, None)
+        if not self.watchers:
+            self._stopRetry()
 
     def sleep(self) -> None:
         """Nobody watches any more: from now on it is not known whether the state is what it was."""
@@ -177,6 +186,7 @@ class LiveWatch:
     def close(self) -> None:
         """Make nothing more."""
         self.watchers.clear()
+        self._stopRetry()
         waiting, self._waiting = self._waiting, []
         for waiter in waiting:
             waiter.errback(UnknownObservable("this is not offered any more"))
@@ -210,6 +220,7 @@ class LiveWatch:
 
     def _start(self) -> None:
         self._again = None
+        self._stopRetry()
         self._isRunning = True
         self._isDirty = False
         self._runIsNotified, self._isNotified = self._isNotified, False
@@ -223,9 +234,11 @@ class LiveWatch:
             records = await self._owner.make(self)
             if records is not ADOPTED:
                 told = self._made(records)
+            self._backoff.reset()
         except Exception:
             failure = Failure()
             self._isDirty = True
+            self._isNotified |= self._runIsNotified
             self._logFailure(failure)
         self._isRunning = False
         running, self._running = self._running, []
@@ -237,6 +250,18 @@ class LiveWatch:
             self._again = self._again or self._owner.clock.callLater(0, self._start)
         elif not self.isWanted:
             self._owner.unwanted(self)
+        elif failure is not None and self.watchers:
+            self._retry = self._owner.later(self._backoff.next(), self._makeAgain)
+
+    def _makeAgain(self) -> None:
+        """It could not be made, and is watched still: they are to see what there is."""
+        self._retry = None
+        self._make().addErrback(lambda _: 0)
+
+    def _stopRetry(self) -> None:
+        retry, self._retry = self._retry, None
+        if retry is not None:
+            retry.cancel()
 
     def _made(self, records: Sequence[Any]) -> int:
         """The state is made of *records*: tell who watches. Returns how many."""
