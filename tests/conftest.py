@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import socket
+from collections import Counter
 from collections.abc import Callable, Generator
 from typing import NoReturn
 
@@ -69,18 +70,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture
-def tell(request: pytest.FixtureRequest) -> Callable[[str], None]:
-    """Have a line shown at the end of the run, whatever process the test runs in: a count, for example."""
-    return lambda line: request.node.user_properties.append((TOLD, line))
+def tell(request: pytest.FixtureRequest) -> Callable[[int, str], None]:
+    """
+    ``tell(3, "cuts")`` shows how many at the end of the run, whatever process the test runs in.
+
+    What several tests tell of the same is added up.
+    """
+    return lambda count, what: request.node.user_properties.append((TOLD, [count, what]))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    reports = [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]
-    lines = {line for report in reports for name, line in report.user_properties if name == TOLD}
-    if lines:
+    told: Counter[str] = Counter()
+    for report in (*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")):
+        for name, value in report.user_properties:
+            if name == TOLD:
+                count, what = value
+                told[what] += count
+    if told:
         terminalreporter.section("told by tests")
-    for line in sorted(lines):
-        terminalreporter.write_line(line)
+    for what, count in sorted(told.items()):
+        terminalreporter.write_line(f"{count} {what}")
 
 
 @pytest.fixture(autouse=True)

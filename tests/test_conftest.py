@@ -29,11 +29,13 @@ class TestNames:
 
 
 class TestTell:
-    def test_shows_what_a_test_tells_in_whatever_process(self, pytester: pytest.Pytester) -> None:
+    def test_adds_up_what_tests_tell_in_whatever_process(self, pytester: pytest.Pytester) -> None:
         pytester.makeconftest(HOOKS)
-        pytester.makepyfile("def test_it(tell): tell('12 cuts of it')")
+        pytester.makepyfile(
+            "def test_one(tell): tell(12, 'cuts')\ndef test_two(tell): tell(30, 'cuts'); tell(1, 'kill')"
+        )
 
         outcome = pytester.runpytest_subprocess("-n", "2")
 
-        outcome.assert_outcomes(passed=1)
-        outcome.stdout.fnmatch_lines(["12 cuts of it"])
+        outcome.assert_outcomes(passed=2)
+        outcome.stdout.fnmatch_lines(["42 cuts", "1 kill"])

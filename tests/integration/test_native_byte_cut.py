@@ -6,7 +6,7 @@ The places are drawn by seed. They fall into handshakes, HELLO and WELCOME as we
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -179,7 +179,7 @@ class TestTwoHundredCuts:
     @pytest.mark.parametrize("way", WAYS)
     @onReactor
     async def test_lose_nothing_and_double_nothing(
-        self, talk: Talk, way: str, capsys: pytest.CaptureFixture[str]
+        self, talk: Talk, way: str, tell: Callable[[int, str], None]
     ) -> None:
         peer = await talk.begin(way)
         cutter = talk.cutter
@@ -193,8 +193,8 @@ class TestTwoHundredCuts:
         while not talk.isComplete and reactor.seconds() < until:
             await deferLater(reactor, 0.01)
 
-        with capsys.disabled():
-            print(f" [{cutter.cuts} cuts of {way}, {talk.sent} up, {talk.pushes} down]", end="")
+        tell(cutter.cuts, f"cuts of a session over sockets, by {way}")
+        tell(talk.sent + talk.pushes, f"messages through them, by {way}")
         assert talk.told == list(range(talk.sent))
         assert talk.pushed == list(range(talk.pushes))
         assert talk.answered == list(range(0, talk.sent, 4))

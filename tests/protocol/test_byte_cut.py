@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 
 import pytest
 
@@ -15,12 +16,11 @@ MESSAGES = 20
 
 class TestByteCut:
     def test_nothing_is_lost_or_doubled_wherever_the_line_is_cut(
-        self, capsys: pytest.CaptureFixture[str]
+        self, tell: Callable[[int, str], None]
     ) -> None:
         cuts = everyCut(MESSAGES)
 
-        with capsys.disabled():
-            print(f" [{cuts} cuts]", end="")
+        tell(cuts, f"cuts of a session of {MESSAGES} messages each way, without a transport")
         assert cuts == sum(size + 1 for size in bytesOf(MESSAGES).values())
         assert cuts > 2000
 

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.sweep
 
 MESSAGES = 20
 
-SHARES = {"tcp": 2, "websocket": 4, "post": 5, "sse": 4, "poll": 1}
+SHARES = {"tcp": 8, "websocket": 10, "post": 12, "sse": 10, "poll": 2}
 """Of each transport, into how many tests it is parted: they run side by side."""
 
 STEP = 16
@@ -52,11 +52,11 @@ class TestEachTransport:
         ("kind", "share"), [(kind, share) for kind, shares in SHARES.items() for share in range(shares)]
     )
     def test_delivers_everything_once_and_in_order_wherever_it_is_cut(
-        self, kind: str, share: int, tell: Callable[[str], None]
+        self, kind: str, share: int, tell: Callable[[int, str], None]
     ) -> None:
         places = placesToCut(kind)[share :: SHARES[kind]]
 
         cuts = cutAtEach(kind, MESSAGES, places)
 
-        tell(f"{kind}: {cuts} cuts of a session of {MESSAGES} messages each way, part {share + 1}")
-        assert cuts == len(places) > 400
+        tell(cuts, f"cuts of a session of {MESSAGES} messages each way over {kind}")
+        assert cuts == len(places) > 250
