@@ -98,6 +98,36 @@ class TestAllRows:
         assert views(ada) == [({"f": 1, "t": 2, "i": [[0, 2]]}, [(5, "mow")])]
         everything.shutdown()
 
+    def test_are_never_what_was_before_what_is_shown_already(
+        self, everything: OrmCrudHandler, ada: Client, bob: Client, engine: Engine
+    ) -> None:
+        ada.ask(LIVE)
+        read = everything._work.rowsAsTheyAre
+
+        def readSlowly(keys: Any) -> Any:
+            """By the time that these rows are there, somebody has loaded what came after them."""
+            rows = read(keys)
+            fill(engine, "update job set title = 'dug twice' where id = 1")
+            bob.ask(LIVE)
+            return rows
+
+        everything._work.rowsAsTheyAre = readSlowly  # type: ignore[method-assign]
+        bob.ask(EVERYTHING, [job(id=1, title="dug")])
+
+        assert views(ada) == [({"f": 1, "t": 2}, [(1, "dug twice")])]
+
+    def test_are_not_read_again_while_nobody_sees_them(
+        self, everything: OrmCrudHandler, ada: Client, bob: Client, selects: list[str]
+    ) -> None:
+        bob.ask(EVERYTHING, [job(id=2, title="reap")])
+        number = ada.ask(LIVE).filt["view"]["w"]
+        ada.send({**EVERYTHING, "live": {"end": number}})
+        atFirst, all_ = selects[:-1], selects[-1]
+
+        bob.ask(EVERYTHING, [job(id=2, title="sow")])
+
+        assert selects == [*atFirst, all_, *atFirst]
+
     def test_are_told_to_the_writer_after_its_own_answer(
         self, everything: OrmCrudHandler, ada: Client
     ) -> None:

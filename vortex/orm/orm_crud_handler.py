@@ -322,14 +322,16 @@ class OrmCrudHandler:
         """Tell those who read live data what has become of the rows with *keys*."""
         told = [watch.notify() for key in keys for watch in self._live.about(key)]
         changed = [key for key in keys if key != _ALL]
-        watches = self._live.about(_ALL) if changed and _ALL not in keys else ()
-        if watches:
+        # Each with the serial that it had when the rows were read: one that was made since knows better.
+        watches = {watch: watch.state.serial for watch in self._live.about(_ALL) if watch.watchers}
+        if changed and _ALL not in keys and watches:
             try:
                 rows = await self._node.runInThread(self._work.rowsAsTheyAre, changed)
             except Exception:
                 log.failure("what has changed could not be read again, so all is")
                 rows = None
-            told += [tellRows(watch, changed, rows) for watch in watches]
+            for watch, serial in watches.items():
+                told.append(tellRows(watch, changed, rows if watch.state.serial == serial else None))
         return sum(await gatherResults(told, consumeErrors=True))
 
     def _isNotFor(self, watch: Watch, moment: int, peer: Peer) -> bool:
