@@ -99,16 +99,23 @@ class TestAllRows:
         everything.shutdown()
 
     def test_are_never_what_was_before_what_is_shown_already(
-        self, everything: OrmCrudHandler, ada: Client, bob: Client, engine: Engine
+        self,
+        server: Vortex,
+        clock: Clock,
+        everything: OrmCrudHandler,
+        ada: Client,
+        bob: Client,
+        engine: Engine,
     ) -> None:
         ada.ask(LIVE)
+        eve = Client(server, clock, "eve", key="jobs.all")
         read = everything._work.rowsAsTheyAre
 
         def readSlowly(keys: Any) -> Any:
             """By the time that these rows are there, somebody has loaded what came after them."""
             rows = read(keys)
             fill(engine, "update job set title = 'dug twice' where id = 1")
-            bob.ask(LIVE)
+            eve.ask(LIVE)
             return rows
 
         everything._work.rowsAsTheyAre = readSlowly  # type: ignore[method-assign]
