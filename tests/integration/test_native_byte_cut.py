@@ -41,7 +41,7 @@ from vortex import (
 from vortex.routing.delivery import Delivery
 
 CUTS = 200
-PATIENCE = 40.0
+PATIENCE = 100.0
 
 WAYS: dict[str, tuple[str, dict[str, Any]]] = {
     "tcp": ("tcp://{}", {}),
