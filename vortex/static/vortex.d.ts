@@ -427,6 +427,8 @@ interface Line {
     onStateChange(callback: () => void): () => void;
     /** Have *callback* called whenever what was sent to us may have been lost, until what this returns is called. */
     onReset(callback: () => void): () => void;
+    /** Have *callback* called in *ms* milliseconds, unless what this returns is called before. */
+    later(callback: () => void, ms: number): () => void;
     /** Tell whoever looks after the page of a callback that has failed, or of rows that could not be loaded. */
     report(error: unknown): void;
 }
@@ -459,7 +461,7 @@ declare class LiveView<T extends Tuple = AnyTuple, E extends ViewEvents<T> = Vie
     /** The row of that key; of several key fields, a list. */
     get(key: Key): T | undefined;
     /**
-     * Ask for the rows again.
+     * Ask for the rows again, as the server knows them: what was changed behind its back it has to be told there.
      *
      * @throws VortexError if they cannot be had; `error` has it too.
      */

@@ -7,6 +7,7 @@
  */
 
 import { RemoteError, RequestTimeout, VortexError, asVortexError, errorOf, shown } from "../errors.ts"
+import { Backoff } from "../protocol/backoff.ts"
 import { type Filt, Payload } from "../protocol/payload.ts"
 import type { Delivery } from "../routing/delivery.ts"
 import { aboutOf, identity } from "../routing/filt.ts"
@@ -72,9 +73,15 @@ export interface Line {
   onStateChange(callback: () => void): () => void
   /** Have *callback* called whenever what was sent to us may have been lost, until what this returns is called. */
   onReset(callback: () => void): () => void
+  /** Have *callback* called in *ms* milliseconds, unless what this returns is called before. */
+  later(callback: () => void, ms: number): () => void
   /** Tell whoever looks after the page of a callback that has failed, or of rows that could not be loaded. */
   report(error: unknown): void
 }
+
+/** Milliseconds, at most, until what was refused or has failed is asked for again. */
+const FIRST_WAIT = 1000
+const LONGEST_WAIT = 60_000
 
 /** What a view tells. */
 export interface ViewEvents<T> {
@@ -122,6 +129,8 @@ export class LiveView<T extends Tuple = AnyTuple, E extends ViewEvents<T> = View
   #isAhead = false
   #state: ViewState = "loading"
   #error: VortexError | null = null
+  readonly #backoff = new Backoff(FIRST_WAIT, LONGEST_WAIT)
+  #stopRetry: () => void = () => undefined
 
   /**
    * @param filt - What is asked for, less what says that it is asked for live.
@@ -209,7 +218,7 @@ export class LiveView<T extends Tuple = AnyTuple, E extends ViewEvents<T> = View
   }
 
   /**
-   * Ask for the rows again.
+   * Ask for the rows again, as the server knows them: what was changed behind its back it has to be told there.
    *
    * @throws VortexError if they cannot be had; `error` has it too.
    */
@@ -221,6 +230,7 @@ export class LiveView<T extends Tuple = AnyTuple, E extends ViewEvents<T> = View
     if (policy) live["policy"] = policy
     this.loads++
     this.#isFollowing = true
+    this.#stopRetry()
     try {
       await this.ask(new Payload({ ...this.filt, live }), (answer) => {
         const view = viewOf(answer.filt)
@@ -243,6 +253,7 @@ export class LiveView<T extends Tuple = AnyTuple, E extends ViewEvents<T> = View
   close(): void {
     if (this.isClosed) return
     this.#endpoint.shutdown()
+    this.#stopRetry()
     for (const end of this.#ends) end()
     views.get(this.line)?.delete(this)
     this.#leave(this.held.watch)
@@ -391,6 +402,7 @@ export class LiveView<T extends Tuple = AnyTuple, E extends ViewEvents<T> = View
 
   #isCurrent(change: RowsChange<T> | null): void {
     const before = this.#state
+    this.#backoff.reset()
     this.#error = null
     this.#state = "current"
     this.show(change, before === "loading")
@@ -466,6 +478,11 @@ export class LiveView<T extends Tuple = AnyTuple, E extends ViewEvents<T> = View
   #failed(error: VortexError): void {
     if (this.isClosed || this.line.state !== "open") return
     this.#error = error
+    // It may be for a while only: of a middle node, say, that is there before what it shows is.
+    this.#stopRetry()
+    this.#stopRetry = this.line.later(() => {
+      if (this.line.state === "open" && !this.loads) this.refetch()
+    }, this.#backoff.nextMs())
     this.tell("state", this.#state)
   }
 

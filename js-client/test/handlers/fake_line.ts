@@ -22,6 +22,7 @@ export class FakeLine implements Line {
   readonly asked: Asked[] = []
   readonly reported: unknown[] = []
   readonly sent: Payload[] = []
+  readonly timers = new Set<{ readonly callback: () => void; readonly ms: number }>()
   readonly payloadIO: PayloadIO
   readonly #callbacks = new Set<() => void>()
   readonly #onReset = new Set<() => void>()
@@ -49,6 +50,17 @@ export class FakeLine implements Line {
   onReset(callback: () => void): () => void {
     this.#onReset.add(callback)
     return () => this.#onReset.delete(callback)
+  }
+
+  later(callback: () => void, ms: number): () => void {
+    const timer = { callback, ms }
+    this.timers.add(timer)
+    return () => this.timers.delete(timer)
+  }
+
+  /** So much time passes that all that waits for a time is done. */
+  wait(): void {
+    for (const timer of [...this.timers]) if (this.timers.delete(timer)) timer.callback()
   }
 
   report(error: unknown): void {

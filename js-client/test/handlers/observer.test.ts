@@ -140,14 +140,23 @@ suite("Observing", () => {
     assert.match(String(line.reported[0]), /are read differently by the server/)
   })
 
-  test("that the server ends says why, and is not asked for again until the line changes", async () => {
+  test("that the server ends says why, and is asked for again after a while", async () => {
     const view = await observed()
     const states: unknown[] = []
     view.addEventListener("state", ({ detail }) => states.push([detail, view.error?.code]))
     await push({ end: "access-denied: you may not see this" })
     assert.deepEqual([states, line.asked.length, titles(view.rows)], [[["stale", "access-denied"]], 1, ["1", "2", "3"]]) // prettier-ignore
-    line.reset()
+    line.wait()
     assert.deepEqual([line.asked.length, asked()], [2, { at: "e.4" }])
+    await line.last.answer([], null, { w: 8, e: "e", k: K, f: 4, t: 4 })
+    assert.deepEqual([view.state, view.error, line.timers.size], ["current", null, 0])
+  })
+
+  test("that the server ends is asked for at once when another session begins", async () => {
+    await observed()
+    await push({ end: "unknown-observable: this is not offered any more" })
+    line.reset()
+    assert.deepEqual([line.asked.length, line.timers.size], [2, 0])
   })
 
   test("that is refused is reported, and its error tells it", async () => {
@@ -156,6 +165,38 @@ suite("Observing", () => {
     await turn()
     assert.deepEqual([view.state, view.error?.code], ["loading", "unknown-observable"])
     assert.deepEqual(line.reported.map((error) => (error as VortexError).code), ["unknown-observable"]) // prettier-ignore
+  })
+
+  test("that is refused is asked for again, after longer and longer waits, until it is there", async () => {
+    const view = observe()
+    for (const longest of [1000, 2000, 4000]) {
+      await line.last.answer([], "not-connected: there is no peer named 'board' to ask")
+      await turn()
+      const [{ ms }] = [...line.timers] as [{ ms: number }]
+      assert.ok(ms <= longest)
+      line.wait()
+    }
+    await line.last.answer([row(1)], null, { w: 7, e: "e", k: K, s: 1 })
+    assert.deepEqual([view.state, line.asked.length, line.timers.size], ["current", 4, 0])
+  })
+
+  test("that is refused is not asked for again once it is closed", async () => {
+    const view = observe()
+    await line.last.answer([], "unknown-observable: nothing here provides 'jobs'")
+    await turn()
+    view.close()
+    assert.equal(line.timers.size, 0)
+  })
+
+  test("is not asked for again while there is no line, but when it is back", async () => {
+    observe()
+    await line.last.answer([], "unknown-observable: nothing here provides 'jobs'")
+    await turn()
+    line.lose()
+    line.wait()
+    assert.equal(line.asked.length, 1)
+    line.open()
+    assert.equal(line.asked.length, 2)
   })
 
   test("ends with the signal, and the server is told", async () => {

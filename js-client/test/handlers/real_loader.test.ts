@@ -98,7 +98,7 @@ suite("Rows of a real server", () => {
     )
     await assert.rejects(rows.save(row, { title: "too late" }), { code: "unknown-record" })
     await deleting
-    await rows.reload()
+    await until(rows, (all) => !all.some(({ id }) => id === row.id))
 
     assert.deepEqual([shown(rows), rows.status(row).error?.code], [stored(), "unknown-record"])
   })
