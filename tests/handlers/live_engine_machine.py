@@ -194,6 +194,7 @@ class EngineMachine:
     # ---- what holds
 
     def eachStateOfAViewIsOneOfTheServers(self) -> None:
+        self.scene.check()
         for client in self.clients:
             for view in client.views.values():
                 self.check(view)

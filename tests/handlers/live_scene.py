@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 
 from vortex import (
     Limits,
@@ -182,7 +183,10 @@ class Client:
         self.came.append((payload.filt, payload.tuples))
         view = payload.filt.get("view")
         if view is not None and payload.result is None:
-            self.views.setdefault(view["w"], View()).take(view, payload.tuples)
+            try:
+                self.views.setdefault(view["w"], View()).take(view, payload.tuples)
+            except Exception:
+                self.scene.problems.append(Failure())
 
     def ask(self, selector: TupleSelector = ALL, **live: Any) -> Deferred[Payload]:
         """Ask to watch, as a peer does that reads live data."""
@@ -192,6 +196,11 @@ class Client:
         answer = self.vortex.request(Payload({**FILT, "tupleSelector": selector, **filt}), timeout=None)
         self.scene.harness.settle()
         return answer
+
+    def goesOn(self, view: View, number: int) -> Deferred[Payload]:
+        """Ask for what another client had of the watch of that number, from there on."""
+        self.views[number] = view
+        return self.ask(at=view.at)
 
     def watch(self, selector: TupleSelector = ALL, **live: Any) -> View:
         """Watch, and be answered at once."""
@@ -233,6 +242,7 @@ class Scene:
         self.jobs: list[Any] = jobs(1, 2, 3)
         self.made = 0
         self.clients: list[Client] = []
+        self.problems: list[Failure] = []
         self.make: Callable[[TupleSelector, Any], Any] = lambda _selector, _peer: self.jobs
         self.observable = TupleDataObservableHandler("jobs", self.server, **options)
         self.observable.addTupleProvider(Job, self._make)
@@ -250,6 +260,11 @@ class Scene:
         told = self.observable.notifyOfTupleUpdate(selector, **options)
         return self.harness.resultOf(told)
 
+    def check(self) -> None:
+        """Complain about the first message that should not have come."""
+        if self.problems:
+            self.problems[0].raiseException()
+
     @property
     def watches(self) -> tuple[Any, ...]:
         return self.observable._watches.watches
@@ -259,4 +274,6 @@ class Scene:
 def scene(**options: Any) -> Iterator[Scene]:
     """A scene, closed at the end: nothing is left behind."""
     with VortexHarness() as harness:
-        yield Scene(harness, **options)
+        made = Scene(harness, **options)
+        yield made
+        made.check()

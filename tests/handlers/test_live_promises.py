@@ -199,13 +199,14 @@ class TestPromise4MetaIsNoFilter:
 
 class TestPromise5Resume:
     def test_with_its_position_one_gets_net_changes_with_what_is_gone(self, live: Scene) -> None:
-        view = live.client("first").watch()
-        at = view.at
+        first = live.client("first")
+        view = first.watch()
+        first.link.cut()
         live.jobs = jobs(1, 3, 4)
         live.notify()
 
         client = live.client("second")
-        answer = live.harness.resultOf(client.ask(at=at))
+        answer = live.harness.resultOf(client.goesOn(view, 1))
 
         assert answer.filt["view"] == {
             "w": answer.filt["view"]["w"],
@@ -216,6 +217,11 @@ class TestPromise5Resume:
             "x": [2],
         }
         assert answer.tuples == jobs(4)
+        assert client.pushes == []
+        live.jobs = jobs(1, 3, 4, 5)
+        live.notify()
+        assert [(push["f"], push["t"]) for push in client.pushes] == [(2, 3)]
+        assert (view.tuples, view.wholes) == (live.jobs, 1)
 
     def test_after_a_while_without_anybody_it_still_is_net(self, live: Scene) -> None:
         view = live.client("first").watch()
@@ -225,7 +231,7 @@ class TestPromise5Resume:
         live.jobs = jobs(1, 2, 3, 4)
 
         again = live.client("again")
-        answer = live.harness.resultOf(again.ask(at=view.at))
+        answer = live.harness.resultOf(again.goesOn(view, number))
 
         assert (answer.filt["view"]["f"], answer.filt["view"]["t"]) == (1, 2)
         assert answer.filt["view"]["w"] == number

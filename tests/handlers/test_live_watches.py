@@ -569,6 +569,19 @@ class TestWhatIsLeft:
 
         nothingIsLeft(live)
 
+    def test_is_there_for_good_when_somebody_has_come_back(self, live: Scene) -> None:
+        first = live.client("first")
+        view = first.watch()
+        first.close()
+        live.harness.advance(30)
+        live.harness.resultOf(live.client("again").goesOn(view, live.watches[0].number))
+
+        live.harness.advance(300)
+        live.jobs = jobs(7)
+        assert live.notify() == 1
+        assert view.tuples == jobs(7)
+        assert (view.wholes, view.checks) == (1, 10)
+
     def test_takes_no_more_room_than_it_may(self) -> None:
         with scene(limits=Limits(maxLingerBytes=3 * (8_192 + 10_000))) as live:
             live.jobs = [Job(id=1, title="x" * 9_000)]
@@ -676,8 +689,9 @@ class TestAnotherNodesState:
         watch.adoptDelta(42, jobs(3))
 
         again = live.client("again")
-        answer = live.harness.resultOf(again.ask(at=view.at))
+        answer = live.harness.resultOf(again.goesOn(view, watch.number))
         assert (answer.filt["view"]["f"], answer.filt["view"]["t"]) == (41, 42)
+        assert view.tuples == jobs(1, 2, 3)
         again.close()
         assert adopting.forgotten == []
         live.harness.advance(60)
