@@ -280,6 +280,18 @@ export class VortexConnection extends TypedEventTarget<ConnectionEvents> {
     return this.#on("reset", callback)
   }
 
+  /**
+   * Have *callback* called in *ms* milliseconds, unless what this returns is called before.
+   *
+   * @internal
+   */
+  later(callback: () => void, ms: number): () => void {
+    const timer = this.#clock.setTimer(callback, ms)
+    return () => {
+      this.#clock.clearTimer(timer)
+    }
+  }
+
   #on(type: string, callback: () => void): () => void {
     const listener = (): void => {
       try {
