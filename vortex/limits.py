@@ -136,8 +136,8 @@ class Limits:
     watchLinger: float = 60
     """Seconds for which a watch is kept that nobody watches any more."""
     maxLingerBytes: int = 64 * MIB
-    """Bytes that the watches of one handler that are kept so take, about: their tuples, what they are asked by,
-    and 8 KiB for each; past it the oldest is forgotten."""
+    """Bytes that the watches of one handler that are kept so take, about: their tuples, what they are asked
+    by, and 8 KiB for each; past it the oldest is forgotten."""
     checkInterval: float = 30
     """Seconds after which who watches is told again what the state comes to."""
     drainTimeout: float = 5
