@@ -180,6 +180,17 @@ class TestAWholeState:
         assert [(change.op, change.key) for change in taken.changes] == [("deleted", 1), ("created", 3)]
         assert live.position is None
 
+    def test_of_which_parts_are_missing_is_not_waited_for_after_an_answer_without_it(self) -> None:
+        live = viewOf(2)
+        live.take({"w": 1, "e": "a", "s": 2, "k": {"rows.Job": ["id"]}, "p": [0, 2]}, [Job(id=8)])
+        live.asked()
+        answer = {"w": 1, "e": "a", "f": 1, "t": 2, "k": {"rows.Job": ["id"]}}
+        live.take(answer, [Job(id=9)], isAnswer=True)
+
+        taken = live.take({"w": 1, "s": 2, "c": [3, 1]}, [])
+
+        assert taken.ask is Ask.ANEW
+
 
 class TestAPosition:
     @pytest.mark.parametrize("position", ["", "7", ".7", "a.", "a.x", "a.-1", "a.٣"])

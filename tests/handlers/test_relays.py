@@ -19,6 +19,7 @@ from vortex.errors import AccessDenied, NotConnected, RemoteError, RequestTimeou
 from vortex.handlers import live_row, live_state
 from vortex.handlers.action_client import TupleActionClient
 from vortex.handlers.action_proxy import TupleActionProxy
+from vortex.handlers.live_watcher import PlainWatcher
 from vortex.handlers.observable import TupleDataObservableHandler
 from vortex.handlers.observable_proxy import POLL_TIMEOUT
 from vortex.handlers.observer import TupleDataObserver
@@ -529,6 +530,22 @@ class OldClient:
 
     def subscribe(self) -> None:
         self.send({"subscribe": True})
+
+
+class TestAnOldClient:
+    def test_is_known_by_the_beginnings_of_its_observers_names(self, chain: Chain) -> None:
+        old = OldClient(chain)
+        for letter in "abc":
+            old.send({"subscribe": True, "observerName": letter * 100_000})
+        (watch,) = chain.proxies[-1]._watches.watches
+        (watcher,) = watch.watchers
+        assert isinstance(watcher, PlainWatcher)
+        assert sorted(map(len, watcher.names)) == [128] * 3
+
+        for letter in "abc":
+            assert watch.watchers
+            old.send({"subscribe": False, "unsubscribe": True, "observerName": letter * 100_000})
+        assert not watch.watchers
 
 
 class TestAProxy:

@@ -213,8 +213,10 @@ class LiveRows:
 
     def _takeDelta(self, delta: Delta, tuples: list[Any]) -> Taken:
         isNet = delta.epoch is not None
-        if isNet and delta.epoch != self.epoch:
-            raise DecodeError(f"expected what has changed since {self.position}, got epoch {delta.epoch}")
+        if isNet:
+            if delta.epoch != self.epoch:
+                raise DecodeError(f"expected what has changed since {self.position}, got epoch {delta.epoch}")
+            self._parts = None  # what was on its way in parts is not sent on
         if delta.since > self.serial or self.state is ViewState.LOADING:
             return self._askFor(Ask.SINCE if self.epoch is not None else Ask.ANEW)
         changed = Changed([], False)

@@ -40,6 +40,9 @@ from vortex.routing.ports import Node, Peer
 
 __all__ = ["LIVE", "LiveWatches"]
 
+MAX_NAME = 128
+"""Characters of an observer's name by which it is told from the others of its peer."""
+
 LIVE = "live"
 """The key of a request's filt by which a peer says that it reads docs/reference/live-data.md."""
 
@@ -147,7 +150,7 @@ class LiveWatches:
             try:
                 watcher = self._join(peer, watch, filt, policy, kind)
                 if isinstance(watcher, PlainWatcher) and len(watcher.names) < self.limits.maxWatchesPerPeer:
-                    watcher.names.add(name)
+                    watcher.names.add(name[:MAX_NAME])
                 await self._answer(watcher, delivery, at)
             finally:
                 self.unwanted(watch)
@@ -163,7 +166,7 @@ class LiveWatches:
         watch = self._watches.get(key)
         watcher = None if watch is None else self._roster.find(peer, watch, PlainWatcher)
         if isinstance(watcher, PlainWatcher):
-            watcher.names.discard(name)
+            watcher.names.discard(name[:MAX_NAME])
             if not watcher.names:
                 self._drop(watcher)
 

@@ -43,9 +43,6 @@ log = Logger()
 
 KEY = "tupleDataObservable"
 
-MAX_NAME = 128
-"""Characters of an observer's name by which it is told from the others of its peer."""
-
 Provider = Callable[[TupleSelector, Peer | None], Any]
 UpdateMapper = Callable[[TupleSelector], Iterable[TupleSelector]]
 
@@ -229,7 +226,7 @@ class TupleDataObservableHandler:
         selector = filt.get("tupleSelector")
         if not isinstance(selector, TupleSelector):
             raise DecodeError(f"expected a TupleSelector, got {selector!r:.40}", ".filt.tupleSelector")
-        name = str(filt.get("observerName", ""))[:MAX_NAME]
+        name = str(filt.get("observerName", ""))
         provider = self._providers.get(selector.name)
         isPerPeer = provider is not None and provider[1]
         subject = self._subject(selector, peer if isPerPeer else None)
