@@ -37,6 +37,7 @@ class TestWelcome:
         assert re.fullmatch("[0-9a-f]{32}", said.pop("session"))
         assert re.fullmatch("[-_0-9A-Za-z]{43}", said.pop("token"))
         assert re.fullmatch("[-_0-9A-Za-z]{43}", said.pop("client"))
+        assert re.fullmatch("[0-9a-f]{16}", said.pop("who"))
         assert said.pop("epoch") == table.epoch
         assert said == {
             "outcome": "new",
