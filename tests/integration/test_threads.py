@@ -14,10 +14,25 @@ from twisted.internet.threads import blockingCallFromThread, deferToThread
 
 from tests.integration.children import PATIENCE, ROOT
 from tests.integration.on_reactor import onReactor
-from vortex import Delivery, Payload, PayloadEndpoint, Vortex, VortexConnection
+from vortex import (
+    Delivery,
+    ModelHandler,
+    Payload,
+    PayloadEndpoint,
+    TupleDataObservableHandler,
+    TupleDataObserver,
+    TupleSelector,
+    Vortex,
+    VortexConnection,
+)
 from vortex.testing import RecordingEndpoint, VortexHarness
 
 reactor: Any = installed
+
+
+class Jobs(ModelHandler):
+    def buildModel(self, filt: dict[str, Any], delivery: Delivery | None = None) -> list[Any]:
+        return []
 
 
 class Scene:
@@ -27,6 +42,9 @@ class Scene:
         self.jobs = Vortex("jobs")
         self.pump = Vortex("pump")
         self.connection: VortexConnection
+        self.observable = TupleDataObservableHandler("jobs", self.jobs)
+        self.model = Jobs("model", self.jobs)
+        self.observer = TupleDataObserver("jobs", "jobs", self.pump)
         self._echo = PayloadEndpoint({"key": "echo"}, self._answer, self.jobs)
 
     def _answer(self, payload: Payload, delivery: Delivery) -> None:
@@ -50,6 +68,7 @@ async def scene() -> AsyncIterator[Scene]:
     await made.close()
 
 
+ALL = TupleSelector(name="demo.Job")
 ASK = Payload({"key": "echo"}, ["hello"])
 CALLS: dict[str, Callable[[Scene], object]] = {
     "Vortex.listen": lambda scene: scene.pump.listen("tcp:0:interface=127.0.0.1"),
@@ -61,6 +80,9 @@ CALLS: dict[str, Callable[[Scene], object]] = {
     "VortexConnection.send": lambda scene: scene.connection.send(ASK),
     "VortexConnection.request": lambda scene: scene.connection.request(ASK),
     "VortexConnection.close": lambda scene: scene.connection.close(),
+    "TupleDataObservableHandler.notifyOfTupleUpdate": lambda scene: scene.observable.notifyOfTupleUpdate(ALL),
+    "Jobs.sendModelUpdate": lambda scene: scene.model.sendModelUpdate(),
+    "TupleDataObserver.subscribe": lambda scene: scene.observer.subscribe(ALL),
 }
 
 

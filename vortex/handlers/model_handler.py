@@ -36,6 +36,7 @@ from vortex.handlers.live_watches import LIVE, LiveWatches
 from vortex.handlers.pushes import Pushes
 from vortex.handlers.turns import Turns
 from vortex.handlers.watchers import Watch, Watchers
+from vortex.node.reactor_thread import checkThread
 from vortex.protocol.envelope import Message
 from vortex.protocol.payload import Payload
 from vortex.routing.delivery import Delivery
@@ -129,7 +130,11 @@ class ModelHandler(ABC):
         Returns:
             A Deferred with how many messages were queued. A model that cannot be built is logged, and sent to
             nobody.
+
+        Raises:
+            RuntimeError: If this is not the reactor's thread.
         """
+        checkThread(self._node, f"{type(self).__qualname__}.sendModelUpdate")
         watches = self._watchers.matching(filt, peer)
         live = self._liveMatching(filt, peer)
         if peer is not None and not watches and not live:

@@ -29,6 +29,7 @@ from vortex.handlers.known_changes import netOf
 from vortex.handlers.live_watch import LiveWatch, Subject, heldWeakly
 from vortex.handlers.live_watches import LiveWatches
 from vortex.handlers.watchers import keyOf
+from vortex.node.reactor_thread import checkThread
 from vortex.protocol.payload import Payload
 from vortex.routing.delivery import Delivery
 from vortex.routing.payload_endpoint import Access, PayloadEndpoint
@@ -181,8 +182,9 @@ class TupleDataObservableHandler:
 
         Raises:
             ValueError: If one of *changes* has no record or key. EncodeError: if one cannot travel. Either
-                way nobody was told anything.
+                way nobody was told anything. RuntimeError: if this is not the reactor's thread.
         """
+        checkThread(self._node, "TupleDataObservableHandler.notifyOfTupleUpdate")
         given = [selectors] if isinstance(selectors, TupleSelector) else list(selectors)
         known = None if changes is None else netOf(changes)
         told: list[Deferred[int]] = []

@@ -25,6 +25,7 @@ from vortex.handlers.live_rows import LiveRows
 from vortex.handlers.subscription import Callback, Subscription
 from vortex.handlers.view_message import watchNumber
 from vortex.handlers.watched_view import WatchedView
+from vortex.node.reactor_thread import checkThread
 from vortex.node.session_events import SessionReset
 from vortex.protocol.payload import Payload
 from vortex.routing.delivery import Delivery
@@ -110,7 +111,9 @@ class TupleDataObserver:
             TypeError: If *selector* is no `TupleSelector`.
             EncodeError: If it cannot travel.
             ValueError: If *position* is none.
+            RuntimeError: If this is not the reactor's thread.
         """
+        checkThread(self.node, "TupleDataObserver.subscribe")
         if not isinstance(selector, TupleSelector):
             raise TypeError(f"subscribe takes a TupleSelector, got {selector!r}")
         toJsonable(selector)

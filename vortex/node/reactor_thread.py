@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from twisted.python import threadable
 
 if TYPE_CHECKING:
-    from vortex.node.vortex import Vortex
+    from vortex.routing.ports import Node
 
 __all__ = ["checkThread"]
 
 
-def checkThread(vortex: Vortex, method: str) -> None:
+def checkThread(vortex: Node, method: str) -> None:
     """
     Args:
         vortex: The node; one on a test's clock, which has no threads, may be used from any.

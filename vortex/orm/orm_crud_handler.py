@@ -55,6 +55,7 @@ from vortex.handlers.pushes import Pushes
 from vortex.handlers.turns import Turns
 from vortex.handlers.watchers import Watch, Watchers
 from vortex.limits import Limits
+from vortex.node.reactor_thread import checkThread
 from vortex.orm.action_marks import recordsActions
 from vortex.orm.changes import Change, Key
 from vortex.orm.crud_extension import OrmCrudExtension
@@ -167,7 +168,9 @@ class OrmCrudHandler:
 
         Raises:
             DecodeError: If *objId* is no key of such a row.
+            RuntimeError: If this is not the reactor's thread.
         """
+        checkThread(self._node, "OrmCrudHandler.sendModelUpdate")
         keys: list[Any]
         if objId is None:
             keys = list({*self._watchers.filed(), *(watch.subject.about for watch in self._live.watches)})
