@@ -16,6 +16,8 @@ from random import Random
 from typing import Any, Literal
 from unittest import mock
 
+import pytest
+
 from vortex import Payload, PayloadEndpoint, SessionResumed, VortexConnection
 from vortex.protocol.native import Kind, frame
 from vortex.routing.delivery import Delivery
@@ -23,7 +25,7 @@ from vortex.testing import MemoryConnection, VortexHarness
 from vortex.testing.harness import SCHEMES, Over
 from vortex.transports import native_response
 
-__all__ = ["KINDS", "Cut", "Talk", "Way", "cutAtEach", "placesOf", "shortPadding"]
+__all__ = ["KINDS", "Cut", "Talk", "Way", "cutAtEach", "nothingInVain", "padding", "placesOf"]
 
 Way = Literal["toServer", "toClient"]
 
@@ -183,7 +185,7 @@ def cutAtEach(kind: str, messages: int, places: Sequence[Cut]) -> int:
     Returns:
         How often.
     """
-    with _nothingInVain():
+    with nothingInVain():
         for place in places:
             try:
                 Talk(kind, messages, place).check()
@@ -192,8 +194,8 @@ def cutAtEach(kind: str, messages: int, places: Sequence[Cut]) -> int:
     return len(places)
 
 
-@contextmanager
-def shortPadding() -> Iterator[None]:
+@pytest.fixture
+def padding() -> Iterator[None]:
     """16 bytes in front of what is held open instead of 2048, which are all the same."""
     padding: dict[str, Any] = {"_PAD": frame(Kind.PAD, bytes(16)), "_PAD_EVENT": b":" + b" " * 16 + b"\n\n"}
     with mock.patch.multiple(native_response, **padding):
@@ -201,7 +203,7 @@ def shortPadding() -> Iterator[None]:
 
 
 @contextmanager
-def _nothingInVain() -> Iterator[None]:
+def nothingInVain() -> Iterator[None]:
     """
     Without what costs as much as the sessions: looking for garbage, again and again, in all that was there,
     and what Autobahn makes of each frame, in colours, for a log that nobody keeps.

@@ -6,14 +6,14 @@ Native sessions over each of our transports, cut at every byte of the handshake,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
 from tests.transports.cut_exchanges import nothingFails
-from tests.transports.session_cuts import Cut, cutAtEach, placesOf, shortPadding
+from tests.transports.session_cuts import Cut, cutAtEach, padding, placesOf
 
-__all__ = ["nothingFails"]
+__all__ = ["nothingFails", "padding"]
 
 pytestmark = pytest.mark.sweep
 
@@ -38,12 +38,6 @@ def placesToCut(kind: str) -> list[Cut]:
     if kind == "sse":
         return [place for place in places if place[0] == 0 or place[2] % STEP == 0]
     return places
-
-
-@pytest.fixture
-def padding() -> Iterator[None]:
-    with shortPadding():
-        yield
 
 
 @pytest.mark.usefixtures("nothingFails", "padding")

@@ -22,12 +22,13 @@ from tests.transports.cut_exchanges import (
     oneDate,
     outcomes,
 )
+from tests.transports.session_cuts import padding
 from vortex import Payload, VortexPeer, connectInMemory
 from vortex.testing.harness import Over
 
-__all__ = ["nothingFails", "oneDate"]
+__all__ = ["nothingFails", "oneDate", "padding"]
 
-pytestmark = pytest.mark.usefixtures("oneDate", "nothingFails")
+pytestmark = [pytest.mark.usefixtures("oneDate", "nothingFails"), pytest.mark.sweep]
 
 
 class TestEveryByte:
@@ -48,6 +49,7 @@ class TestEveryByte:
         assert ends[-2:] == phases[-2:]
 
 
+@pytest.mark.usefixtures("padding")
 class TestEveryByteOfTheNativeWire:
     @pytest.mark.parametrize("over", ["tcp", "websocket", "post"])
     @pytest.mark.parametrize("way", ["toServer", "toClient"])

@@ -1,7 +1,7 @@
 """
 A request by POST while one of its connections is cut, at each byte in turn.
 
-As `tests.integration.test_cut_at_every_byte`, on a virtual clock too; POSTs have more bytes.
+As `tests.transports.test_exchange_cuts`, on a virtual clock too; POSTs have more bytes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tests.transports.cut_exchanges import (
 
 __all__ = ["nothingFails", "oneDate"]
 
-pytestmark = pytest.mark.usefixtures("oneDate", "nothingFails")
+pytestmark = [pytest.mark.usefixtures("oneDate", "nothingFails"), pytest.mark.sweep]
 
 
 class TestEveryByte:
