@@ -93,6 +93,8 @@ class BoardJobs:
         for kind, delegate in ((AddJob, self._add), (ChangeJob, self._change), (DeleteJob, self._delete)):
             self._actions.setDelegate(kind, delegate, session=board.sessions, then=self._done)
 
+        self._end = vortex.onPeerChange(self._peerChanged)
+
     def tell(self, changes: list[TupleChange] | None = None) -> Deferred[int]:
         """Tell who watches; None: it is to be found out what has changed."""
         return self._observable.notifyOfTupleUpdate(ALL, changes)
@@ -107,8 +109,14 @@ class BoardJobs:
 
     def shutdown(self) -> None:
         """Show nothing and do nothing from now on."""
+        self._end()
         self._actions.shutdown()
         self._observable.shutdown()
+
+    def _peerChanged(self, _peer: Peer, online: bool) -> None:
+        # Whoever comes sees what is in the database, though somebody has written into it past this program.
+        if online:
+            self.tell()
 
     def _all(self, _selector: TupleSelector, _peer: Peer | None) -> list[Job]:
         with self._board.sessions() as session:
