@@ -192,6 +192,37 @@ class TestAWholeState:
         assert taken.ask is Ask.ANEW
 
 
+class TestARow:
+    @pytest.mark.parametrize(
+        ("before", "after"),
+        [(0, False), (True, 1), ({"a": [0]}, {"a": [False]}), (Undeclared(id=1), Undeclared(id=True))],
+    )
+    def test_is_another_where_python_says_that_it_is_the_same(self, before: Any, after: Any) -> None:
+        live = viewOf(1)
+        job = Job(id=0)
+        job.title = before
+        live.take({"w": 1, "f": 1, "t": 2}, [job])
+        job = Job(id=0)
+        job.title = after
+
+        taken = live.take({"w": 1, "f": 2, "t": 3}, [job])
+
+        assert [change.fields for change in taken.changes or []] == [["title"]]
+        assert live.rows[0] is job
+
+    @pytest.mark.parametrize("value", [1, True, None, 1.5, {"a": [1, "x"]}, Undeclared(id=1)])
+    def test_that_comes_again_is_no_change(self, value: Any) -> None:
+        live = viewOf(1)
+        changes = []
+        for serial in (1, 2):
+            job = Job(id=0)
+            job.title = value
+            changes.append(live.take({"w": 1, "f": serial, "t": serial + 1}, [job]).changes)
+
+        assert changes[0] is not None
+        assert changes[1] is None
+
+
 class TestAPosition:
     @pytest.mark.parametrize("position", ["", "7", ".7", "a.", "a.x", "a.-1", "a.٣"])
     def test_has_an_epoch_and_a_serial(self, position: str) -> None:

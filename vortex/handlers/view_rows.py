@@ -223,7 +223,20 @@ def _changedFields(old: Tuple, new: Tuple) -> list[str] | None:
     if type(old) is not type(new):
         return None
     names = [field.name for field in travellingFields(type(new))]
-    return [name for name in names if getattr(old, name) != getattr(new, name)]
+    return [name for name in names if not _isSame(getattr(old, name), getattr(new, name))]
+
+
+def _isSame(a: Any, b: Any) -> bool:
+    """Whether the two travel alike: to Python, 1 is the same as True."""
+    if a != b:
+        return False
+    if isinstance(a, list) and isinstance(b, list):
+        return all(map(_isSame, a, b))
+    if isinstance(a, dict) and isinstance(b, dict):
+        return all(_isSame(value, b[key]) for key, value in a.items())
+    if isinstance(a, Tuple):
+        return _changedFields(a, b) == []
+    return isinstance(a, bool) is isinstance(b, bool)
 
 
 def _byContents(old: list[Any], new: list[Any]) -> Changed:
