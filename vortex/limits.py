@@ -33,7 +33,7 @@ class Limits:
     """Bytes that one compressed payload may inflate to. Nothing past it is ever unpacked."""
     maxDepth: int = 32
     """Levels of lists and objects inside each other, in JSON and in values."""
-    maxNodes: int = 500_000
+    maxNodes: int = 1_000_000
     """Items, keys and values in one body, counted before anything is allocated for them. What takes longest
     is not bytes but these."""
     maxHeadNodes: int = 10_000
