@@ -242,7 +242,7 @@ async function attempt(action, done, at, optimistic = []) {
   } catch (error) {
     if (isJob) errors.set(at, error)
     say(explain(error, done), isJob ? null : at)
-    if (isJob && !rows.has(at)) toast(`Job ${at} was deleted. ${explain(error, done)}`)
+    if (isJob && !jobs.get(at)) toast(`Job ${at} was deleted. ${explain(error, done)}`)
   } finally {
     if (isJob) mark(at, -1, errors.get(at))
   }
