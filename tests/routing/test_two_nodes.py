@@ -56,6 +56,9 @@ class FakeNode:
     def onPeerChange(self, callback: Callable[[Peer, bool], object]) -> Callable[[], object]:
         return lambda: None
 
+    def onSessionEvent(self, callback: Callable[[Any, Peer], object]) -> Callable[[], object]:
+        return lambda: None
+
     def onShutdown(self, callback: Callable[[], object]) -> Callable[[], object]:
         return lambda: None
 
