@@ -28,11 +28,8 @@ export interface TypedEventTarget<E> extends EventTarget {
   ): void
 }
 
-/** What makes one. */
-export interface TypedEventTargetConstructor {
-  /** A new one, that has no listeners. */
-  new <E>(): TypedEventTarget<E>
-}
+/** What makes one, that has no listeners. */
+export type TypedEventTargetConstructor = new <E>() => TypedEventTarget<E>
 
 /** Makes one. */
 export const TypedEventTarget = EventTarget as unknown as TypedEventTargetConstructor

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import Any
 
 import pytest
@@ -178,6 +179,75 @@ class TestAnActionWithASession:
         assert (first[0]["title"], first[0]["id"]) == ("dig", {"_ft": "int", "_fd": 1})
         assert second[0]["id"] in (1, {"_ft": "int", "_fd": 1})
         assert (jobs(engine), marks(engine)) == ([("dig", "old")], [])
+
+
+class TestAnActionThatAnotherClientBringsAgain:
+    """As a middle node does that was killed: another client, another number, the same uuid."""
+
+    uuid = "5e0d4a6e-6f2f-4a0c-9b6e-1d2b8f1f7c11"
+    dig = ("actiontest.Rename", {"uuid": uuid, "title": "dig"})
+
+    def again(self, site: Site) -> NativeClient:
+        other = NativeClient(site.server, "another's secret")
+        other.begin()
+        other.send(1, FILT, [self.dig])
+        return other
+
+    @pytest.mark.parametrize("isStartedAnew", [False, True])
+    def test_takes_effect_once_and_is_answered_as_it_was(
+        self, site: Site, engine: Engine, isStartedAnew: bool
+    ) -> None:
+        site.send(1, self.dig)
+        first = site.client.answers[0].body
+        if isStartedAnew:
+            site.start()
+
+        other = self.again(site)
+
+        assert other.replies == [(1, None)]
+        assert other.answers[0].body == first
+        assert (jobs(engine), site.runs) == ([("dig", "ada")], 1)
+
+    def test_is_told_if_its_answer_was_too_long_to_be_kept(
+        self, site: Site, engine: Engine, sessions: Sessions
+    ) -> None:
+        def add(action: Rename, session: Session) -> Any:
+            session.add(Job(title="dig", note=None))
+            return [Random(1).randbytes(100_000).hex()]
+
+        site.acts.setDelegate(Rename, add, session=sessions)
+        site.send(1, self.dig)
+
+        ((_, result),) = self.again(site).replies
+
+        assert result == "outcome-unknown: it was done, and the answer was too large to be kept"
+        assert jobs(engine) == [("dig", None)]
+
+    def test_that_was_refused_may_be_tried_again(self, site: Site, engine: Engine) -> None:
+        site.refusal = Rejected("it is raining", code="bad-weather")
+        site.send(1, self.dig)
+        site.refusal = None
+
+        assert self.again(site).replies == [(1, None)]
+        assert jobs(engine) == [("dig", "ada")]
+
+    def test_is_anothers_where_the_server_knows_who_they_are(self, site: Site, engine: Engine) -> None:
+        for identity in ("ada", "bob"):
+            peer = FakePeer(identity, identity=identity)
+            site.server.payloadIO.route(came(*asked(self.uuid, messageId="m", title=identity)), peer)
+
+        assert jobs(engine) == [("ada", "ada"), ("bob", "bob")]
+
+    def test_is_known_for_an_hour(self, site: Site, engine: Engine) -> None:
+        site.send(1, self.dig)
+        fill(engine, "update vortex_action_marks set made = datetime('now', '-50 minutes')")
+        createActionMarks(engine)
+        assert marks(engine) == [(0, 0), (1, 1)]
+
+        fill(engine, "update vortex_action_marks set made = datetime('now', '-70 minutes')")
+        createActionMarks(engine)
+
+        assert marks(engine) == [(1, 1)]
 
 
 class TestWithoutATableForMarks:

@@ -83,7 +83,7 @@ class Delegate:
             has = {"delivery": delivery, "session": session}
             return self._atOnce(action, {name: has[name] for name in self._wanted})
 
-        return inTransaction(sessionFactory, work, delivery)
+        return inTransaction(sessionFactory, work, action, delivery)
 
     def _atOnce(self, action: TupleAction, given: Mapping[str, Any]) -> list[Any]:
         """For a thread, where nobody waits for what comes later."""

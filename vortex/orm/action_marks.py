@@ -27,8 +27,10 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    and_,
     delete,
     event,
+    or_,
     select,
     update,
 )
@@ -41,12 +43,26 @@ from vortex.orm.work import turnOf
 from vortex.routing.action import Action
 from vortex.routing.marks import AlreadyRecorded, useMarks
 
-__all__ = ["ActionMarks", "actionMarksTable", "createActionMarks", "recordsActions"]
+__all__ = [
+    "UUID_EPOCH",
+    "ActionMarks",
+    "actionMarksTable",
+    "addMark",
+    "createActionMarks",
+    "recordsActions",
+    "setReply",
+]
 
 WEEK = 7 * 24 * 3600.0
 
 TIDY_EVERY = 60.0
 """Seconds between two times that old marks are taken out; a time is only come to when there is a new one."""
+
+UUID_EPOCH = 0
+"""In place of a client's epoch in marks of uuids, see `vortex.orm.uuid_marks`; no client has that one."""
+
+UUID_KEEP = 3600.0
+"""Seconds after which those go, which no client ever says that it is done with."""
 
 MAX_SETTLED = 1_000
 """Clients whose marks wait for that; past it the time has come."""
@@ -178,8 +194,7 @@ class ActionMark:
             session = session()
         if not isinstance(session, Session):
             raise TypeError(f"recordIn takes a sqlalchemy.orm.Session, got {session!r}")
-        connection = session.connection(bind_arguments={"clause": _table})
-        _checkDialect(connection.dialect)
+        connection = _connectionOf(session)
         transaction = session.get_transaction()
         if self._transaction is not None and self._transaction is transaction:
             written = connection.execute(
@@ -215,17 +230,9 @@ class ActionMark:
 
     def _insert(self, connection: Connection, reply: bytes) -> None:
         action = self._action
-        row = {
-            "client": action.client,
-            "epoch": action.epoch,
-            "action": action.number,
-            "reply": self._keptReply(reply),
-            "made": datetime.now(UTC),
-        }
-        insert = _INSERTS[connection.dialect.name](_table).values(row).on_conflict_do_nothing()
-        written = connection.execute(insert, execution_options={"preserve_rowcount": True})
-        if written.rowcount == 0:
-            there = connection.execute(select(_table.c.reply).where(*self._isThis)).scalar_one_or_none()
+        answer = self._keptReply(reply)
+        wasThere, there = _add(connection, action.client, action.epoch, action.number, answer)
+        if wasThere:
             raise AlreadyRecorded(action, there)
         if action.settled:
             kept = _keptIn(connection.dialect)
@@ -247,6 +254,49 @@ class ActionMark:
     def _isThis(self) -> tuple[Any, ...]:
         action = self._action
         return _isMark(action.client, action.epoch, action.number)
+
+
+def addMark(session: Session, client: str, epoch: int, number: int) -> tuple[bool, bytes | None]:
+    """
+    Write a mark in *session*'s transaction.
+
+    Returns:
+        Whether another transaction has written it, and the answer in that.
+
+    Raises:
+        ValueError: If the database is neither SQLite nor PostgreSQL.
+    """
+    return _add(_connectionOf(session), client, epoch, number, None)
+
+
+def setReply(session: Session, client: str, epoch: int, number: int, reply: bytes) -> None:
+    """Put the answer in a mark that `addMark` has written in this transaction."""
+    _connectionOf(session).execute(update(_table).where(*_isMark(client, epoch, number)).values(reply=reply))
+
+
+def _connectionOf(session: Session) -> Connection:
+    connection = session.connection(bind_arguments={"clause": _table})
+    _checkDialect(connection.dialect)
+    return connection
+
+
+def _add(
+    connection: Connection, client: str, epoch: int, number: int, reply: bytes | None
+) -> tuple[bool, bytes | None]:
+    """Write a mark; whether it was there, and the answer in it."""
+    row = {
+        "client": client,
+        "epoch": epoch,
+        "action": number,
+        "reply": reply,
+        "made": datetime.now(UTC),
+    }
+    insert = _INSERTS[connection.dialect.name](_table).values(row).on_conflict_do_nothing()
+    written = connection.execute(insert, execution_options={"preserve_rowcount": True})
+    if written.rowcount:
+        return False, None
+    there = select(_table.c.reply).where(*_isMark(client, epoch, number))
+    return True, connection.execute(there).scalar_one_or_none()
 
 
 def _lookIn(engine: Engine) -> None:
@@ -280,8 +330,10 @@ def _tidy(engine: Engine, kept: _Kept) -> None:
                     columns.client == client, columns.epoch == epoch, columns.action <= action
                 )
             )
-        tooOld = datetime.now(UTC) - timedelta(seconds=kept.seconds)
-        connection.execute(delete(_table).where(columns.made < tooOld))
+        now = datetime.now(UTC)
+        tooOld = columns.made < now - timedelta(seconds=kept.seconds)
+        ofUuid = and_(columns.epoch == UUID_EPOCH, columns.made < now - timedelta(seconds=UUID_KEEP))
+        connection.execute(delete(_table).where(or_(tooOld, ofUuid)))
 
 
 def _checkDialect(dialect: Dialect) -> None:

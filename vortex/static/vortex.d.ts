@@ -354,11 +354,8 @@ interface RowsChange<T> {
     readonly deleted: readonly T[];
 }
 
-/** What makes one. */
-interface TypedEventTargetConstructor {
-    /** A new one, that has no listeners. */
-    new <E>(): TypedEventTarget<E>;
-}
+/** What makes one, that has no listeners. */
+type TypedEventTargetConstructor = new <E>() => TypedEventTarget<E>;
 /** Typed events: an EventTarget that says which events it has; nothing of it is there at run time. */
 /** An EventTarget whose events are those of *E*, by their names. */
 interface TypedEventTarget<E> extends EventTarget {

@@ -1,7 +1,8 @@
 /** Actions: what a page wants done, and what it shows until that is so. */
 
 import { type Filt, Payload } from "../protocol/payload.ts"
-import type { Tuple } from "../tuples/tuple.ts"
+import type { AnyTuple, Tuple } from "../tuples/tuple.ts"
+import { newUuid } from "../uuid.ts"
 import type { Line } from "./live_view.ts"
 import { viewOf } from "./live_rows.ts"
 import type { Prediction } from "./prediction.ts"
@@ -28,6 +29,8 @@ export async function act(
   { optimistic = [], filt, ...options }: ActOptions = {},
 ): Promise<unknown[]> {
   const predictions = [optimistic].flat()
+  // By it the server knows the action again, should a middle node that is killed bring it twice.
+  ;(action as AnyTuple)["uuid"] ??= newUuid()
   for (const one of predictions) one.lay()
   try {
     const payload = new Payload({ ...filt, key: "tupleActionProcessorName", name }, [action])

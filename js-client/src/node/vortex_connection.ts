@@ -41,6 +41,7 @@ import { type DriverEvent, type LostLink, SessionDriver } from "../transports/se
 import { openSse } from "../transports/sse.ts"
 import type { OpenTransport, TransportKind } from "../transports/transport.ts"
 import { type SocketConstructor, openWebSocket } from "../transports/websocket.ts"
+import { newUuid } from "../uuid.ts"
 
 /** Where a connection is on its way, see the module's diagram. */
 export type State = "connecting" | "open" | "waiting" | "closed"
@@ -692,12 +693,4 @@ class Deferred<T> {
 
 function nothing(): void {
   // Told elsewhere.
-}
-
-/** A random uuid; `crypto.randomUUID` is only there for pages that came by https. */
-function newUuid(): string {
-  const hex = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) =>
-    byte.toString(16).padStart(2, "0"),
-  )
-  return hex.join("").replace(/^(.{8})(.{4}).(.{3}).(.{3})/, "$1-$2-4$3-8$4-")
 }

@@ -68,15 +68,33 @@ function expecting(...optimistic: Prediction[]): Acting {
 
 suite("An action", () => {
   test("is asked of its processor, and gives the tuples that it is answered with", async () => {
-    const done = act(line, "board", new Tuple("x.Do", { id: 2 }), { filt: { site: 1 } })
+    const action = new Tuple("x.Do", { id: 2, uuid: "mine" })
+    const done = act(line, "board", action, { filt: { site: 1 } })
     const { filt, tuples } = line.last.payload
     assert.deepEqual(filt, { key: "tupleActionProcessorName", name: "board", site: 1 })
-    assert.deepEqual([Tuple.typeOf(tuples[0] as Tuple), { ...(tuples[0] as object) }], ["x.Do", { id: 2 }])
+    assert.deepEqual(
+      [Tuple.typeOf(tuples[0] as Tuple), { ...(tuples[0] as object) }],
+      ["x.Do", { id: 2, uuid: "mine" }],
+    )
     await line.last.answer([row(2, "stored")])
     assert.deepEqual(
       (await done).map((each) => (each as Job).title),
       ["stored"],
     )
+  })
+})
+
+suite("An action without a uuid", () => {
+  test("gets one, and keeps it when it is asked for again", () => {
+    const action = new Tuple("x.Do") as Tuple & { uuid?: string }
+    const other = new Tuple("x.Do") as Tuple & { uuid?: string }
+    void act(line, "board", action).catch(() => null)
+    const { uuid } = action
+    void act(line, "board", action).catch(() => null)
+    void act(line, "board", other).catch(() => null)
+    assert.match(uuid ?? "", /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-8[0-9a-f]{3}-[0-9a-f]{12}$/)
+    assert.equal(action.uuid, uuid)
+    assert.notEqual(other.uuid, uuid)
   })
 })
 
