@@ -42,6 +42,63 @@ def jobs(harness: VortexHarness) -> Iterator[Jobs]:
     made.handler.shutdown()
 
 
+class TestTwoObserversOfOneNode:
+    """To the server they are one peer, which watches once."""
+
+    def test_that_look_at_the_same_are_told_though_one_goes(self, jobs: Jobs) -> None:
+        other = TupleDataObserver("jobs", "server", jobs.client)
+        first = other.subscribe(JOBS)
+        jobs.observer.subscribe(JOBS, jobs.told)
+        jobs.harness.settle()
+
+        first.close()
+        jobs.harness.settle()
+        jobs.put(k1="coffee")
+
+        assert [titles for titles, _ in jobs.told] == [["tea", "milk"], ["coffee", "milk"]]
+
+    def test_are_told_though_one_goes_before_it_was_answered(self, jobs: Jobs) -> None:
+        other = TupleDataObserver("jobs", "server", jobs.client)
+        first = other.subscribe(JOBS)
+        first.close()
+        jobs.observer.subscribe(JOBS, jobs.told)
+        jobs.harness.settle()
+
+        jobs.put(k1="coffee")
+
+        assert [titles for titles, _ in jobs.told] == [["tea", "milk"], ["coffee", "milk"]]
+
+    def test_end_the_watch_with_the_last(self, jobs: Jobs) -> None:
+        other = TupleDataObserver("jobs", "server", jobs.client)
+        first, second = other.subscribe(JOBS), jobs.observer.subscribe(JOBS)
+        jobs.harness.settle()
+        first.close()
+        second.close()
+        jobs.harness.settle()
+        made = jobs.made
+
+        jobs.put(k1="coffee")
+
+        assert jobs.made == made
+
+    def test_of_two_servers_are_not_taken_for_one(self, jobs: Jobs) -> None:
+        server = jobs.harness.node("another server")
+        handler = jobs.handlerOf(server)
+        jobs.harness.connect(jobs.client, server, over="tcp", wire="native")
+        there = TupleDataObserver("jobs", "another server", jobs.client).subscribe(JOBS)
+        jobs.observer.subscribe(JOBS, jobs.told)
+        jobs.harness.settle()
+        there.close()
+        jobs.harness.settle()
+        made = jobs.made
+
+        handler.notifyOfTupleUpdate(JOBS)
+        jobs.harness.settle()
+
+        assert jobs.made == made
+        handler.shutdown()
+
+
 class TestASubscription:
     def test_shows_what_there_is_and_each_change(self, jobs: Jobs) -> None:
         subscription = jobs.observer.subscribe(JOBS, jobs.told)

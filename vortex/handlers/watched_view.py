@@ -7,10 +7,11 @@ after waits that grow to a minute. What is done with what comes is `vortex.handl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from typing import Any, Protocol
+from weakref import WeakKeyDictionary, WeakSet, WeakValueDictionary
 
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.logger import Logger
@@ -27,6 +28,7 @@ from vortex.handlers.view_waiters import ViewWaiters
 from vortex.protocol.backoff import Backoff
 from vortex.protocol.envelope import Message
 from vortex.protocol.payload import Payload
+from vortex.routing.filt import identity
 from vortex.routing.payload_response import PayloadResponse
 from vortex.routing.ports import Node, Peer
 from vortex.tuples.selector import TupleSelector
@@ -55,9 +57,6 @@ class Observer(Protocol):
 
     def closed(self, view: WatchedView) -> None:
         """Nobody looks at *view* any more."""
-
-    def watches(self, selector: TupleSelector) -> bool:
-        """Whether somebody looks at a view of *selector*."""
 
 
 class WatchedView:
@@ -90,6 +89,7 @@ class WatchedView:
         self._retry: DelayedCall | None = None
         self._backoff = Backoff(first=FIRST_WAIT, cap=LONGEST_WAIT)
         self._waiters = ViewWaiters(live)
+        self._alike = _viewsLike(observer, selector)
 
     def __repr__(self) -> str:
         return f"<view of {self.selector!r}>"
@@ -109,6 +109,7 @@ class WatchedView:
         """One more wants to be told of it; of all there is, unless it is not *isFresh*."""
         subscription = Subscription(self, callback, isFresh=isFresh)
         self._subscriptions[subscription] = None
+        self._alike.add(self)
         isOther = policy is not None and policy != self._policy
         self._policy = policy if isOther else self._policy
         if self.live.wasCurrent:
@@ -127,6 +128,7 @@ class WatchedView:
         self._subscriptions.pop(subscription, None)
         if not self._subscriptions and not self._isOver:
             self._isOver = True
+            self._alike.discard(self)
             self._stopRetry()
             self._observer.closed(self)
             self._tellServer()
@@ -272,9 +274,12 @@ class WatchedView:
         self._retry = None
 
     def _tellServer(self) -> None:
-        """Say that nobody watches, as soon as it is known how."""
+        """Say that nobody watches, as soon as it is known how; not if another view shares the watch."""
         peer = self._observer.peer
-        if peer is None or self._request is not None or self._observer.watches(self.selector):
+        if peer is None or self._request is not None:
+            return
+        if any(other._observer.peer is peer for other in self._alike):
+            self._setNumber(None)
             return
         filt = dict(self._observer.filt)
         if self.number is not None:
@@ -287,6 +292,15 @@ class WatchedView:
         self._isPlain = False
         with suppress(NotConnected):
             peer.sendMessage(Message(Payload(filt)))
+
+
+_views: WeakKeyDictionary[Node, WeakValueDictionary[Hashable, WeakSet[WatchedView]]] = WeakKeyDictionary()
+
+
+def _viewsLike(observer: Observer, selector: TupleSelector) -> WeakSet[WatchedView]:
+    """The views of a node that somebody looks at, whatever observer they are of, of that selector."""
+    views = _views.setdefault(observer.node, WeakValueDictionary())
+    return views.setdefault(identity({**observer.filt, "tupleSelector": selector}), WeakSet())
 
 
 def _errorOf(failure: Failure) -> VortexError:
