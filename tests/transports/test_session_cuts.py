@@ -19,24 +19,17 @@ pytestmark = pytest.mark.sweep
 
 MESSAGES = 20
 
-SHARES = {"tcp": 8, "websocket": 10, "post": 12, "sse": 10, "poll": 2}
+SHARES = {"tcp": 8, "websocket": 10, "post": 12, "sse": 14, "poll": 2}
 """Of each transport, into how many tests it is parted: they run side by side."""
 
 STEP = 16
 
 
 def placesToCut(kind: str) -> list[Cut]:
-    """
-    Every byte of TCP, of WebSocket and of POSTs, and of events.
-
-    What goes up beside events is what goes up beside a held POST, and polls are POSTs: there it is every so
-    manieth byte.
-    """
+    """Every byte of TCP, of WebSocket, of POSTs and of events. Polls are POSTs: there every sixteenth."""
     places = placesOf(kind, MESSAGES)
     if kind == "poll":
         return places[::STEP]
-    if kind == "sse":
-        return [place for place in places if place[0] == 0 or place[2] % STEP == 0]
     return places
 
 
