@@ -615,6 +615,15 @@ class Vortex:
                 drained.append(peer.whenDrained().addTimeout(BETWEEN_REQUESTS, reactor))
         return _all(drained)
 
+    def _noteWhatIsLeft(self, outcome: object) -> None:
+        left = sum(peer.queuedBytes > 0 for peer in self.peers)
+        if left or isinstance(outcome, Failure):
+            log.warn(
+                "{vortex} shuts down with work left: {left} peers have not got all that waits for them",
+                vortex=self,
+                left=left,
+            )
+
     def shutdown(self, timeout: float | None = None) -> Deferred[None]:
         """
         Take no more peers, hand on what is under way, and close every link.
@@ -634,7 +643,7 @@ class Vortex:
         reactor: Any = self.clock
         waiting = _wait(self._handOn())
         waiting.addTimeout(self.limits.drainTimeout if timeout is None else timeout, reactor)
-        waiting.addErrback(lambda _: log.warn("{vortex} shuts down with work left", vortex=self))
+        waiting.addBoth(self._noteWhatIsLeft)
         waiting.addCallback(lambda _: self._closeAll())
         return _wait(self._shutdown)
 
