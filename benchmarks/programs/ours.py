@@ -88,7 +88,7 @@ class Routing(Timer):
         self._kept.append((vortex, listener))
         messages = [encodeMessage(Payload(filt), Form.RAW) for filt in messageFilts(scenario, count)]
         envelopes = [decodeMessage(message, vortex.limits) for message in messages]
-        peer = cast(VortexPeer, object())  # nobody answers, so nobody asks who it was
+        peer = cast(VortexPeer, Listener())  # nobody answers, so nobody asks who it was
         following = cycle(envelopes).__next__
 
         def find() -> list[int]:

@@ -21,8 +21,9 @@ import sys
 import threading
 import weakref
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from operator import eq
 from pathlib import Path
 from typing import Any
@@ -189,10 +190,16 @@ class Clients:
         await gatherResults([connection.close() for connection in self.connections[half:]])
 
 
+def _nameOf(function: Callable[..., Any]) -> str:
+    while isinstance(function, partial):
+        function = function.func
+    return function.__qualname__
+
+
 def whatThereIs() -> dict[str, list[str]]:
     """All that a connection could leave behind in a process."""
     return {
-        "calls": sorted(call.func.__qualname__ for call in reactor.getDelayedCalls()),
+        "calls": sorted(_nameOf(call.func) for call in reactor.getDelayedCalls()),
         "descriptors": sorted(_openFiles()),
         "readers": sorted(type(each).__name__ for each in (*reactor.getReaders(), *reactor.getWriters())),
         "threads": sorted(thread.name for thread in threading.enumerate()),

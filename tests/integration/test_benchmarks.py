@@ -56,7 +56,7 @@ class TestBenchmarks:
     def test_a_page_is_opened_and_pushed_to(self) -> None:
         rows = list(page.run(TINY, None))
 
-        what = "a push of 3 rows, one changed, 50 a second: main thread"
+        what = "one of 3 rows changed, 50 times a second: main thread"
         assert [row.what for row in rows] == [
             "open the page with 3 rows: the longest task",
             f"{what}, mean",
