@@ -142,6 +142,9 @@ class BoardPage:
         count = self.rows.count()
         self.add("so that something is answered")
         expect(self.rows).to_have_count(count + 1)
+        expect(self.page.locator("#add")).to_have_js_property(
+            "inert", False
+        )  # the row may come before the answer
 
     def delete(self, id_: int) -> None:
         self.deleteButton(id_).click()
