@@ -68,6 +68,7 @@ def page(tmp_path: Path, visit: Visits) -> Iterator[Page]:
         page.goto(server.url)
         page.evaluate(PREPARE)
         yield page
+        page.goto("about:blank")  # or it misses the server, and complains
     finally:
         server.kill()
     assert server.child.errors == "", str(server.child)
