@@ -5,11 +5,12 @@ HandlerAccess: who may, of a handler, as its ``access=`` says; asked for request
 from __future__ import annotations
 
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from types import MethodType
 from typing import Any
 
+from vortex.access.tuple_access import TupleAccess
 from vortex.errors import VortexError
 from vortex.routing.payload_endpoint import Access, checkedAccess, mayAccess
 from vortex.routing.ports import Peer
@@ -21,15 +22,23 @@ class HandlerAccess:
     """
     Args:
         access: A set of roles, of which a peer needs one; or ``access(peer, operation, filt)``, which lets
-            pass by returning exactly True. None: everybody.
+            pass by returning exactly True; or a `TupleAccess`. None: everybody.
         owner: The handler. A method of its own is held weakly, so that it does not keep itself.
+
+    Attributes:
+        isOpen: Whether everybody may.
+        maySend: Given a peer and a record, whether it may see that; None: whoever may see anything may.
 
     Raises:
         TypeError: If *access* is none of these.
     """
 
-    def __init__(self, access: Access | None, owner: object) -> None:
+    def __init__(self, access: Access | TupleAccess | None, owner: object) -> None:
         self.isOpen = access is None
+        self.maySend: Callable[[Peer, Any], object] | None = None
+        if isinstance(access, TupleAccess):
+            self.maySend = access.maySend
+            access = _mayRead(access)
         self._access: Access | weakref.WeakMethod[Any] | None = checkedAccess(access)
         if isinstance(access, MethodType) and access.__self__ is owner:
             self._access = weakref.WeakMethod(access)
@@ -53,3 +62,8 @@ class HandlerAccess:
         with suppress(VortexError):
             return self.allows(peer, "read", filt)
         return False
+
+
+def _mayRead(access: TupleAccess) -> Access:
+    """What is asked whether a peer may see anything at all."""
+    return lambda peer, _operation, filt: access.mayRead(peer, filt)

@@ -104,7 +104,7 @@ class TupleDataObservableHandler:
     ) -> None:
         self._node = node = theNode(vortex)
         self._filt = {**(filt or {}), "key": KEY, "name": observableName}
-        self._access = HandlerAccess(_mayRead(access), self)
+        self._access = HandlerAccess(access, self)
         self._providers: dict[str, tuple[Provider, bool]] = {}
         self._mappers: dict[str, list[UpdateMapper]] = {}
         self._watches = LiveWatches(
@@ -112,7 +112,7 @@ class TupleDataObservableHandler:
             heldWeakly(self._make),
             filt=self._filt,
             maySee=self._access.maySee,
-            maySend=access.maySend if isinstance(access, TupleAccess) else None,
+            maySend=self._access.maySend,
             policy=policy,
         )
         self._endpoint = _ObservableEndpoint(self._filt, self._onPayload, node)
@@ -270,14 +270,6 @@ class _ObservableEndpoint(PayloadEndpoint):
 
 def _keyOf(selector: TupleSelector) -> Any:
     return keyOf({"tupleSelector": selector})[0]
-
-
-def _mayRead(access: Access | TupleAccess | None) -> Access | None:
-    """What is asked whether a peer may watch at all."""
-    if isinstance(access, TupleAccess):
-        asked = access
-        return lambda peer, _operation, filt: asked.mayRead(peer, filt)
-    return access
 
 
 def _askedAlone(mapper: UpdateMapper, selector: TupleSelector) -> list[TupleSelector]:

@@ -79,14 +79,14 @@ class TupleDataObservableProxy:
         self._node = node = theNode(vortex)
         self._filt = observableFilt(observableName, filt)
         self.observer = TupleDataObserver(observableName, toName, node, filt=filt)
-        self._access = HandlerAccess(_mayRead(access), self)
+        self._access = HandlerAccess(access, self)
         self._relayed: dict[LiveWatch, tuple[RelayedView, Subscription]] = {}
         self._watches = LiveWatches(
             node,
             heldWeakly(self._make),
             filt=self._filt,
             maySee=self._access.maySee,
-            maySend=access.maySend if isinstance(access, TupleAccess) else None,
+            maySend=self._access.maySend,
             policy=policy,
             keepsCurrent=True,
             onForgotten=_closerOf(self._relayed),
@@ -183,14 +183,6 @@ class _ProxyEndpoint(PayloadEndpoint):
 
     def isRead(self, filt: Mapping[Any, Any]) -> bool:
         return True
-
-
-def _mayRead(access: Access | TupleAccess | None) -> Access | None:
-    """What is asked whether a peer may watch at all."""
-    if isinstance(access, TupleAccess):
-        asked = access
-        return lambda peer, _operation, filt: asked.mayRead(peer, filt)
-    return access
 
 
 def _closerOf(relayed: dict[LiveWatch, tuple[RelayedView, Subscription]]) -> Callable[[LiveWatch], None]:
