@@ -58,7 +58,7 @@ class MemoryWay:
 
     isAcknowledged = False
 
-    def __init__(self, server: Vortex, clock: Clock) -> None:
+    def __init__(self, server: Vortex, clock: Clock, limits: Limits) -> None:
         self.isThere = True
         self.opened = 0
         self.exchanges = 0
@@ -68,14 +68,15 @@ class MemoryWay:
         self._server = server
         self._clock = clock
         self._end: _ServerEnd | None = None
-        self._decoder = NativeDecoder(1 << 25)
+        self._limits = limits
+        self._decoder = NativeDecoder(limits.maxFrame)
 
     def open(self, session: ClientSession, seconds: float) -> None:
         if not self.isThere:
             raise Lost(ConnectionRefused("nobody listens there"))
         self.opened += 1
         self._end = _ServerEnd(self._server)
-        self._decoder = NativeDecoder(1 << 25)
+        self._decoder = NativeDecoder(self._limits.maxFrame)
         session.attached(self._clock.seconds())
         self._end.line.received(b"".join(session.helloToSend()))
 
@@ -133,7 +134,7 @@ class Scene:
     def __init__(self, **limits: Any) -> None:
         self.clock = Clock()
         self.server = Vortex("server", reactor=self.clock)
-        self.way = MemoryWay(self.server, self.clock)
+        self.way = MemoryWay(self.server, self.clock, Limits(**limits))
         self.session = BlockingSession(
             self.way,
             where="memory",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from functools import partial
+from random import Random
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from vortex import (
     AccessDenied,
     ConnectionLost,
     Delivery,
+    LimitExceeded,
     NotConnected,
     Payload,
     PayloadEndpoint,
@@ -135,6 +137,25 @@ class TestAQuestion:
 
         assert ask(scene, timeout=None) == ["at last"]
         assert scene.way.opened == 1  # with signs of life both ways
+
+    def test_whose_answer_is_too_long_fails_once_and_ends_the_session_at_both_ends(self) -> None:
+        """It would come again at each resume."""
+        scene = Scene(maxFrame=10_000)
+        endpoint = Endpoint(scene)
+        ask(scene)
+        first = scene.server.peers[0]
+        answer = Random(1).randbytes(20_000)  # cannot be compressed
+        big = PayloadEndpoint(
+            {"key": "all"}, lambda _, delivery: delivery.reply([answer], True), scene.server
+        )
+
+        with pytest.raises(LimitExceeded, match="maxFrame"):
+            scene.session.ask(Payload({"key": "all"}), 30)
+
+        assert big.isLive
+        assert not first.isOnline
+        assert ask(scene) == ["dug 2"]
+        assert (len(scene.server.peers), endpoint.took) == (1, [1, 1])
 
     def test_takes_nothing_else_for_its_answer(self, scene: Scene) -> None:
         def take(payload: Payload, delivery: Delivery) -> None:

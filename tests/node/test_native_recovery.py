@@ -20,21 +20,24 @@ def noise(size: int) -> bytes:
     return random.Random(1).randbytes(size)
 
 
+@pytest.mark.parametrize("size", [150_000, 400_000])  # the longer one is refused before its message ends
 @pytest.mark.parametrize("over", OVERS)
 class TestAnAnswerThatIsTooLong:
-    def test_ends_the_session_once(self, harness: VortexHarness, over: Over) -> None:
+    def test_ends_the_session_once_and_at_both_ends(
+        self, harness: VortexHarness, over: Over, size: int
+    ) -> None:
         """It would come again at each resume."""
         server, client = harness.node("server"), harness.node("client", limits=Limits(maxFrame=100_000))
-        big = PayloadEndpoint(
-            {"key": "big"}, lambda _, delivery: delivery.reply([noise(150_000)], True), server
-        )
+        big = PayloadEndpoint({"key": "big"}, lambda _, delivery: delivery.reply([noise(size)], True), server)
         echo = answerer(server)
         connection = harness.connect(client, server, over=over, wire="native", random=AlwaysLongest())
+        first = server.peers[0]
 
         asked = connection.request(Payload({"key": "big"}))
         harness.advance(1)
         with pytest.raises(ConnectionLost):
             harness.resultOf(asked)
+        assert not first.isOnline
         answer = harness.resultOf(connection.request(Payload({"key": "echo"}, ["x"])))
         harness.advance(60)
 
@@ -42,26 +45,6 @@ class TestAnAnswerThatIsTooLong:
         assert (connection.state, connection.reconnects) == (ConnectionState.OPEN, 1)
         assert len(server.peers) == 1
         assert (big.isLive, len(echo.payloads)) == (True, 1)
-
-
-class TestAWebSocketMessageThatIsTooLong:
-    def test_ends_the_session_once_too(self, harness: VortexHarness) -> None:
-        """It is refused before there is a frame: the server hears only that the connection ends."""
-        server, client = harness.node("server"), harness.node("client", limits=Limits(maxFrame=100_000))
-        big = PayloadEndpoint(
-            {"key": "big"}, lambda _, delivery: delivery.reply([noise(400_000)], True), server
-        )
-        connection = harness.connect(client, server, over="websocket", wire="native", random=AlwaysLongest())
-
-        asked = connection.request(Payload({"key": "big"}))
-        harness.advance(1)
-        with pytest.raises(ConnectionLost):
-            harness.resultOf(asked)
-        harness.advance(60)
-
-        assert big.isLive
-        assert (connection.state, connection.reconnects) == (ConnectionState.OPEN, 1)
-        assert sum(peer.isConnected for peer in server.peers) == 1
 
 
 class TestALongMessage:

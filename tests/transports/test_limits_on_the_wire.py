@@ -187,6 +187,8 @@ class TestLargeFrames:
         client.send(b"\x81\xff" + size.to_bytes(8, "big") + b"\0\0\0\0")  # nothing of it has come yet
 
         assert client.closeCode == 1009
+        assert len(server.vortex.peers) == 1
+        assert server.vortex.counters["malformed"] == 1
         neighbour.frame(envelope(ASK, []))
         assert reader.read == 1
 

@@ -133,6 +133,32 @@ class TestMessages:
         assert numbers(talker.line.got) == [1, 2, 3]
 
 
+class TestWhatIsNoWebSocket:
+    @pytest.mark.parametrize("hasSession", [True, False])
+    @pytest.mark.parametrize(
+        "data",
+        [
+            pytest.param(b"\x82\xff" + b"\xff" * 8 + bytes(4), id="a length over 2^63"),
+            pytest.param(b"\x82\x01x", id="no mask"),
+            pytest.param(b"\xc2\x81" + bytes(4) + b"x", id="an extension that was not agreed on"),
+            pytest.param(b"\x89\xfe\x01\x00" + bytes(4), id="a ping over its bound"),
+            pytest.param(b"\x83\x80" + bytes(4), id="an opcode that there is not"),
+        ],
+    )
+    def test_is_told_in_our_words_too_and_the_session_goes_on(
+        self, server: Server, data: bytes, hasSession: bool
+    ) -> None:
+        line: Any = Talker(server, "websocket").line if hasSession else NativeWebSocket(server)
+
+        line.send(data)
+
+        assert line.farewell is not None
+        assert (line.farewell["code"], line.farewell["again"]) == ("protocol", hasSession)
+        assert line.closeCode == 1002
+        assert server.vortex.counters["malformed"] == 1
+        assert [peer.isConnected for peer in server.vortex.peers] == [False] * hasSession
+
+
 class TestCloses:
     def test_of_the_client_keep_the_session(self, server: Server) -> None:
         talker = Talker(server, "websocket")

@@ -134,11 +134,7 @@ class BlockingSession:
             if not self._turn.acquire(timeout=CLOSING):
                 return
         try:
-            if self._isOpen:
-                self._session.close(CloseCode.NORMAL, "it has said all it wanted")
-                self._way.farewell(self._session)
-            self._way.close()
-            self._isUp = self._isOpen = False
+            self._end(CloseCode.NORMAL, "it has said all it wanted")
         finally:
             self._turn.release()
 
@@ -194,10 +190,12 @@ class BlockingSession:
             self._drop(str(lost))
             if not wasOpen:
                 self._closing.wait(min(self._backoff.next(), left))
-        except BaseException as error:
+        except LimitExceeded as error:  # what is too long would come again
+            self._end(CloseCode.LIMIT, str(error))
+            self._session = self._new()
+            raise
+        except BaseException:
             self._drop("it is of no use")
-            if isinstance(error, LimitExceeded):  # what is too long would come again
-                self._session = self._new()
             raise
 
     def _happened(self, event: Event) -> None:
@@ -225,6 +223,14 @@ class BlockingSession:
         self._way.close()
         self._isUp = self._isOpen = False
         self._session.transportLost(self._clock(), reason)
+
+    def _end(self, code: CloseCode, reason: str) -> None:
+        """The session is over, at the other end as well."""
+        if self._isUp:
+            self._session.close(code, reason)
+            self._way.farewell(self._session)
+        self._way.close()
+        self._isUp = self._isOpen = False
 
     def _tooLate(self, seconds: float) -> VortexError:
         if self._problem is None:

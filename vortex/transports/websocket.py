@@ -127,6 +127,22 @@ class _Protocol(DrivenProducer, WebSocketServerProtocol):  # type: ignore[misc] 
             self._driver.frameReceived(payload)
             self._hold.check()
 
+    def sendCloseFrame(
+        self, code: int | None = None, reasonUtf8: bytes | None = None, isReply: bool = False
+    ) -> None:
+        if self.failedByMe and self.state == self.STATE_OPEN:  # what came breaks RFC 6455, or a limit
+            self._broken((reasonUtf8 or b"").decode("utf-8", "replace"))
+        super().sendCloseFrame(code, reasonUtf8, isReply)  # which does nothing the second time
+
+    def _broken(self, reason: str) -> None:
+        """What comes is of no use, which the peer is told in its own words first."""
+        if self._line is not None:
+            self._line.broken(DecodeError(reason))
+        elif self._driver is not None and not self._driver.closed:
+            isTooLong = self.wasMaxMessagePayloadSizeExceeded or self.wasMaxFramePayloadSizeExceeded
+            self._host.counters["malformed"] += 1
+            self._driver.close((CloseCode.LIMIT if isTooLong else CloseCode.PROTOCOL).value, reason)
+
     def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
         why = reason or f"the WebSocket was closed ({code})"
         if self._line is not None:

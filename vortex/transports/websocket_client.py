@@ -24,7 +24,6 @@ from twisted.python.failure import Failure
 from vortex.errors import (
     AccessDenied,
     ConnectionLost,
-    LimitExceeded,
     NotConnected,
     Unauthenticated,
     VortexError,
@@ -88,8 +87,7 @@ class WebSocketLink(DrivenProducer, WebSocketClientProtocol):  # type: ignore[mi
         raise NotImplementedError
 
     def message(self, payload: bytes, isBinary: bool) -> None:
-        """One came in."""
-        raise NotImplementedError
+        """One came in, whole; for a wire that does not take it as it arrives."""
 
     def signOfLife(self) -> None:
         """Something came in: a ping, or part of a long message."""
@@ -102,9 +100,6 @@ class WebSocketLink(DrivenProducer, WebSocketClientProtocol):  # type: ignore[mi
     def leave(self, reason: str) -> None:
         """End it, by the wish of who dialled."""
         raise NotImplementedError
-
-    def tooLong(self, error: LimitExceeded) -> None:
-        """A message is longer than is accepted; the connection is ending."""
 
     # ---- Twisted's side
 
@@ -199,7 +194,6 @@ class WebSocketLink(DrivenProducer, WebSocketClientProtocol):  # type: ignore[mi
             text = (reasonUtf8 or b"").decode("utf-8", "replace")
             if self.wasMaxMessagePayloadSizeExceeded or self.wasMaxFramePayloadSizeExceeded:
                 text = f"a message is longer than the {self._host.limits.maxFrame} bytes accepted (maxFrame)"
-                self.tooLong(LimitExceeded("maxFrame", text))
             self._over(ConnectionLost(f"{self._dialling.end.where}: {text}"))
 
     def _over(self, error: VortexError) -> None:

@@ -9,10 +9,9 @@ from collections.abc import Mapping
 
 from twisted.internet.interfaces import IStreamClientEndpoint
 
-from vortex.errors import DecodeError, LimitExceeded, NotConnected, VortexError
+from vortex.errors import DecodeError, NotConnected, VortexError
 from vortex.protocol.codes import CloseCode
 from vortex.protocol.framing import Framing, encodeDot
-from vortex.protocol.link_session import TAKE_BYTES
 from vortex.protocol.native import SUBPROTOCOL, NativeDecoder
 from vortex.protocol.vortexpy_session import VortexPySession
 from vortex.routing.ports import Peer
@@ -93,34 +92,45 @@ class _NativeLink(WebSocketLink):
         self.mayReset = mayReset
         self._line = line
         self._decoder = NativeDecoder(host.limits.maxFrame)
-        # autobahn leaves alone what is there already: a message may hold other frames before the longest
-        self.maxFramePayloadSize = self.maxMessagePayloadSize = host.limits.maxFrame + 2 * TAKE_BYTES
 
     # ---- the WebSocket
 
     def there(self) -> None:
         self.writeFrame(self._line.hello(self))
 
-    def message(self, payload: bytes, isBinary: bool) -> None:
+    # A message may be of any length, and hold frames of maxFrame: its bytes go on as they arrive.
+
+    def onMessageBegin(self, isBinary: bool) -> None:
+        if not isBinary:
+            self._cut(DecodeError("expected a binary message, got a text"))
+
+    def onMessageFrameBegin(self, length: int) -> None: ...
+
+    def onMessageFrameData(self, payload: bytes) -> None:
+        if self.state != self.STATE_OPEN:  # it is left already
+            return
         try:
-            if not isBinary:
-                raise DecodeError("expected a binary frame, got a text one")
             frames = self._decoder.feed(payload)
-            if not self._decoder.isEmpty:
-                raise DecodeError("expected whole frames in a message, and it ends within one")
         except VortexError as error:
-            self._line.cut(self, error)
+            self._cut(error)
         else:
             self._line.received(self, frames)
+
+    def onMessageFrameEnd(self) -> None: ...
+
+    def onMessageEnd(self) -> None:
+        if not self._decoder.isEmpty:
+            self._cut(DecodeError("expected whole frames in a message, and it ends within one"))
+
+    def _cut(self, error: VortexError) -> None:
+        if self.state == self.STATE_OPEN:
+            self._line.cut(self, error)
 
     def signOfLife(self) -> None:
         self._line.received(self, (b"",))
 
     def lost(self, reason: str) -> None:
         self._line.lost(self, reason)
-
-    def tooLong(self, error: LimitExceeded) -> None:
-        self._line.cut(self, error)
 
     def leave(self, reason: str) -> None:
         if self._line.isCarriedBy(self):
