@@ -95,6 +95,7 @@ class Client:
         self.came = self.last = 0
         self.waits: list[float] = []
         self._endpoint = PayloadEndpoint({"key": "page"}, self._take, self.vortex)
+        self._endpoint.opensBodies = False  # a hundred of these have one processor, and it is the server's test
         self.connection: VortexConnection = self.vortex.connect(f"tcp://127.0.0.1:{port}", wire="native")
         self.connection.onSessionEvent(self._note)
 
@@ -139,9 +140,10 @@ class Clients:
 class Watch:
     """The whole of it, seen by a client that reads."""
 
-    def __init__(self, clients: int, seconds: float) -> None:
+    def __init__(self, clients: int, seconds: float, *, isTimed: bool) -> None:
         self.count = clients
         self.seconds = seconds
+        self.isTimed = isTimed
         self.server = program("server")
         self.port = self.server.readyPort()
         self.reader = Client(self.port)
@@ -194,9 +196,10 @@ class Watch:
             self.expect(all(last == number for last, _, _ in states), f"not all have the last page, {how}")
             self.expect(all(events[-1:] == [expected] for _, _, events in states), f"not all were {expected}")
             self.expect(peers == self.count + 1, f"{peers} peers are there")
-            self.expect(
-                among < max(2 * alone, alone + 0.05), f"a reader waited {among:.3f} s, not {alone:.3f}"
-            )
+            if self.isTimed:
+                self.expect(
+                    among < max(2 * alone, alone + 0.05), f"a reader waited {among:.3f} s, not {alone:.3f}"
+                )
             if how == "keyed":
                 self.expect(gone["merged"] >= self.count, f"only {gone['merged']} pages were merged")
                 self.expect(gone["slow"] >= self.count, f"only {gone['slow']} were cut")
@@ -254,9 +257,9 @@ def tally(events: Any) -> dict[str, int]:
     return counted
 
 
-async def soak(clients: int = CLIENTS, seconds: float = SECONDS) -> list[str]:
-    """What did not hold, a sentence each."""
-    watch = Watch(clients, seconds)
+async def soak(clients: int = CLIENTS, seconds: float = SECONDS, *, isTimed: bool = True) -> list[str]:
+    """What did not hold, a sentence each. *isTimed*: how long a reader waits, too."""
+    watch = Watch(clients, seconds, isTimed=isTimed)
     try:
         await watch.watch()
     finally:
