@@ -95,7 +95,7 @@ class Client:
         self.came = self.last = 0
         self.waits: list[float] = []
         self._endpoint = PayloadEndpoint({"key": "page"}, self._take, self.vortex)
-        self._endpoint.opensBodies = False  # a hundred of these have one processor, and it is the server's test
+        self._endpoint.opensBodies = False  # they share a processor, and the server is tried
         self.connection: VortexConnection = self.vortex.connect(f"tcp://127.0.0.1:{port}", wire="native")
         self.connection.onSessionEvent(self._note)
 
