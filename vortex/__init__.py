@@ -75,6 +75,7 @@ if TYPE_CHECKING:
     from vortex.handlers.action_proxy import TupleActionProxy
     from vortex.handlers.actions import TupleActionProcessor
     from vortex.handlers.delivery_policy import DeliveryPolicy
+    from vortex.handlers.loader import TupleLoader
     from vortex.handlers.model_handler import ModelHandler
     from vortex.handlers.observable import TupleDataObservableHandler, TupleDataProvider
     from vortex.handlers.observable_proxy import TupleDataObservableProxy
@@ -169,6 +170,7 @@ __all__ = [
     "TupleDataProvider",
     "TupleField",
     "TupleGenericAction",
+    "TupleLoader",
     "TupleSchema",
     "TupleSelector",
     "TupleUpdateAction",
@@ -230,6 +232,7 @@ _ON_USE = {
     "TupleDataObservableHandler": "vortex.handlers.observable",
     "TupleDataObservableProxy": "vortex.handlers.observable_proxy",
     "TupleDataObserver": "vortex.handlers.observer",
+    "TupleLoader": "vortex.handlers.loader",
     "TupleDataProvider": "vortex.handlers.observable",
     "UnixCredentialAuthenticator": "vortex.access.unix_credentials",
     "UnixCredentials": "vortex.access.principal",

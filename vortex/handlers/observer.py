@@ -8,32 +8,26 @@ TupleDataObserver: sees what a `TupleDataObservableHandler` of a peer shows, and
 
 A VortexPY server's observables are seen too; of those the whole state comes each time.
 
-What is done with the rows is elsewhere: `vortex.handlers.watched_view` asks for one selector,
-`vortex.handlers.live_rows` keeps its rows, and `vortex.handlers.subscription` tells a part of the program.
+What is done with the rows is elsewhere: `vortex.handlers.view_observer` knows who is asked,
+`vortex.handlers.watched_view` asks for one selector, `vortex.handlers.live_rows` keeps its rows, and
+`vortex.handlers.subscription` tells a part of the program.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import Deferred
 
-from vortex.errors import NotConnected
 from vortex.handlers.delivery_policy import DeliveryPolicy
-from vortex.handlers.live_rows import LiveRows
 from vortex.handlers.subscription import Callback, Subscription
-from vortex.handlers.view_message import watchNumber
-from vortex.handlers.watched_view import WatchedView
+from vortex.handlers.view_observer import ViewObserver
+from vortex.handlers.watched_view import Question, WatchedView
 from vortex.node.reactor_thread import checkThread
-from vortex.node.session_events import SessionReset
 from vortex.protocol.payload import Payload
-from vortex.routing.delivery import Delivery
-from vortex.routing.filt import MESSAGE_ID, identity
 from vortex.routing.live_filt import observableFilt
-from vortex.routing.payload_endpoint import PayloadEndpoint
-from vortex.routing.payload_response import PayloadResponse
-from vortex.routing.ports import Node, Peer, theNode
+from vortex.routing.ports import Node, theNode
 from vortex.tuples.convert import toJsonable
 from vortex.tuples.selector import TupleSelector
 
@@ -42,7 +36,7 @@ __all__ = ["TupleDataObserver"]
 _OF_REQUESTS = frozenset(("subscribe", "unsubscribe", "observerName", "live"))
 
 
-class TupleDataObserver:
+class TupleDataObserver(ViewObserver):
     """
     Args:
         observableName: The name of the observable.
@@ -71,14 +65,8 @@ class TupleDataObserver:
         *,
         filt: Mapping[str, Any] | None = None,
     ) -> None:
-        self.node = theNode(vortex)
-        self.filt = observableFilt(observableName, filt)
-        self.peer: Peer | None = None
-        self._toName = toName
-        self._views: dict[Hashable, WatchedView] = {}
-        self._byNumber: dict[int, WatchedView] = {}
-        self._stops: list[Any] = []
-        self._endpoint: PayloadEndpoint | None = None
+        listened = observableFilt(observableName, filt)
+        super().__init__(theNode(vortex), toName, listened, listened)
 
     def __repr__(self) -> str:
         return f"<observer of {self.filt['name']!r} at {self._toName or 'the only peer'}>"
@@ -117,15 +105,7 @@ class TupleDataObserver:
         if not isinstance(selector, TupleSelector):
             raise TypeError(f"subscribe takes a TupleSelector, got {selector!r}")
         toJsonable(selector)
-        key = identity(selector)
-        view = self._views.get(key)
-        isKept = view is None and position is not None
-        if view is None:
-            self._start()
-            view = self._views[key] = WatchedView(self, selector, LiveRows(position, tuples))
-            if self.peer is None:
-                view.error = self._nobody()
-        return view.join(callback, policy, isFresh=not isKept)
+        return self._join(self._question(selector), callback, policy, position, tuples)
 
     def poll(self, selector: TupleSelector, timeout: float | None = 30) -> Deferred[list[Any]]:
         """
@@ -140,107 +120,19 @@ class TupleDataObserver:
             DecodeError: What came cannot be read here.
         """
         filt = {**self.filt, "tupleSelector": selector, "subscribe": False}
-        peer = self._choose()
-        toName = self._toName if peer is None else None
-        answer = PayloadResponse(Payload(filt), self.node, peer=peer, toName=toName, timeout=timeout)
-        return answer.addCallback(lambda payload: payload.tuples)
-
-    def passed(self, after: Mapping[str, int]) -> Deferred[Any]:
-        """Fires when all that it shows has what an action did, see `Subscription.passed`."""
-        waiters = [view.whenPassed(after) for view in self._views.values()]
-        return gatherResults(waiters, consumeErrors=True)
-
-    def shutdown(self) -> None:
-        """Close all subscriptions."""
-        for view in tuple(self._views.values()):
-            view.close()
-
-    # ---- for its views
-
-    def numbered(self, view: WatchedView, before: int | None, number: int | None) -> None:
-        """What comes with *number* from now on is for *view*, and what comes with *before* is not."""
-        if before is not None and self._byNumber.get(before) is view:
-            del self._byNumber[before]
-        if number is not None:
-            self._byNumber[number] = view
-
-    def closed(self, view: WatchedView) -> None:
-        """Nobody looks at *view* any more."""
-        key = identity(view.selector)
-        if self._views.get(key) is view:
-            del self._views[key]
-        if not self._views:
-            self._stop()
+        return self._ask(Payload(filt), timeout).addCallback(lambda payload: payload.tuples)
 
     def watches(self, selector: TupleSelector) -> bool:
         """Whether somebody looks at a view of *selector*."""
-        return identity(selector) in self._views
+        return self._question(selector).key in self._views
 
-    # ---- who is asked
+    def _plainViewOf(self, payload: Payload) -> WatchedView | None:
+        """The view of the selector that the server says; None: nobody looks, or it is no push."""
+        selector = payload.filt.get("tupleSelector")
+        isPush = payload.filt.keys().isdisjoint(_OF_REQUESTS) and payload.result in (None, True)
+        return self._views.get(self._question(selector).key) if isPush else None
 
-    def _start(self) -> None:
-        if self._endpoint is None:
-            self._endpoint = PayloadEndpoint(self.filt, self._onPayload, self.node)
-            self._stops = [
-                self.node.onPeerChange(self._onPeerChange),
-                self.node.onSessionEvent(self._onSessionEvent),
-            ]
-            self.peer = self._choose()
-
-    def _stop(self) -> None:
-        """Nothing is seen any more; the peer may have to be told yet."""
-        if self._endpoint is not None:
-            self._endpoint.shutdown()
-            self._endpoint = None
-        for stop in self._stops:
-            stop()
-        self._stops = []
-
-    def _choose(self) -> Peer | None:
-        peers = [peer for peer in self.node.peers if self._toName is None or peer.name == self._toName]
-        peers = [peer for peer in peers if peer.isConnected] or peers
-        return None if not peers or (self._toName is None and len(peers) > 1) else peers[0]
-
-    def _nobody(self) -> NotConnected:
-        if self._toName is not None:
-            return NotConnected(f"there is no peer named {self._toName!r} to ask")
-        if not self.node.peers:
-            return NotConnected("there is no peer to ask")
-        return NotConnected(f"there are {len(self.node.peers)} peers: say with toName which one to ask")
-
-    def _onPeerChange(self, peer: Peer, online: bool) -> None:
-        mine = self.peer
-        if mine is None or not mine.isOnline or not mine.isConnected:
-            self._turnTo(self._choose())
-
-    def _onSessionEvent(self, event: object, peer: Peer) -> None:
-        if not isinstance(event, SessionReset):
-            return
-        if peer is self.peer:
-            self.peer = None
-        if self.peer is None:
-            self._turnTo(self._choose())
-
-    def _turnTo(self, peer: Peer | None) -> None:
-        if peer is self.peer:
-            return
-        self.peer = peer
-        for view in tuple(self._views.values()):
-            view.lost(self._nobody())
-            view.ask()
-
-    # ---- what comes
-
-    def _onPayload(self, payload: Payload, delivery: Delivery) -> None:
-        if delivery.peer is not self.peer or MESSAGE_ID in payload.filt:
-            return
-        view = payload.filt.get("view")
-        if isinstance(view, Mapping):
-            number = watchNumber(view)
-            mine = None if number is None else self._byNumber.get(number)
-            if mine is not None:
-                mine.take(view, payload)
-        elif payload.filt.keys().isdisjoint(_OF_REQUESTS) and payload.result in (None, True):
-            mine = self._views.get(identity(payload.filt.get("tupleSelector")))
-            if mine is not None:
-                mine.takeAll(payload)
+    def _question(self, selector: Any) -> Question:
+        about = {**self.filt, "tupleSelector": selector}
+        farewell = {**about, "subscribe": False, "unsubscribe": True}
+        return Question(selector, {**about, "subscribe": True}, farewell)

@@ -1,5 +1,5 @@
 """
-WatchedView: one selector that an observer watches - its rows, the asking for them, and who is told.
+WatchedView: one thing that an observer watches - its rows, the asking for them, and who is told.
 
 However many subscriptions there are to it, it is asked for once. An error is no end: it is asked for again,
 after waits that grow to a minute. What is done with what comes is `vortex.handlers.live_rows`'.
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping
 from contextlib import suppress
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from weakref import WeakKeyDictionary, WeakSet, WeakValueDictionary
 
 from twisted.internet.defer import CancelledError, Deferred, succeed
@@ -28,18 +28,37 @@ from vortex.handlers.view_waiters import ViewWaiters
 from vortex.protocol.backoff import Backoff
 from vortex.protocol.envelope import Message
 from vortex.protocol.payload import Payload
-from vortex.routing.filt import identity
+from vortex.routing.filt import identity, shown
 from vortex.routing.payload_response import PayloadResponse
 from vortex.routing.ports import Node, Peer
-from vortex.tuples.selector import TupleSelector
 
-__all__ = ["Observer", "WatchedView"]
+__all__ = ["Observer", "Question", "WatchedView"]
 
 log = Logger()
 
 FIRST_WAIT = 1.0
 LONGEST_WAIT = 60.0
 """Seconds until what was refused, or has failed, is asked for again."""
+
+
+class Question(NamedTuple):
+    """
+    What a view asks for.
+
+    Attributes:
+        about: What that is, for people.
+        filt: The filt of the request, but for ``live``.
+        farewell: The filt by which a VortexPY server hears that nobody looks; None: it has no word for that.
+    """
+
+    about: object
+    filt: Mapping[str, Any]
+    farewell: Mapping[str, Any] | None = None
+
+    @property
+    def key(self) -> Hashable:
+        """The same for two that ask for the same."""
+        return identity(self.filt)
 
 
 class Observer(Protocol):
@@ -63,36 +82,39 @@ class WatchedView:
     """
     Args:
         observer: Whose.
-        selector: What.
+        question: What it asks for.
         live: Its rows.
 
     Attributes:
-        selector, live: As given.
+        question, live: As given.
+        key: The question's.
         number: Of its watch at the peer; None: it has none, or nothing has come yet.
         error: Why it is not current.
         listeners: Called with what came of each message, before subscriptions are told; and of each error.
     """
 
-    def __init__(self, observer: Observer, selector: TupleSelector, live: LiveRows) -> None:
+    def __init__(self, observer: Observer, question: Question, live: LiveRows) -> None:
         self.live = live
         self.number: int | None = None
         self.error: VortexError | None = None
         self.listeners: list[Callable[[Taken], object]] = []
         self._observer = observer
-        self.selector = selector
+        self.question = question
+        self.key = question.key
         self._policy: DeliveryPolicy | None = None
         self._subscriptions: dict[Subscription, None] = {}
         self._isOver = False
         self._isPlain = False
+        self._isOld = False  # something was changed since it was asked for
         self._date: datetime | None = None
         self._request: PayloadResponse | None = None
         self._retry: DelayedCall | None = None
         self._backoff = Backoff(first=FIRST_WAIT, cap=LONGEST_WAIT)
         self._waiters = ViewWaiters(live)
-        self._alike = _viewsLike(observer, selector)
+        self._alike = _viewsLike(observer, self.key)
 
     def __repr__(self) -> str:
-        return f"<view of {self.selector!r}>"
+        return f"<view of {shown(self.question.about)}>"
 
     # ---- who looks at it
 
@@ -153,14 +175,21 @@ class WatchedView:
         if peer is None:
             return
         self.live.asked()
+        self._isOld = False
         live: dict[str, Any] = {}
         if what is Ask.SINCE and self.live.position is not None:
             live["at"] = self.live.position
         if self._policy is not None:
             live["policy"] = self._policy.toWire()
-        filt = {**self._observer.filt, "tupleSelector": self.selector, "subscribe": True, "live": live}
+        filt = {**self.question.filt, "live": live}
         request = self._request = PayloadResponse(Payload(filt), self._observer.node, peer=peer)
         request.addCallbacks(self._answered, self._failed, callbackArgs=(request,), errbackArgs=(request,))
+
+    def refresh(self) -> None:
+        """Something was changed at the peer: one that does not tell of it, VortexPY's, is asked again."""
+        self._isOld = self._request is not None
+        if self._isPlain and not self._isOver:
+            self.ask()
 
     def lost(self, why: VortexError) -> None:
         """The peer is gone, or has forgotten everything."""
@@ -212,6 +241,8 @@ class WatchedView:
             self._take(view, payload, isAnswer=True)
         else:
             self._takeAll(payload)
+            if self._isOld:
+                self.refresh()
 
     def _failed(self, failure: Failure, request: PayloadResponse) -> None:
         if request is self._request:
@@ -284,8 +315,8 @@ class WatchedView:
         filt = dict(self._observer.filt)
         if self.number is not None:
             filt["live"] = {"end": self.number}
-        elif self._isPlain:
-            filt.update(tupleSelector=self.selector, subscribe=False, unsubscribe=True)
+        elif self._isPlain and self.question.farewell is not None:
+            filt = dict(self.question.farewell)
         else:
             return
         self._setNumber(None)
@@ -297,10 +328,10 @@ class WatchedView:
 _views: WeakKeyDictionary[Node, WeakValueDictionary[Hashable, WeakSet[WatchedView]]] = WeakKeyDictionary()
 
 
-def _viewsLike(observer: Observer, selector: TupleSelector) -> WeakSet[WatchedView]:
-    """The views of a node that somebody looks at, whatever observer they are of, of that selector."""
+def _viewsLike(observer: Observer, key: Hashable) -> WeakSet[WatchedView]:
+    """The views of a node that somebody looks at, whatever observer they are of, that ask for the same."""
     views = _views.setdefault(observer.node, WeakValueDictionary())
-    return views.setdefault(identity({**observer.filt, "tupleSelector": selector}), WeakSet())
+    return views.setdefault(key, WeakSet())
 
 
 def _errorOf(failure: Failure) -> VortexError:
