@@ -40,7 +40,7 @@ class SessionReset:
 
     Attributes:
         reason: "expired", "unknown", "overflow", "epoch" (the server was started anew), "auth" (somebody else
-            asked), "schema" or "superseded".
+            asked), "rights" (the same may do less than before), "schema" or "superseded".
     """
 
     reason: str

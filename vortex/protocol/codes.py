@@ -46,6 +46,7 @@ class CloseCode(enum.Enum):
     OVERFLOW = "overflow"
     SESSION_EXPIRED = "session-expired"
     STALE_EPOCH = "stale-epoch"
+    RIGHTS = "rights"
 
     @property
     def number(self) -> int:
@@ -85,4 +86,5 @@ _NUMBERS = {
     CloseCode.OVERFLOW: 4007,
     CloseCode.SESSION_EXPIRED: 4008,
     CloseCode.STALE_EPOCH: 4009,
+    CloseCode.RIGHTS: 4010,
 }

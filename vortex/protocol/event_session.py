@@ -127,6 +127,10 @@ class EventSession:
         self._resumeFrom = number
         return True
 
+    def owes(self, taken: int) -> bool:
+        """Whether there is more to be written for who has had all up to that number."""
+        return self.written > taken or self._outbox.items > 0
+
     # ---- the connection
 
     def attached(self, now: float, form: Form | None = None) -> None:

@@ -117,6 +117,10 @@ class ServerSession(Session):
         first = self._kept[0].number if self._kept else self.written + 1
         return first - 1 <= number <= self.written
 
+    def owes(self, taken: int) -> bool:
+        """Whether there is more to be written for who has taken all up to that number."""
+        return self.written > taken or self._outbox.items > 0
+
     def prepare(
         self, welcome: dict[str, Any], *, resumeFrom: int | None, via: str | None, now: float
     ) -> None:

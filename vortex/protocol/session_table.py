@@ -206,7 +206,11 @@ class SessionTable:
                 self._ended.popitem(last=False)
 
 
-_REASONS = {CloseCode.SESSION_EXPIRED.value: "expired", CloseCode.OVERFLOW.value: "overflow"}
+_REASONS = {
+    CloseCode.SESSION_EXPIRED.value: "expired",
+    CloseCode.OVERFLOW.value: "overflow",
+    CloseCode.RIGHTS.value: "rights",
+}
 
 
 def readSend(data: bytes, limits: Limits) -> tuple[str, str]:

@@ -102,7 +102,7 @@ class EventSources:
             return b""
         secret, isGiven = _secretOf(request)
         whose = None if principal is None else principal.id
-        driver, resetFor = self._known(request, secret, whose)
+        driver, resetFor = self._known(request, secret, principal)
         isNew = driver is None
         if driver is None:
             try:
@@ -123,7 +123,7 @@ class EventSources:
         return NOT_DONE_YET
 
     def _known(
-        self, request: Request, secret: str, principal: str | None
+        self, request: Request, secret: str, principal: Principal | None
     ) -> tuple[KeptDriver | None, str | None]:
         """The session that *request* goes on with; None, and why not, if it wants to and cannot."""
         wanted = request.requestHeaders.getRawHeaders("Last-Event-ID", [""])[0]
@@ -131,14 +131,16 @@ class EventSources:
             return None, None
         match = EVENT_ID.fullmatch(wanted)
         listener = None if match is None else self._drivers.get(match[1])
-        if match is None or listener is None or not listener.session.belongsTo(secret, principal):
+        whose = None if principal is None else principal.id
+        if match is None or listener is None or not listener.session.belongsTo(secret, whose):
             return None, "unknown"
         if listener.filts != _textsOf(request):
             listener.driver.close(CloseCode.SUPERSEDED.value, "it listens to something else now")
             return None, "superseded"
-        if not listener.session.canResumeFrom(int(match[2])):
+        taken = int(match[2])
+        if not listener.session.canResumeFrom(taken):
             return None, "overflow"
-        return listener.driver, None
+        return (listener.driver, None) if listener.driver.goesOn(principal, taken) else (None, "rights")
 
     def _make(
         self,

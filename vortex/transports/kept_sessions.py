@@ -5,8 +5,10 @@ Kept sessions: those that live on while no connection carries them, and what the
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Protocol
 
+from vortex.access.principal import Principal
 from vortex.protocol.codes import CloseCode
 from vortex.protocol.link_session import LinkSession
 from vortex.transports.leaving_order import LeavingOrder, networkOf
@@ -26,6 +28,9 @@ class KeptSession(LinkSession, Protocol):
     @property
     def isHeard(self) -> bool:
         """Whether the other end was heard of since it was let in."""
+
+    def owes(self, taken: int) -> bool:
+        """Whether there is more to be written for who has taken all up to that number."""
 
 
 class KeptTransport(FrameTransport, Protocol):
@@ -103,6 +108,7 @@ class KeptDriver(SessionDriver):
         super().__init__(session, host, kind=kind, address=address, onClosed=onClosed)
         self._keptSession = session
         self._kept = kept
+        self._roles: AbstractSet[str] = frozenset()  # of who may have been meant by what is not taken yet
 
     @property
     def heldBytes(self) -> int:
@@ -132,6 +138,32 @@ class KeptDriver(SessionDriver):
             self._host.peerMoved(self.peer)
         if frames:
             self.framesReceived(frames, transport)
+
+    def goesOn(self, principal: Principal | None, taken: int) -> bool:
+        """
+        Whether the session goes on for *principal*, whose it is, and who has taken all up to that number.
+
+        What was meant for somebody with a role that is lost since is not handed out: then the session is
+        over, and whatever may be had still has to be asked for.
+        """
+        if principal is None:
+            return True
+        if not self._keptSession.owes(taken):
+            self._roles = principal.roles
+        elif not self._roles <= principal.roles:
+            self._endForRights()
+        return not self.closed
+
+    def renew(self, principal: Principal) -> None:
+        """As `SessionDriver` has it; the line goes on, but with what waits for who might do more."""
+        if self.queued and not self._roles <= principal.roles:
+            self._endForRights()
+        else:
+            self._roles |= principal.roles
+            super().renew(principal)
+
+    def _endForRights(self) -> None:
+        self.close(CloseCode.RIGHTS.value, "the peer may do less than when this was sent to it")
 
     def _settle(self) -> None:
         super()._settle()

@@ -150,7 +150,8 @@ class NativeDoor:
             raise AccessDenied("the access was revoked")
         whose = None if principal is None else principal.id
         now = host.clock.seconds()
-        if not self.table.resumes(hello, whose, now):
+        known = self._known(hello, principal)
+        if known is None or hello.resume is None or not known.goesOn(principal, hello.resume[3]):
             self.makeRoom(address)
         session = self.table.attach(hello, whose, now)
         driver = self._drivers.get(session.id)
@@ -173,11 +174,15 @@ class NativeDoor:
 
     def isExhausted(self, hello: Hello, principal: Principal | None) -> bool:
         """Whether the session that *hello* goes on with has brought so much that it has to wait."""
-        now = self._host.clock.seconds()
+        known = self._known(hello, principal)
+        return known is not None and known.intake.isExhausted(self._host.clock.seconds())
+
+    def _known(self, hello: Hello, principal: Principal | None) -> NativeDriver | None:
+        """Whose session *hello* may go on with; None if it may with none."""
         whose = None if principal is None else principal.id
-        if hello.resume is None or not self.table.resumes(hello, whose, now):
-            return False
-        return self._drivers[hello.resume[0]].intake.isExhausted(now)
+        if hello.resume is None or not self.table.resumes(hello, whose, self._host.clock.seconds()):
+            return None
+        return self._drivers[hello.resume[0]]
 
     def sender(
         self, session: str, token: str, principal: Principal | None, began: float
