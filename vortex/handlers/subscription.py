@@ -37,7 +37,7 @@ MAX_UNREAD = 10_000
 
 class Subscription:
     """
-    Made by `TupleDataObserver.subscribe`.
+    Made by `TupleDataObserver.subscribe` and `TupleLoader.subscribe`.
 
     It lasts until it is closed, whatever becomes of the peer: when that is there again, it goes on.
     """
