@@ -248,7 +248,7 @@ class TestTheReading:
         ("protocol/json_codec.py", "import json\nimport orjson\nfrom vortex.errors import DecodeError"),
         ("routing/ports.py", "from twisted.internet.defer import Deferred\nfrom vortex.access import local"),
         ("transports/websocket.py", "from autobahn.twisted.websocket import WebSocketServerProtocol"),
-        ("orm/work.py", "import sqlalchemy.orm\nfrom vortex.handlers.watchers import Watchers"),
+        ("orm/work.py", "import sqlalchemy.orm\nfrom vortex.handlers.turns import Turns"),
         ("access/jwt.py", "def f():\n    import jwt"),
         ("node/service.py", f"def f():\n    {REACTOR}"),
         ("cli/demo.py", "import sqlalchemy\nfrom vortex import Vortex"),

@@ -138,6 +138,9 @@ class Limits:
     maxLingerBytes: int = 64 * MIB
     """Bytes that the watches of one handler that are kept so take, about: their tuples, what they are asked
     by, and 8 KiB for each; past it the oldest is forgotten."""
+    watchTimeout: float = 60
+    """Seconds that a program has to make what is watched, or asked a handler of models or of rows for; then
+    who has asked gets an error."""
     checkInterval: float = 30
     """Seconds after which who watches is told again what the state comes to."""
     drainTimeout: float = 5

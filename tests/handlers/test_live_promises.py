@@ -536,7 +536,7 @@ class TestPromise15Access:
             assert hers.ended == "access-denied: you may not see this any more"
             assert (hers.tuples, his.tuples) == (jobs(1, 2, 3), jobs(1))
             assert len(plain.came) == 1
-            assert live.notify(changes=created(8)) == 2
+            assert live.notify(changes=created(8)) == 1
             assert his.tuples == jobs(1, 8)
 
     def test_it_is_asked_again_when_a_slow_peer_could_be_sent_what_it_missed(self) -> None:

@@ -77,8 +77,8 @@ class Scene:
         return came
 
     def watchers(self) -> list[int]:
-        """How many watch each model."""
-        return [len(watch.watchers) for watch in self.models._live.watches]
+        """How many watch each model that is read as live data."""
+        return [len(watch.watchers) for watch in self.models._live.watches if watch.isCompared]
 
 
 @pytest.fixture

@@ -339,7 +339,9 @@ class TestAnUpdate:
 
         assert count == 1
         assert [filt["id"] for filt, _ in ada.pushed] == [2]
-        assert [each["filt"] for each in logged] == [{"key": "jobs", "id": 1}]
+        (failed,) = logged
+        assert "could not be made again" in failed["log_format"]
+        assert "{'id': 1, 'key': 'jobs'}" in failed["watch"]
 
     def test_that_cannot_be_encoded_is_logged(self, jobs: Jobs, ada: Client) -> None:
         ada.ask(FILT)
@@ -388,6 +390,7 @@ class TestAnUpdate:
         counts = [jobs.sendModelUpdate() for _ in range(100)]
         assert len(builds) == 1
         builds[0].callback([Job(title="old")])
+        ada.settle()
         assert len(builds) == 2
         builds[1].callback([Job(title="new")])
         ada.settle()

@@ -88,13 +88,6 @@ class TestTheOrder:
             (hook, title) for hook in ("afterRetrieve", "uiData") for title in ("dig", "sow")
         ]
 
-    def test_of_an_update_that_is_pushed(self, jobs: CrudWork, recorder: Recorder) -> None:
-        jobs.loadEach([((1,), FILT), ((2,), FILT)])
-
-        assert recorder.calls == [
-            (hook, title) for title in ("dig", "sow") for hook in ("afterRetrieve", "uiData")
-        ]
-
     def test_of_a_new_one(self, jobs: CrudWork, recorder: Recorder) -> None:
         jobs.blank(FILT)
 
@@ -229,20 +222,6 @@ class TestUiData:
         assert [row.note for row in loaded + saved] == ["shown to jobs"] * 2
         assert stored(engine, "select note from job") == [(None,), (None,)]
 
-    def test_has_each_row_once_per_filt_of_a_push(self, jobs: CrudWork) -> None:
-        class Append(OrmCrudExtension):
-            def uiData(self, tuple_: Any, tuples: Any, session: Session, filt: Any) -> None:
-                tuple_.note = (tuple_.note or "") + filt["for"]
-
-        jobs.addExtension(Job, Append())
-
-        first, every = jobs.loadEach([((1,), {"for": "a"}), (None, {"for": "b"})])
-
-        assert first is not None
-        assert every is not None
-        assert [row.note for row in first] == ["a"]
-        assert [row.note for row in every] == ["b", "b"]
-
     def test_that_fails_after_a_commit_keeps_the_changes(self, jobs: CrudWork, engine: Engine) -> None:
         class Fail(OrmCrudExtension):
             def uiData(self, *arguments: Any) -> None:
@@ -326,19 +305,3 @@ class TestAHookThatRaises:
         (event,) = logged
         assert event["log_level"] is LogLevel.critical
         assert event["hook"] == hook
-
-    def test_in_one_push_leaves_the_others(self, jobs: CrudWork) -> None:
-        class Refuse(OrmCrudExtension):
-            def afterRetrieve(self, tuple_: Any, *others: Any) -> None:
-                if tuple_.id == 1:
-                    raise ValueError("not this one")
-
-        jobs.addExtension(Job, Refuse())
-
-        with capturedLogs() as logged:
-            first, second = jobs.loadEach([((1,), FILT), ((2,), FILT)])
-
-        assert first is None
-        assert second is not None
-        assert [row.title for row in second] == ["sow"]
-        assert [event["filt"] for event in logged] == [FILT]

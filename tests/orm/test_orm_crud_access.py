@@ -80,7 +80,8 @@ class TestAccess:
             bob.ask(filt, tuples)
         ada.ask(filt, tuples)
 
-        assert asked == [(name, operation, filt) for name in ("bob", "ada")]
+        times = 2 if filt is ROW_1 else 1  # a load: once more when it is there
+        assert asked == [(name, operation, filt) for name in ("bob", "ada") for _ in range(times)]
 
     @pytest.mark.usefixtures("guarded")
     def test_passes_on_exactly_true(self, server: Vortex, clock: Clock) -> None:
@@ -204,7 +205,7 @@ class TestAccess:
         assert resultOf(loaded).tuples
 
         sent = jobs.sendModelUpdate(1)
-        asked = ada.request({**FILT, "id": 2})  # its answer goes before the update
+        asked = ada.request(FILT)  # its answer goes before the update
         update, answer = server.waiting
         update()
         ada.settle()

@@ -228,6 +228,33 @@ class TestAPush:
 
         assert [filt for filt, _ in ada.pushed] == [ROW_2]
 
+    def test_shows_the_rows_by_the_hooks_of_a_load_for_each_filt(
+        self, jobs: OrmCrudHandler, ada: Client
+    ) -> None:
+        called: list[tuple[str, str]] = []
+
+        class Append(OrmCrudExtension):
+            def afterRetrieve(self, tuple_: Any, _tuples: Any, _session: Session, filt: Any) -> None:
+                called.append(("afterRetrieve", filt["for"]))
+
+            def uiData(self, tuple_: Any, _tuples: Any, _session: Session, filt: Any) -> None:
+                called.append(("uiData", filt["for"]))
+                tuple_.note = (tuple_.note or "") + filt["for"]
+
+        jobs.addExtension(Job, Append())
+        for letter in "ab":
+            ada.ask({**ROW_1, "for": letter})
+        called.clear()
+
+        jobs.sendModelUpdate(1)
+        ada.settle()
+
+        assert called == [(hook, letter) for letter in "ab" for hook in ("afterRetrieve", "uiData")]
+        assert [(filt["for"], [row.note for row in tuples]) for filt, tuples in ada.pushed] == [
+            ("a", ["a"]),
+            ("b", ["b"]),
+        ]
+
 
 class TestSendModelUpdate:
     def test_tells_of_what_was_changed_elsewhere(
@@ -269,7 +296,9 @@ class TestSendModelUpdate:
         with capturedLogs() as logged:
             assert resultOf(jobs.sendModelUpdate(1)) == 0
 
-        assert [each["filt"] for each in logged if "filt" in each] == [ROW_1]
+        (failed,) = [each for each in logged if "watch" in each]
+        assert "could not be made again" in failed["log_format"]
+        assert "{'id': 1, 'key': 'jobs'}" in failed["watch"]
 
 
 class TestTwoNodesWithTheSameHandler:

@@ -325,5 +325,6 @@ ROWS = (
     maxPeers,
     maxPeersPerAddress,
     drainTimeout,
-    *map(ofNoPeer, ("watchPartBytes", "maxWatchLog", "watchLinger", "maxLingerBytes", "checkInterval")),
+    *map(ofNoPeer, ("watchPartBytes", "maxWatchLog", "watchLinger", "maxLingerBytes", "watchTimeout")),
+    ofNoPeer("checkInterval"),
 )

@@ -31,29 +31,44 @@ class LiveLine:
         clock: The node's.
         mergeBytes: How much may wait for the peer.
         maySend: Asked with a watcher before each message; False: it gets none.
+        isHeld: Asked with a watcher before that; True: it gets none yet, and `tell` is called again.
     """
 
-    def __init__(self, peer: Peer, clock: Clock, mergeBytes: int, maySend: Callable[[Watcher], bool]) -> None:
+    def __init__(
+        self,
+        peer: Peer,
+        clock: Clock,
+        mergeBytes: int,
+        maySend: Callable[[Watcher], bool],
+        isHeld: Callable[[Watcher], bool],
+    ) -> None:
         self._peer = peer
         self._clock = clock
         self._mergeBytes = mergeBytes
         self._maySend = maySend
+        self._isHeld = isHeld
         self._behind: dict[Watcher, None] = {}
         self._paced: dict[Watcher, DelayedCall] = {}
         self._isWaiting = False
         self._used: dict[LiveWatch, int] = {}  # the last lane of each, as long as anything waits
 
-    def tell(self, watcher: Watcher) -> None:
-        """There is news for *watcher*: send it, now or as soon as that can be."""
-        if watcher in self._behind or watcher in self._paced:
-            return
+    def tell(self, watcher: Watcher) -> bool:
+        """
+        There is news for *watcher*: send it, now or as soon as that can be.
+
+        Returns:
+            False if it is not to be sent, because it may not be, or cannot.
+        """
+        if watcher in self._behind or watcher in self._paced or self._isHeld(watcher):
+            return True
         wait = watcher.sentAt + watcher.policy.minInterval - self._clock.seconds()
         if watcher.policy.minInterval and wait > 0:
             self._paced[watcher] = self._clock.callLater(wait, self._goOn, watcher)
         elif self.isFull:
             self._waitFor(watcher)
         else:
-            self._send(watcher)
+            return self._send(watcher)
+        return True
 
     @property
     def isFull(self) -> bool:
@@ -62,16 +77,21 @@ class LiveLine:
 
     def isUpToDate(self, watcher: Watcher) -> bool:
         """Whether *watcher* has been sent all that there is, and could be sent more."""
-        return watcher.isAnswered and not watcher.hasNews and not self.isFull
+        return watcher.isAnswered and not (watcher.hasNews or self.isFull or self._isHeld(watcher))
 
-    def queue(self, watcher: Watcher, message: Message) -> None:
-        """Send *message*, for *watcher*, whatever else waits. One peer's trouble is not another's."""
+    def queue(self, watcher: Watcher, message: Message) -> bool:
+        """
+        Send *message*, for *watcher*, whatever else waits; whether that could be done. One peer's trouble is
+        not another's.
+        """
         try:
             self._peer.sendMessage(message, self.priorityOf(watcher))
         except NotConnected:
-            pass
+            return False
         except Exception:
             log.failure("an update for {peer} could not be sent", peer=self._peer)
+            return False
+        return True
 
     def priorityOf(self, watcher: Watcher) -> int:
         """
@@ -84,6 +104,10 @@ class LiveLine:
         self._used[watcher.watch] = priority
         return priority
 
+    def waitingPriority(self, watch: LiveWatch) -> int:
+        """The priority of the last message of *watch* that may be waiting for the peer; 0 if none is."""
+        return self._used.get(watch, 0) if self._peer.queuedBytes else 0
+
     def forget(self, watcher: Watcher) -> None:
         """*watcher* is to get nothing more."""
         self._behind.pop(watcher, None)
@@ -95,21 +119,22 @@ class LiveLine:
         del self._paced[watcher]
         self.tell(watcher)
 
-    def _send(self, watcher: Watcher) -> None:
-        """Send one message, and note whether there is more."""
-        if not self._maySend(watcher):
-            return
+    def _send(self, watcher: Watcher) -> bool:
+        """Send one message, if it may be, and note whether there is more."""
+        if self._isHeld(watcher) or not self._maySend(watcher):
+            return False
         try:
             message = watcher.next()
         except Exception:
             log.failure("an update for {peer} could not be made", peer=self._peer)
-            return
+            return False
         if message is None:
-            return
+            return False
         watcher.sentAt = self._clock.seconds()
-        self.queue(watcher, message)
+        isQueued = self.queue(watcher, message)
         if watcher.hasNews and self._peer.isOnline:
             self._waitFor(watcher)
+        return isQueued
 
     def _waitFor(self, watcher: Watcher) -> None:
         self._behind[watcher] = None

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from vortex.errors import LimitExceeded
+from vortex.handlers.asked import keyOf
 from vortex.handlers.live_line import LiveLine
 from vortex.handlers.live_watch import LiveWatch
 from vortex.handlers.live_watcher import Watcher
-from vortex.handlers.watchers import keyOf
 from vortex.routing.filt import watchFilt
 from vortex.routing.ports import Node, Peer
 
@@ -24,12 +24,15 @@ class LiveRoster:
     Args:
         node: Whose peers they are. Its ``limits.maxWatchesPerPeer`` and ``maxWatchBytesPerPeer`` are how much
             each may watch.
-        maySend: Asked with a watcher before each message for it.
+        maySend, isHeld: Asked with a watcher before each message for it; see `LiveLine`.
     """
 
-    def __init__(self, node: Node, maySend: Callable[[Watcher], bool]) -> None:
+    def __init__(
+        self, node: Node, maySend: Callable[[Watcher], bool], isHeld: Callable[[Watcher], bool]
+    ) -> None:
         self._node = node
         self._maySend = maySend
+        self._isHeld = isHeld
         self._watchers: dict[Peer, dict[tuple[LiveWatch, type[Watcher]], Watcher]] = {}
         self._lines: dict[Peer, LiveLine] = {}
         self._bytes: Counter[Peer] = Counter()
@@ -43,7 +46,7 @@ class LiveRoster:
         return iter([watcher for mine in self._watchers.values() for watcher in mine.values()])
 
     def of(self, peer: Peer) -> list[Watcher]:
-        """What *peer* watches."""
+        """What *peer* watches, what it has asked for last at the end."""
         return list(self._watchers.get(peer, {}).values())
 
     def find(self, peer: Peer, watch: LiveWatch, kind: type[Watcher]) -> Watcher | None:
@@ -54,23 +57,33 @@ class LiveRoster:
         """The line to the peer of *watcher*, which is there."""
         return self._lines[watcher.peer]
 
-    def put(self, watcher: Watcher, filt: Mapping[str, Any]) -> None:
+    def put(self, watcher: Watcher, filt: Mapping[str, Any]) -> list[Watcher]:
         """
         *watcher*, there or not yet, has asked with *filt*.
+
+        Returns:
+            Those of its peer, the oldest first, that may be forgotten and are to be taken out now: they are
+            in its way.
 
         Raises:
             LimitExceeded: If its peer watches as much as it may already; nothing has changed.
         """
         peer, filt = watcher.peer, watchFilt(filt)
         size = keyOf(filt)[1]
+        place = watcher.watch, type(watcher)
         mine = self._watchers.get(peer, {})
-        self._checkRoom(peer, len(mine.keys() | {(watcher.watch, type(watcher))}), size - watcher.size)
+        inTheWay = self._inTheWay(peer, len(mine.keys() | {place}), size - watcher.size, watcher)
         self._bytes[peer] += size - watcher.size
         watcher.filt, watcher.size = filt, size
-        self._watchers.setdefault(peer, {})[watcher.watch, type(watcher)] = watcher
+        mine = self._watchers.setdefault(peer, {})
+        mine.pop(place, None)
+        mine[place] = watcher
         if peer not in self._lines:
             limits = self._node.limits
-            self._lines[peer] = LiveLine(peer, self._node.clock, limits.mergeBytes, self._maySend)
+            self._lines[peer] = LiveLine(
+                peer, self._node.clock, limits.mergeBytes, self._maySend, self._isHeld
+            )
+        return inTheWay
 
     def remove(self, watcher: Watcher) -> bool:
         """*watcher* is there no more; False if it was not."""
@@ -91,15 +104,27 @@ class LiveRoster:
         """*peer* is gone, and watches nothing."""
         self._lines.pop(peer, None)
 
-    def _checkRoom(self, peer: Peer, count: int, more: int) -> None:
-        """Whether *peer* may watch *count* things, which take *more* bytes to say than what it watches."""
+    def _inTheWay(self, peer: Peer, count: int, more: int, watcher: Watcher) -> list[Watcher]:
+        """
+        Which of *peer*'s have to go so that it may watch *count* things with *watcher*, which take *more*
+        bytes to say than what it watches.
+        """
         limits = self._node.limits
+        size = self._bytes[peer] + more
+        isShort = more <= 0  # what takes no more than before is none too much
+        inTheWay: list[Watcher] = []
+        for each in self.of(peer):
+            if count <= limits.maxWatchesPerPeer and (isShort or size <= limits.maxWatchBytesPerPeer):
+                return inTheWay
+            if each.isForgettable and each is not watcher:
+                inTheWay.append(each)
+                count -= 1
+                size -= each.size
         if count > limits.maxWatchesPerPeer:
-            self._node.counters["watchesRefused"] += 1
             raise LimitExceeded("maxWatchesPerPeer", f"you watch {count - 1} things already")
-        if more > 0 and self._bytes[peer] + more > limits.maxWatchBytesPerPeer:
-            self._node.counters["watchesRefused"] += 1
+        if not isShort and size > limits.maxWatchBytesPerPeer:
             raise LimitExceeded(
                 "maxWatchBytesPerPeer",
-                f"what you watch takes {self._bytes[peer]} bytes to say, this is {more} more",
+                f"what you watch takes {size - more} bytes to say, this is {more} more",
             )
+        return inTheWay

@@ -12,15 +12,17 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakMethod
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from vortex.clocks import DelayedCall
 from vortex.errors import UnknownObservable, VortexError, errorText
+from vortex.handlers.deadline import Deadline
 from vortex.handlers.live_state import LiveState, Places
 from vortex.handlers.live_watcher import LiveWatcher, Watcher
 from vortex.protocol.backoff import Backoff
+from vortex.routing.ports import Peer
 from vortex.tuples.tuple import Tuple
 
 if TYPE_CHECKING:
@@ -55,6 +57,39 @@ class Subject(NamedTuple):
     what: Any
 
 
+class Notified:
+    """
+    Who is to be told, be it what they have already.
+
+    Args:
+        areAll: Whether it is everybody.
+    """
+
+    __slots__ = ("_areAll", "_peers")
+
+    def __init__(self, areAll: bool = False) -> None:
+        self._areAll = areAll
+        self._peers: set[Peer] = set()
+
+    def __bool__(self) -> bool:
+        return self._areAll or bool(self._peers)
+
+    def __contains__(self, peer: Peer) -> bool:
+        return self._areAll or peer in self._peers
+
+    def add(self, peer: Peer | None) -> None:
+        """*peer* is; None: everybody."""
+        if peer is None:
+            self._areAll = True
+        else:
+            self._peers.add(peer)
+
+    def update(self, other: Notified) -> None:
+        """They all are."""
+        self._areAll |= other._areAll
+        self._peers |= other._peers
+
+
 class LiveWatch:
     """
     Made by `LiveWatches`.
@@ -65,8 +100,10 @@ class LiveWatch:
         state: What it is now.
         feed: Its messages.
         watchers: Who watches it.
-        hasBeenWatched: Whether anybody ever has.
+        isCompared: Whether somebody ever has had to be told what differs. Else a state just takes the place
+            of the one before, and is not kept when nobody watches any more.
         askedBytes: How long what it is asked by is, as it travels.
+        madeFrom: The moment at which the making of the state began: all that was so then is in it.
         touchedAt: When it has changed last, or was to be made again, as `Positions` counts.
     """
 
@@ -79,8 +116,9 @@ class LiveWatch:
         self.touchedAt = 0
         self._owner = owner
         self._isDirty = True  # whether the state may be another by now
-        self._isNotified = False  # whether it was said to be
-        self._runIsNotified = False  # and is being made because of that
+        self._notified = Notified()  # who is to be told in any case, when it was made again
+        self._runNotified = Notified()  # and who is, of what is being made
+        self._runFrom = 0
         self._isRunning = False
         self._running: list[Deferred[int]] = []
         self._waiting: list[Deferred[int]] = []
@@ -88,20 +126,24 @@ class LiveWatch:
         self._retry: DelayedCall | None = None
         self._backoff = Backoff(first=FIRST_WAIT, cap=LONGEST_WAIT)
         self._least = 0
-        self.hasBeenWatched = False
+        self._deadline: Deadline | None = None
+        self.isCompared = False
         self.askedBytes = 0
+        self.madeFrom = 0
 
     def __repr__(self) -> str:
         return f"<watch {self.number} of {self.subject.what!r}, {len(self.watchers)} watch it>"
 
     # ---- what its owner calls
 
-    def notify(self, *, force: bool = False) -> Deferred[int]:
+    def notify(self, peer: Peer | None = None, *, force: bool = False) -> Deferred[int]:
         """
         Make the state again, and tell who watches what has changed.
 
         Args:
-            force: Tell them also if nothing has.
+            peer: Of those who are sent whole states, be it what they have already: only to this peer. None:
+                to all.
+            force: Tell those who get deltas also if nothing has changed.
 
         Returns:
             A Deferred with how many were told, or will be when they have read what waits for them. 0 if
@@ -111,31 +153,50 @@ class LiveWatch:
         self._isDirty = True
         if not self.watchers:
             return succeed(0)
-        self._isNotified = True
         if force:
             self._least = max(self._least, self.state.serial + 1)
+        return self.sendTo(peer)
+
+    def sendTo(self, peer: Peer | None) -> Deferred[int]:
+        """As `notify`, where nothing is known to have changed."""
+        self._isDirty = True
+        self._notified.add(peer)
         return self._make().addErrback(lambda _: 0)
 
     def change(
-        self, records: Sequence[Any] = (), gone: Sequence[Hashable | Tuple] = (), places: Places = ()
+        self,
+        records: Sequence[Any] = (),
+        gone: Sequence[Hashable | Tuple] = (),
+        places: Places = (),
+        *,
+        readFrom: int | None = None,
     ) -> Deferred[int]:
         """
         Tell who watches what has changed; nothing is made. Arguments and result are those of
         `LiveState.change` and `notify`. Where that does not suffice, because the tuples have no keys, or
         the state is being made, it is made again.
 
+        Args:
+            readFrom: The moment at which the reading of *records* began: then all that has changed before is
+                told with this. None: now.
+
         Raises:
             EncodeError: If one of *records* cannot travel; nobody was told anything.
         """
         if not self.watchers or self._isDirty or self._isRunning:
             return self.notify()
+        if readFrom is not None and readFrom < self.madeFrom:
+            return self.notify()  # the state may know better already
         before = self.state.serial
         try:
             hasChanged = self.state.change(records, gone, places)
         except ValueError:
             return self.notify()
         self._touch()
-        return succeed(self._publish(before) if hasChanged else 0)
+        self.madeFrom = self._owner.moment() if readFrom is None else readFrom
+        if readFrom is None and not hasChanged:
+            return succeed(0)
+        return succeed(self._publish(before, notified=None if readFrom is None else Notified(True)))
 
     def adopt(
         self,
@@ -179,6 +240,11 @@ class LiveWatch:
         if not self.watchers:
             self._stopRetry()
 
+    def compare(self) -> None:
+        """From now on somebody has to be told what differs."""
+        self.isCompared = True
+        self._isDirty |= self.state.serial > 0
+
     def sleep(self) -> None:
         """Nobody watches any more: from now on it is not known whether the state is what it was."""
         self._isDirty = True
@@ -190,6 +256,8 @@ class LiveWatch:
         waiting, self._waiting = self._waiting, []
         for waiter in waiting:
             waiter.errback(UnknownObservable("this is not offered any more"))
+        if self._deadline is not None:
+            self._deadline.lift()
         if self._again is not None:
             self._again.cancel()
             self._again = None
@@ -223,7 +291,8 @@ class LiveWatch:
         self._stopRetry()
         self._isRunning = True
         self._isDirty = False
-        self._runIsNotified, self._isNotified = self._isNotified, False
+        self._runFrom = self._owner.moment()
+        self._runNotified, self._notified = self._notified, Notified()
         self._running, self._waiting = self._waiting, []
         Deferred.fromCoroutine(self._run())
 
@@ -231,14 +300,14 @@ class LiveWatch:
         told = 0
         failure = None
         try:
-            records = await self._owner.make(self)
+            records = await self._makeInTime()
             if records is not ADOPTED:
                 told = self._made(records)
             self._backoff.reset()
         except Exception:
             failure = Failure()
             self._isDirty = True
-            self._isNotified |= self._runIsNotified
+            self._notified.update(self._runNotified)
             self._logFailure(failure)
         self._isRunning = False
         running, self._running = self._running, []
@@ -252,6 +321,13 @@ class LiveWatch:
             self._owner.unwanted(self)
         elif failure is not None and self.watchers:
             self._retry = self._owner.later(self._backoff.next(), self._makeAgain)
+
+    def _makeInTime(self) -> Deferred[Any]:
+        deadline = self._owner.newDeadline()
+        if deadline is None:
+            return maybeDeferred(self._owner.make, self)
+        self._deadline = deadline
+        return deadline.wait(self._owner.make, self)
 
     def _makeAgain(self) -> None:
         """It could not be made, and is watched still: they are to see what there is."""
@@ -267,13 +343,17 @@ class LiveWatch:
         """The state is made of *records*: tell who watches. Returns how many."""
         before = self.state.serial
         isFinal = not self._isDirty  # else what was promised comes with the next
-        self.state.replace(records, least=self._least if isFinal else 0)
+        if self.isCompared:
+            self.state.replace(records, least=self._least if isFinal else 0)
+        else:
+            self.state.take(records)
         if isFinal:
             self._least = 0
-        return self._publish(before, isMadeAnew=True, isFinal=isFinal, isNotified=self._runIsNotified)
+        self.madeFrom = self._runFrom
+        return self._publish(before, isMadeAnew=True, isFinal=isFinal, notified=self._runNotified)
 
     def _logFailure(self, failure: Failure) -> None:
-        if not any(watcher.isAnswered for watcher in self.watchers):
+        if not (self._runNotified or any(watcher.isAnswered for watcher in self.watchers)):
             return  # who asks for it first is told, and then it is logged
         if isinstance(failure.value, VortexError):
             log.warn(
@@ -294,7 +374,7 @@ class LiveWatch:
         *,
         isMadeAnew: bool = False,
         isFinal: bool = True,
-        isNotified: bool = False,
+        notified: Notified | None = None,
     ) -> int:
         """The state was at serial *before*: tell who watches what is different. Returns how many."""
         if self.state.serial != before:
@@ -302,11 +382,11 @@ class LiveWatch:
         told = 0
         self.feed.renew()
         for watcher in tuple(self.watchers):
-            if not watcher.isAnswered:
+            if not watcher.isTold:
                 continue
+            isNotified = notified is not None and watcher.peer in notified
             if watcher.follow(isMadeAnew=isMadeAnew, isFinal=isFinal, isNotified=isNotified):
-                self._owner.tell(watcher)
-                told += 1
+                told += self._owner.tell(watcher)
         return told
 
     def _touch(self) -> None:

@@ -2,8 +2,8 @@
 Watchers of live data: one peer's place in one watch - what it was sent, and what it is to be sent next.
 
 A `LiveWatcher` speaks docs/reference/live-data.md: deltas from where it stands. A `PlainWatcher` is a peer
-that knows nothing of that, as VortexPY's: it gets the whole state each time. Neither queues anything: `next`
-is asked for when the peer can take it.
+that knows nothing of that, as VortexPY's: it gets the whole state each time, and a `NotifiedWatcher` each
+time that the program says so. None of them queues anything: `next` is asked for when the peer can take it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from vortex.routing.ports import Peer
 if TYPE_CHECKING:
     from vortex.handlers.live_watch import LiveWatch
 
-__all__ = ["LiveWatcher", "PlainWatcher", "Watcher"]
+__all__ = ["LiveWatcher", "NotifiedWatcher", "PlainWatcher", "Watcher"]
 
 
 class Watcher:
@@ -38,8 +38,15 @@ class Watcher:
         size: Bytes of that, as it travels.
         policy: How it wants to be told.
         isAnswered: Whether it was answered: nothing is pushed before that.
+        knows: The moment up to which it knows all, as it was answered: a state whose making began before
+            that is not for it.
         sentAt: When something was sent last, on the node's clock.
+        isForgettable: Whether it goes, the oldest first, when its peer asks for more than it may.
+        seesChanges: Whether it has to be known for it what differs from one state to the next.
     """
+
+    isForgettable = False
+    seesChanges = True
 
     def __init__(self, peer: Peer, watch: LiveWatch, feed: LiveFeed, sieve: LiveSieve | None = None) -> None:
         self.peer = peer
@@ -50,6 +57,7 @@ class Watcher:
         self.policy = DeliveryPolicy()
         self.sieve = sieve
         self.isAnswered = False
+        self.knows = 0
         self.sentAt = float("-inf")
         self._sent = 0
 
@@ -61,9 +69,28 @@ class Watcher:
         """Whether there is anything to send."""
         return self._sent != self.feed.state.serial
 
+    @property
+    def isAhead(self) -> bool:
+        """Whether it knows better than what the state is now."""
+        return self.watch.madeFrom < self.knows
+
+    @property
+    def isTold(self) -> bool:
+        """Whether it is told of changes by now."""
+        return self.isAnswered
+
     def next(self) -> Message | None:
         """What is to be sent next; it counts as sent. None if there is nothing."""
         raise NotImplementedError
+
+    def wasAnswered(self, moment: int, *, isDue: bool = True) -> None:
+        """
+        Its peer was told just now, at *moment*, what is true.
+
+        Args:
+            isDue: Whether it may have changed since it was found out.
+        """
+        self.knows = moment
 
     def follow(self, *, isMadeAnew: bool, isFinal: bool = True, isNotified: bool = False) -> bool:
         """
@@ -117,6 +144,12 @@ class LiveWatcher(Watcher):
             self._epoch, self._sent = state.epoch, state.serial
         delivery.reply(payload, filt=payload.filt, priority=priority)
         self.isAnswered = True
+
+    def wasAnswered(self, moment: int, *, isDue: bool = True) -> None:
+        super().wasAnswered(moment)
+        if self._whole is not None:  # parts of what was before: a newer whole state takes their place
+            self._whole = None
+            self._epoch = ""
 
     def next(self) -> Message | None:
         if self._whole is None:
@@ -190,3 +223,25 @@ class PlainWatcher(Watcher):
             return None
         self._sent, self._isDue = self.feed.state.serial, False
         return self.feed.plain(self.watch.subject.plainFilt)
+
+
+class NotifiedWatcher(PlainWatcher):
+    """
+    One who gets the whole state when its watch is notified, and at no other time: as a peer of a handler of
+    models or of rows, who may ask for anything and never says that it is enough.
+    """
+
+    isForgettable = True
+    seesChanges = False
+
+    @property
+    def hasNews(self) -> bool:
+        return self._isDue
+
+    @property
+    def isTold(self) -> bool:
+        return True
+
+    def wasAnswered(self, moment: int, *, isDue: bool = True) -> None:
+        super().wasAnswered(moment)
+        self._isDue &= isDue

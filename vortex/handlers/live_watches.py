@@ -9,24 +9,29 @@ out here and in the files beside it:
     live_feed       its messages, each made once
     live_watcher    one peer's place in a watch: what it is sent next
     live_line       one peer: when it can take what is new
+    live_holds      what is not to be told yet, because of an answer
     live_roster     who watches what, and how much that may be
     live_sieve      what one peer may see, where that is asked for each tuple
+    live_checks     what is told again every now and then, so that nothing goes wrong for long
     live_lingering  what nobody watches any more
 """
 
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred
 
 from vortex.clocks import DelayedCall
-from vortex.errors import AccessDenied, DecodeError, NotConnected, UnknownObservable
+from vortex.errors import AccessDenied, DecodeError, LimitExceeded, NotConnected, UnknownObservable
+from vortex.handlers.deadline import Deadline
 from vortex.handlers.delivery_policy import DeliveryPolicy
+from vortex.handlers.live_checks import LiveChecks
 from vortex.handlers.live_feed import LiveFeed
+from vortex.handlers.live_holds import LiveHolds
 from vortex.handlers.live_lingering import Lingering, laterWeakly
 from vortex.handlers.live_roster import LiveRoster
 from vortex.handlers.live_sieve import LiveSieve, maySend
@@ -60,6 +65,8 @@ class LiveWatches:
         policy: How they are told, as far as they ask for nothing else.
         keepsCurrent: Whether the state of a watch is kept up to date while nobody watches.
         changesUntold: Whether a state may change without a word, so that it is made anew for who asks.
+        plain: What becomes of a peer that reads no live data: who is told of each change, or a
+            `NotifiedWatcher`.
         onForgotten: Called with a watch that is not kept any longer.
     """
 
@@ -74,6 +81,7 @@ class LiveWatches:
         policy: DeliveryPolicy | None = None,
         keepsCurrent: bool = False,
         changesUntold: bool = False,
+        plain: type[PlainWatcher] = PlainWatcher,
         onForgotten: Callable[[LiveWatch], object] | None = None,
     ) -> None:
         self.make = make
@@ -86,13 +94,15 @@ class LiveWatches:
         self._maySend = maySend
         self._keepsCurrent = keepsCurrent
         self._changesUntold = changesUntold
+        self._plain = plain
         self._onForgotten = onForgotten
         self._watches: dict[Hashable, LiveWatch] = {}
         self._byAbout: dict[Hashable, dict[LiveWatch, None]] = {}
-        self._roster = LiveRoster(node, self._mayGo)
+        self._holds = LiveHolds()
+        self._roster = LiveRoster(node, self._mayGo, self._holds.isHeld)
+        self._checks = LiveChecks(node.clock, node.limits.checkInterval, self._roster, self._mayGo)
         self._waiting = WaitingRequests(node.limits)
         self._lingering = Lingering(node.clock, node.limits, self._forgetWatch)
-        self._checkTimer: DelayedCall | None = None
         self.positions.add(self)
         me = weakref.ref(self)
 
@@ -142,7 +152,7 @@ class LiveWatches:
         if live is not None and not isinstance(live, Mapping):
             raise DecodeError(f"expected an object, got {live!r:.40}", f".{LIVE}")
         policy = self.policy if live is None else self.policy.asked(live.get("policy"))
-        kind: type[Watcher] = PlainWatcher if live is None else LiveWatcher
+        kind: type[Watcher] = self._plain if live is None else LiveWatcher
         at = None if live is None else live.get("at")
 
         async def answer() -> None:
@@ -164,7 +174,7 @@ class LiveWatches:
     def unsubscribe(self, peer: Peer, key: Hashable, name: str = "") -> None:
         """The observer *name* of *peer* is to be told nothing more of what was asked for under *key*."""
         watch = self._watches.get(key)
-        watcher = None if watch is None else self._roster.find(peer, watch, PlainWatcher)
+        watcher = None if watch is None else self._roster.find(peer, watch, self._plain)
         if isinstance(watcher, PlainWatcher):
             watcher.names.discard(name[:MAX_NAME])
             if not watcher.names:
@@ -182,6 +192,61 @@ class LiveWatches:
             if watcher.watch.number == live["end"]:
                 self._drop(watcher)
         return True
+
+    # ---- of who answers by himself
+
+    def join(self, peer: Peer, subject: Subject, filt: Mapping[str, Any]) -> Watcher:
+        """*peer*, which reads no live data, has asked for that: it is told of it from now on."""
+        watch = self._watchFor(subject)
+        watcher = self._join(peer, watch, filt, self.policy, self._plain)
+        self.unwanted(watch)
+        return watcher
+
+    def hold(self, peer: Peer, watch: LiveWatch | None = None) -> None:
+        """
+        Tell *peer* nothing, if it reads no live data, until an answer to it is on its way and that is said by
+        `release`.
+
+        Args:
+            watch: Of this only; None: of anything.
+        """
+        self._holds.hold(peer, watch)
+
+    def release(self, peer: Peer, watch: LiveWatch | None = None) -> None:
+        """As many times as it was held: tell *peer* what it has not been told meanwhile."""
+        self._holds.release(peer, watch)
+        for watcher in self._roster.of(peer):
+            if watcher.isTold and watcher.hasNews:
+                self.tell(watcher)
+
+    def answered(self, watcher: Watcher, mark: int) -> None:
+        """
+        The peer of *watcher* was answered just now with what was so at *mark*, of `Positions`, or later: it
+        gets nothing that is older. If something may have changed since, it is told what there is now.
+        """
+        watch = watcher.watch
+        isDue = watch.touchedAt > mark
+        watcher.isAnswered = True
+        watcher.wasAnswered(self.moment(), isDue=isDue)
+        if isDue and self._isThere(watcher):
+            watch.sendTo(watcher.peer)
+
+    def knows(self, peer: Peer, abouts: Iterable[Hashable]) -> None:
+        """
+        *peer* is told just now, by an answer, what has become of all that is in what it watches about these:
+        it gets nothing that is older. They are notified from now on.
+        """
+        moment = self.moment()
+        for watcher in self._roster.of(peer):
+            if watcher.watch.subject.about in abouts:
+                watcher.wasAnswered(moment)
+
+    def waitingPriority(self, peer: Peer) -> int:
+        """A priority with which an answer to *peer* overtakes nothing that it is told."""
+        return max(
+            (self._roster.lineOf(each).waitingPriority(each.watch) for each in self._roster.of(peer)),
+            default=0,
+        )
 
     # ---- what their owner asks
 
@@ -245,17 +310,24 @@ class LiveWatches:
             maxStepBytes=self.policy.maxBytes,
         )
 
-    def tell(self, watcher: Watcher) -> None:
-        """There is news for *watcher*."""
-        if self._isThere(watcher):
-            self._roster.lineOf(watcher).tell(watcher)
+    def moment(self) -> int:
+        """This moment; each time a later one."""
+        return self._holds.moment()
+
+    def newDeadline(self) -> Deadline | None:
+        """For the making of a state, which has its time, unless it comes from another node."""
+        return None if self._keepsCurrent else Deadline(self.clock, self.limits)
+
+    def tell(self, watcher: Watcher) -> bool:
+        """There is news for *watcher*: whether it is sent, or will be."""
+        return self._isThere(watcher) and self._roster.lineOf(watcher).tell(watcher)
 
     def unwanted(self, watch: LiveWatch) -> None:
         """Nobody watches *watch*, or waits for it: keep it for a while, if it can be of use."""
         if watch.isWanted or self._watches.get(watch.subject.key) is not watch:
             return
         self._lingering.wake(watch)
-        if not (watch.state.serial and watch.hasBeenWatched and self._node.payloadIO.isLive):
+        if not (watch.state.serial and watch.isCompared and self._node.payloadIO.isLive):
             self._forgetWatch(watch)
             return
         if not self._keepsCurrent:
@@ -283,14 +355,25 @@ class LiveWatches:
         watcher = self._roster.find(peer, watch, kind) or self._newWatcher(peer, watch, kind)
         if not peer.isOnline or not self._unsubscribe.alive:
             return watcher  # it will not be told
-        self._roster.put(watcher, filt)
+        try:
+            inTheWay = self._roster.put(watcher, filt)
+        except LimitExceeded:
+            isForgotten = watcher.isForgettable
+            self._node.counters["watchesForgotten" if isForgotten else "watchesRefused"] += 1
+            if isForgotten:
+                return watcher
+            raise
         watcher.policy = policy
         watch.watchers[watcher] = None
-        watch.hasBeenWatched = True
         watch.askedBytes = watcher.size
+        if watcher.seesChanges and not watch.isCompared:
+            watch.compare()
         self._wantSteps(watcher)
         self._lingering.wake(watch)
-        self._setCheckTimer()
+        for each in inTheWay:
+            self._node.counters["watchesForgotten"] += 1
+            self._drop(each)
+        self._checks.setTimer()
         return watcher
 
     def _newWatcher(self, peer: Peer, watch: LiveWatch, kind: type[Watcher]) -> Watcher:
@@ -313,7 +396,7 @@ class LiveWatches:
         watch.leave(watcher)
         watcher.feed.stepsFor.discard(watcher)
         self.unwanted(watch)
-        self._setCheckTimer()
+        self._checks.setTimer()
 
     def _wantSteps(self, watcher: Watcher) -> None:
         """Each delta is kept for itself as long as somebody wants that."""
@@ -334,6 +417,8 @@ class LiveWatches:
     async def _answer(self, watcher: Watcher, delivery: Delivery, at: object) -> None:
         try:
             await (watcher.watch.fresh() if self._changesUntold else watcher.watch.current())
+            while watcher.isAhead:  # its peer was answered meanwhile by somebody else
+                await watcher.watch.fresh()
             if not self._maySee(watcher.peer, watcher.filt or delivery.filt):
                 raise AccessDenied("you may not see this any more")
             watcher.follow(isMadeAnew=not watcher.isAnswered)
@@ -347,7 +432,7 @@ class LiveWatches:
                 if watcher.hasNews:
                     self.tell(watcher)
         except BaseException:
-            if not watcher.isAnswered:
+            if not watcher.isTold:
                 self._drop(watcher)
             raise
 
@@ -378,22 +463,3 @@ class LiveWatches:
             self._byAbout.pop(watch.subject.about, None)
         if self._onForgotten is not None:
             self._onForgotten(watch)
-
-    # ---- the check
-
-    def _setCheckTimer(self) -> None:
-        """It runs as long as somebody watches."""
-        if not self._roster and self._checkTimer is not None:
-            self._checkTimer.cancel()
-            self._checkTimer = None
-        elif self._roster and self._checkTimer is None:
-            self._checkTimer = laterWeakly(self.clock, self.limits.checkInterval, self._check)
-
-    def _check(self) -> None:
-        self._checkTimer = None
-        for watcher in self._roster:
-            if isinstance(watcher, LiveWatcher) and self._isThere(watcher):
-                line = self._roster.lineOf(watcher)
-                if line.isUpToDate(watcher) and self._mayGo(watcher):
-                    line.queue(watcher, watcher.feed.check())
-        self._setCheckTimer()

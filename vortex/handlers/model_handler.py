@@ -9,10 +9,10 @@ ModelHandler: data that a program builds on request, and sends again when it has
     ...
     jobs.sendModelUpdate()
 
-Whoever has asked gets the updates, each for what it asked: who reads live data is told what has changed
-(`vortex.handlers.live_watches`), others are sent the whole (`vortex.handlers.watchers`). A message is taken
-for a request unless it is a reply or a push, or carries tuples without a messageId: so two nodes with the
-same handler never answer each other for ever.
+Whoever has asked gets the updates, each for what it asked: who reads live data is told what has changed,
+others are sent the whole. How, is `vortex.handlers.live_watches`' work. A message is taken for a request
+unless it is a reply or a push, or carries tuples without a messageId: so two nodes with the same handler
+never answer each other for ever.
 
 Keep the handler: when nothing refers to it any more it is gone, and its endpoint with it.
 """
@@ -29,13 +29,15 @@ from typing import Any
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 from twisted.logger import Logger
 
-from vortex.errors import AccessDenied, LimitExceeded, VortexError
+from vortex.errors import AccessDenied, LimitExceeded, NotConnected, VortexError
+from vortex.handlers.asked import Asked
+from vortex.handlers.deadline import Deadline
 from vortex.handlers.handler_access import HandlerAccess
 from vortex.handlers.live_watch import LiveWatch, Subject, heldWeakly
+from vortex.handlers.live_watcher import NotifiedWatcher, Watcher
 from vortex.handlers.live_watches import LIVE, LiveWatches
-from vortex.handlers.pushes import Pushes
+from vortex.handlers.positions import positionsOf
 from vortex.handlers.turns import Turns
-from vortex.handlers.watchers import Watch, Watchers
 from vortex.node.reactor_thread import checkThread
 from vortex.protocol.envelope import Message
 from vortex.protocol.payload import Payload
@@ -84,16 +86,15 @@ class ModelHandler(ABC):
         self._node = node = theNode(vortex)
         self._filt = handlerFilt(payloadFilter)
         self._access = HandlerAccess(access, self)
-        self._watchers = Watchers(node)
         self._turns = Turns()
         self._waiting: Counter[Peer] = Counter()
-        self._pushes = Pushes(self._turns, _line)
         self._live = LiveWatches(
             node,
             heldWeakly(self._makeLive),
             filt=self._filt,
             maySee=self._access.maySee,
             changesUntold=True,
+            plain=NotifiedWatcher,
         )
         self._endpoint = _ModelEndpoint(self._filt, self._onPayload, node)
         self._endpoint.handlesReplies = False
@@ -135,20 +136,16 @@ class ModelHandler(ABC):
             RuntimeError: If this is not the reactor's thread.
         """
         checkThread(self._node, f"{type(self).__qualname__}.sendModelUpdate")
-        watches = self._watchers.matching(filt, peer)
-        live = self._liveMatching(filt, peer)
-        if peer is not None and not watches and not live:
-            watches = [Watch({**self._filt, **(filt or {})})]
-        sent = [
-            self._turns.join(_building(watch, peer), partial(self._update, watch, peer)) for watch in watches
-        ]
-        sent += [watch.notify() for watch in live]
+        watches = self._matching(filt, peer)
+        if peer is not None and not watches:
+            asked = Asked({**self._filt, **(filt or {})})
+            return self._turns.join((peer, asked.key), partial(self._sendOnce, asked, peer))
+        sent = [watch.notify(peer) for watch in watches]
         return gatherResults(sent, consumeErrors=True).addCallback(sum)
 
     def shutdown(self) -> None:
         """Answer nothing and update nobody from now on."""
         self._endpoint.shutdown()
-        self._watchers.close()
         self._live.close()
 
     def _onPayload(self, payload: Payload, delivery: Delivery) -> Deferred[None] | None:
@@ -166,19 +163,25 @@ class ModelHandler(ABC):
             raise LimitExceeded(
                 "maxWaitingRequests", f"{most} requests of this peer wait for an answer already"
             )
-        watch = self._watchers.remember(peer, filt)
+        watcher = self._live.join(peer, liveSubject(filt), filt)
         self._waiting[peer] += 1
-        return self._turns.run(_line(peer, watch.key), partial(self._answer, watch, delivery))
+        self._live.hold(peer, watcher.watch)
+        return self._turns.run((peer, watcher.watch.subject.key), partial(self._answer, watcher, delivery))
 
-    async def _answer(self, watch: Watch, delivery: Delivery) -> None:
+    async def _answer(self, watcher: Watcher, delivery: Delivery) -> None:
+        peer, watch = delivery.peer, watcher.watch
+        mark = positionsOf(self._node).mark()
         try:
-            delivery.reply(await self._build(watch, delivery))
+            deadline = Deadline(self._node.clock, self._node.limits)
+            delivery.reply(await deadline.wait(self._build, watch.subject.what, delivery))
+            self._live.answered(watcher, mark)
         finally:
-            self._waiting[delivery.peer] -= 1
-            if not self._waiting[delivery.peer]:
-                del self._waiting[delivery.peer]
+            self._waiting[peer] -= 1
+            if not self._waiting[peer]:
+                del self._waiting[peer]
+            self._live.release(peer, watch)
 
-    def _liveMatching(self, filt: Mapping[str, Any] | None, peer: Peer | None) -> list[LiveWatch]:
+    def _matching(self, filt: Mapping[str, Any] | None, peer: Peer | None) -> list[LiveWatch]:
         conditions = normalise(filt or {})
         watches = self._live.watches if peer is None else self._live.watchesOf(peer)
         return [watch for watch in watches if watch.subject.what.contains(conditions)]
@@ -187,20 +190,25 @@ class ModelHandler(ABC):
         model = await self._build(watch.subject.what, None)
         return model.tuples if isinstance(model, Payload) else model
 
-    async def _update(self, watch: Watch, peer: Peer | None) -> int:
+    async def _sendOnce(self, asked: Asked, peer: Peer) -> int:
+        """Send *peer*, which has not asked for it, what it might have asked for."""
         try:
-            model = await self._build(watch, None)
-        except Exception:
-            log.failure("the model for {filt} could not be built, nobody was updated", filt=watch.filt)
+            model = await Deadline(self._node.clock, self._node.limits).wait(self._build, asked, None)
+            tuples = model.tuples if isinstance(model, Payload) else model
+            if not self._access.maySee(peer, asked.filt):
+                return 0
+            peer.sendMessage(
+                Message(Payload(dict(asked.filt), tuples), isReply=True), mergeKey=(id(self), asked.key)
+            )
+        except NotConnected:
             return 0
-        tuples = model.tuples if isinstance(model, Payload) else model
-        message = Message(Payload(dict(watch.filt), tuples), isReply=True)
-        maySee = partial(self._access.maySee, filt=watch.filt)
-        peers = watch.peers if peer is None else (peer,)
-        return self._pushes.send(watch, message, peers, lambda peer: not maySee(peer))
+        except Exception:
+            log.failure("the model for {filt} could not be sent to {peer}", filt=asked, peer=peer)
+            return 0
+        return 1
 
-    async def _build(self, watch: Watch, delivery: Delivery | None) -> Payload | list[Any]:
-        model = await maybeDeferred(self.buildModel, dict(watch.filt), delivery)
+    async def _build(self, asked: Asked, delivery: Delivery | None) -> Payload | list[Any]:
+        model = await maybeDeferred(self.buildModel, dict(asked.filt), delivery)
         if isinstance(model, Payload):
             return model
         if model is None:
@@ -225,19 +233,9 @@ def handlerFilt(payloadFilter: Mapping[str, Any] | str) -> dict[str, Any]:
 
 
 def liveSubject(filt: Mapping[str, Any], about: Hashable = None) -> Subject:
-    """What somebody who reads live data asks for with *filt*: a `Watch`, filed under *about*."""
-    watch = Watch({key: value for key, value in filt.items() if key != LIVE})
-    return Subject(watch.key, about, watch.filt, watch)
-
-
-def _line(peer: Peer, watchKey: Hashable) -> Hashable:
-    """Answers to one peer about one filt wait for each other; others do not."""
-    return "peer", peer, watchKey
-
-
-def _building(watch: Watch, peer: Peer | None) -> Hashable:
-    """Updates of one filt are built one after another, so that the last one sent is the last one built."""
-    return "update", watch.key, peer
+    """What somebody asks for with *filt*: an `Asked`, filed under *about*."""
+    asked = Asked({key: value for key, value in filt.items() if key != LIVE})
+    return Subject(asked.key, about, asked.filt, asked)
 
 
 def _carriesTuples(payload: Payload) -> bool:

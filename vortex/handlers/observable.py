@@ -23,12 +23,12 @@ from twisted.logger import Logger
 
 from vortex.access.tuple_access import TupleAccess
 from vortex.errors import AccessDenied, DecodeError, DuplicateName, UnknownObservable
+from vortex.handlers.asked import keyOf
 from vortex.handlers.delivery_policy import DeliveryPolicy
 from vortex.handlers.handler_access import HandlerAccess
 from vortex.handlers.known_changes import netOf
 from vortex.handlers.live_watch import LiveWatch, Subject, heldWeakly
 from vortex.handlers.live_watches import LiveWatches
-from vortex.handlers.watchers import keyOf
 from vortex.node.reactor_thread import checkThread
 from vortex.protocol.payload import Payload
 from vortex.routing.delivery import Delivery

@@ -24,6 +24,7 @@ from twisted.internet.defer import Deferred
 
 from vortex.access.tuple_access import TupleAccess
 from vortex.errors import AccessDenied, DecodeError, UnknownObservable
+from vortex.handlers.asked import keyOf
 from vortex.handlers.delivery_policy import DeliveryPolicy
 from vortex.handlers.handler_access import HandlerAccess
 from vortex.handlers.live_watch import LiveWatch, Subject, heldWeakly
@@ -31,7 +32,6 @@ from vortex.handlers.live_watches import LIVE, LiveWatches
 from vortex.handlers.observer import TupleDataObserver
 from vortex.handlers.relayed_view import RelayedView
 from vortex.handlers.subscription import Subscription
-from vortex.handlers.watchers import keyOf
 from vortex.protocol.payload import Payload
 from vortex.routing.delivery import Delivery
 from vortex.routing.live_filt import observableFilt

@@ -38,22 +38,20 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from functools import partial
-from itertools import count
 from typing import Any, cast
-from weakref import WeakKeyDictionary
 
 from sqlalchemy.orm import Session
 from twisted.internet.defer import Deferred, gatherResults, succeed
 from twisted.logger import Logger
 
 from vortex.errors import AccessDenied, DatabaseUnavailable, DecodeError, LimitExceeded
+from vortex.handlers.deadline import Deadline
 from vortex.handlers.handler_access import HandlerAccess
 from vortex.handlers.live_watch import LiveWatch, heldWeakly
-from vortex.handlers.live_watches import LIVE, LiveWatches
+from vortex.handlers.live_watcher import NotifiedWatcher
+from vortex.handlers.live_watches import LiveWatches
 from vortex.handlers.model_handler import handlerFilt, liveSubject
-from vortex.handlers.pushes import Pushes
 from vortex.handlers.turns import Turns
-from vortex.handlers.watchers import Watch, Watchers
 from vortex.limits import Limits
 from vortex.node.reactor_thread import checkThread
 from vortex.orm.action_marks import recordsActions
@@ -62,7 +60,6 @@ from vortex.orm.crud_extension import OrmCrudExtension
 from vortex.orm.crud_work import CrudWork, Outcome
 from vortex.orm.told_rows import tellRows
 from vortex.orm.work import SessionFactory
-from vortex.protocol.envelope import Message
 from vortex.protocol.native_message import decodeNativeMessage
 from vortex.protocol.payload import Payload
 from vortex.routing.delivery import Delivery
@@ -79,6 +76,9 @@ _ALL: Key = ()
 """Where those are filed who have asked for all rows: no row has a key without values."""
 
 _UPDATE = "update"
+
+USUAL = 100
+"""The priority of an answer, unless what it should not overtake has a worse one."""
 
 
 class OrmCrudHandler:
@@ -124,20 +124,17 @@ class OrmCrudHandler:
         self._sessionFactory = sessionFactory
         self._node = theNode(vortex)
         self._access = HandlerAccess(access, self)
-        self._watchers = Watchers(self._node)
         self._turns = Turns()
-        self._pushes = Pushes(self._turns, _line)
         self._filt = handlerFilt(payloadFilter)
         self._live = LiveWatches(
             self._node,
-            heldWeakly(self._makeLive),
+            heldWeakly(self._make),
             filt=self._filt,
             maySee=self._access.maySee,
             changesUntold=True,
+            plain=NotifiedWatcher,
         )
         self._toUpdate: dict[Key, None] = {}
-        self._moments = count()
-        self._known: WeakKeyDictionary[Peer, dict[Key, int]] = WeakKeyDictionary()
         self._endpoint = _CrudEndpoint(self._filt, self._onPayload, self._node)
         self._endpoint.handlesReplies = False
         self._endpoint.handler = weakref.ref(self)
@@ -173,7 +170,7 @@ class OrmCrudHandler:
         checkThread(self._node, "OrmCrudHandler.sendModelUpdate")
         keys: list[Any]
         if objId is None:
-            keys = list({*self._watchers.filed(), *(watch.subject.about for watch in self._live.watches)})
+            keys = list(dict.fromkeys(watch.subject.about for watch in self._live.watches))
         else:
             keys = [self._work.main.key(objId, "objId")]
         self._toUpdate.update(dict.fromkeys(keys))
@@ -182,7 +179,6 @@ class OrmCrudHandler:
     def shutdown(self) -> None:
         """Answer nothing and update nobody from now on."""
         self._endpoint.shutdown()
-        self._watchers.close()
         self._live.close()
 
     # ---- requests
@@ -196,12 +192,17 @@ class OrmCrudHandler:
             raise LimitExceeded(
                 "maxWaitingRequests", f"{most} requests of this peer wait for the database already"
             )
-        return self._turns.run(line, partial(self._answer, payload, delivery))
+        self._live.hold(delivery.peer)
+        return self._turns.run(line, partial(self._answerInTurn, payload, delivery))
+
+    async def _answerInTurn(self, payload: Payload, delivery: Delivery) -> None:
+        try:
+            if not delivery.isCancelled:  # while it waited for its turn
+                await self._answer(payload, delivery)
+        finally:
+            self._live.release(delivery.peer)
 
     async def _answer(self, payload: Payload, delivery: Delivery) -> None:
-        if delivery.isCancelled:  # while it waited for its turn
-            return
-        begin = next(self._moments)
         try:
             carriedOut = await self._carryOut(payload, delivery)
         except DatabaseUnavailable:
@@ -209,24 +210,19 @@ class OrmCrudHandler:
             raise
         if carriedOut is None:
             return
-        outcome, result, about = carriedOut
+        outcome, result = carriedOut
+        concerned = list(self._concerned()) if outcome.changes else []
         try:
             if outcome.failure is not None:
                 raise outcome.failure
-            delivery.reply(outcome.tuples, result)
-            if about is not None:
-                self._noteKnown(delivery.peer, about, begin)
+            waiting = (handler._live.waitingPriority(delivery.peer) for handler in concerned)
+            delivery.reply(outcome.tuples, result, priority=max((USUAL, *waiting)))
         finally:
-            if outcome.changes:
-                for handler in self._concerned():
-                    handler._noteChanges(outcome.changes, delivery.peer)
+            for handler in concerned:
+                handler._noteChanges(outcome.changes, delivery.peer)
 
-    async def _carryOut(
-        self, payload: Payload, delivery: Delivery
-    ) -> tuple[Outcome, bool | None, Key | None] | None:
-        """
-        What came of the request, the answer's result, and for a load what was loaded; None if it is answered.
-        """
+    async def _carryOut(self, payload: Payload, delivery: Delivery) -> tuple[Outcome, bool | None] | None:
+        """What came of the request, and the answer's result; None if it is answered."""
         filt = dict(delivery.filt)
         work, inThread = self._work, self._node.runInThread
         isDelete = _isDelete(filt)
@@ -244,22 +240,18 @@ class OrmCrudHandler:
             try:
                 if isDelete:
                     key = work.main.key(objId, "filt.id") if objId is not None else None
-                    return await inThread(work.delete, tuples, key, filt, record), True, None
-                return await inThread(work.save, tuples, filt, record), True, None
+                    return await inThread(work.delete, tuples, key, filt, record), True
+                return await inThread(work.save, tuples, filt, record), True
             except AlreadyRecorded as already:
                 saved = _savedBefore(already, self._node.limits)
                 if saved is None:
                     raise
-                return await inThread(work.again, saved, filt), True, None
+                return await inThread(work.again, saved, filt), True
         if objId is None and not work.retrieveAll:
-            return await inThread(work.blank, filt), None, None
+            return await inThread(work.blank, filt), None
         key = _ALL if objId is None else work.main.key(objId, "filt.id")
-        if LIVE in filt:
-            await self._live.subscribe(delivery, liveSubject(filt, key), filt=filt)
-            return None
-        # Before it is read: whatever is committed from now on is told.
-        self._watchers.remember(delivery.peer, filt, key)
-        return await inThread(work.load, key or None, filt), None, key
+        await self._live.subscribe(delivery, liveSubject(filt, key), filt=filt)
+        return None
 
     # ---- updates
 
@@ -271,76 +263,41 @@ class OrmCrudHandler:
                 yield handler
 
     def _noteChanges(self, changes: Sequence[Change], writer: Peer) -> None:
+        """These were committed, and *writer* has just been answered."""
         cls = self._work.main.cls
         keys = [key for changed, key in changes if issubclass(changed, cls)]
-        if not any(self._watchers.about(key) or self._live.about(key) for key in (*keys, _ALL)):
+        abouts = {*keys, _ALL}
+        if not any(self._live.about(about) for about in abouts):
             return
-        now = next(self._moments)
-        for about in (*keys, _ALL):
-            self._noteKnown(writer, about, now)
+        self._live.knows(writer, abouts)
         self._toUpdate.update(dict.fromkeys(keys))
         self._turns.join(_UPDATE, self._update)
 
-    def _noteKnown(self, peer: Peer, about: Key, moment: int) -> None:
-        """
-        *peer* was answered with what is true at *moment*: an update read before that is older than what
-        it has, and does not go to it. A newer one follows if there is anything newer.
-        """
-        if self._turns.waiting(_UPDATE) or self._pushes.areWaiting:
-            self._known.setdefault(peer, {})[about] = moment
-        else:
-            self._known.clear()  # no update is on its way, so none can be too old
-
-    async def _update(self) -> int:
-        """Send what is to be updated; more may come meanwhile, which is for the next time."""
-        keys, self._toUpdate = list(self._toUpdate), {}
-        return await self._tellLive(keys) + await self._sendWhole(keys)
-
-    async def _sendWhole(self, keys: Sequence[Key]) -> int:
-        """Send what was asked for of *keys* to those who know nothing of live data."""
-        watches = {watch.key: watch for key in (*keys, _ALL) for watch in self._watchers.about(key)}
-        if not watches:
-            return 0
-        begin = next(self._moments)
-        wanted = [(cast("Key", watch.about) or None, dict(watch.filt)) for watch in watches.values()]
-        try:
-            loaded = await self._node.runInThread(self._work.loadEach, wanted)
-        except Exception:
-            log.failure("what has changed could not be read again, nobody was told")
-            return 0
-        sent = 0
-        for watch, rows in zip(watches.values(), loaded, strict=True):
-            if rows is not None:
-                message = Message(Payload(dict(watch.filt), rows), isReply=True)
-                isNotFor = partial(self._isNotFor, watch, begin)
-                sent += self._pushes.send(watch, message, watch.peers, isNotFor)
-        return sent
-
-    async def _makeLive(self, watch: LiveWatch) -> list[Any]:
+    async def _make(self, watch: LiveWatch) -> list[Any]:
         key, filt = watch.subject.about, watch.subject.what.filt
         outcome = await self._node.runInThread(self._work.load, cast("Key", key) or None, dict(filt))
         return outcome.tuples
 
-    async def _tellLive(self, keys: Sequence[Key]) -> int:
-        """Tell those who read live data what has become of the rows with *keys*."""
+    async def _update(self) -> int:
+        """Tell what has become of the rows that changed. What changes meanwhile is for the next time."""
+        keys, self._toUpdate = list(self._toUpdate), {}
         told = [watch.notify() for key in keys for watch in self._live.about(key)]
-        changed = [key for key in keys if key != _ALL]
-        # Each with the serial that it had when the rows were read: one that was made since knows better.
-        watches = {watch: watch.state.serial for watch in self._live.about(_ALL) if watch.watchers}
-        if changed and _ALL not in keys and watches:
-            try:
-                rows = await self._node.runInThread(self._work.rowsAsTheyAre, changed)
-            except Exception:
-                log.failure("what has changed could not be read again, so all is")
-                rows = None
-            for watch, serial in watches.items():
-                told.append(tellRows(watch, changed, rows if watch.state.serial == serial else None))
+        if _ALL not in keys:
+            told += await self._tellAll(keys)
         return sum(await gatherResults(told, consumeErrors=True))
 
-    def _isNotFor(self, watch: Watch, moment: int, peer: Peer) -> bool:
-        """Whether *peer* knows better than what was read at *moment*, or may see it no more."""
-        known = self._known.get(peer, {}).get(cast("Key", watch.about), -1)
-        return known > moment or not self._access.maySee(peer, watch.filt)
+    async def _tellAll(self, keys: Sequence[Key]) -> list[Deferred[int]]:
+        """Tell those who watch all rows what has become of those with *keys*."""
+        watches = [watch for watch in self._live.about(_ALL) if watch.watchers]
+        begin = self._live.moment()
+        rows = None
+        if any(watch.isCompared for watch in watches):
+            deadline = Deadline(self._node.clock, self._node.limits)
+            try:
+                rows = await deadline.wait(self._node.runInThread, self._work.rowsAsTheyAre, keys)
+            except Exception:
+                log.failure("what has changed could not be read again, so all is")
+        return [tellRows(watch, keys, rows, begin) for watch in watches]
 
 
 class _CrudEndpoint(PayloadEndpoint):
@@ -353,7 +310,7 @@ class _CrudEndpoint(PayloadEndpoint):
         return not filt.get("delete")
 
 
-def _line(peer: Peer, _watchKey: Hashable = None) -> Hashable:
+def _line(peer: Peer) -> Hashable:
     """One line per peer: what it asks for is carried out in order."""
     return "peer", peer
 

@@ -18,13 +18,16 @@ from vortex.orm.changes import Key
 __all__ = ["tellRows"]
 
 
-def tellRows(watch: LiveWatch, keys: Sequence[Key], rows: Mapping[Key, Any] | None) -> Deferred[int]:
+def tellRows(
+    watch: LiveWatch, keys: Sequence[Key], rows: Mapping[Key, Any] | None, readFrom: int
+) -> Deferred[int]:
     """
     Tell who watches *watch*, of all rows in the order of their keys, what has become of some.
 
     Args:
         keys: Of the rows that were created, changed or deleted.
         rows: Those of them that there are; None: it is not known, so all are read again.
+        readFrom: The moment at which the reading of *rows* began.
 
     Returns:
         A Deferred with how many were told, as `LiveWatch.notify` has it.
@@ -36,7 +39,8 @@ def tellRows(watch: LiveWatch, keys: Sequence[Key], rows: Mapping[Key, Any] | No
     created = sorted(key for key in rows if key[0] not in state.rows)
     if created and not _comesLast(created[0][0], state.lastKey):
         return watch.notify()
-    return watch.change(changed + [rows[key] for key in created], [key[0] for key in keys if key not in rows])
+    gone = [key[0] for key in keys if key not in rows]
+    return watch.change(changed + [rows[key] for key in created], gone, readFrom=readFrom)
 
 
 def _isTold(key: Key) -> bool:
