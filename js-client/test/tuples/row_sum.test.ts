@@ -1,7 +1,7 @@
 /** Row sums: of each kind of value, against zlib's CRC-32 of bytes written by hand. */
 
 import assert from "node:assert/strict"
-import { test } from "node:test"
+import { mock, test } from "node:test"
 import { crc32 } from "node:zlib"
 import { DateTime } from "../../src/tuples/date_time.ts"
 import { rowSum } from "../../src/tuples/row_sum.ts"
@@ -52,3 +52,12 @@ for (const [name, value, parts] of [
   test(`the sum of ${name}`, () => {
     assert.equal(rowSum(value), sumOf(...parts))
   })
+
+test("a row of plain letters is summed up without an encoder, for there are thousands of them", () => {
+  const encode = mock.method(TextEncoder.prototype, "encode")
+  rowSum(new Tuple("x.Y", { title: "plain", due: new DateTime("2024-02-29"), bytes: Uint8Array.of(0, 255) }))
+  assert.equal(encode.mock.callCount(), 0)
+  rowSum("é")
+  assert.equal(encode.mock.callCount(), 1)
+  mock.restoreAll()
+})
