@@ -9,14 +9,17 @@ from typing import Any
 import pytest
 from sqlalchemy.engine import Engine
 from twisted.internet.task import Clock
+from twisted.logger import capturedLogs
 
 from tests.handlers.nodes import Client, ThreadedVortex, resultOf, settle
 from tests.orm.rows import (
+    EVERYTHING,
     FILT,
     ROW_1,
     ROW_2,
     Job,
     Sessions,
+    fill,
     offTheWire,
     shown,
     stored,
@@ -217,3 +220,77 @@ class TestALongRequest:
         assert asked == ["write"]
         assert server.waiting == []  # and none of its rows was made
         handler.shutdown()
+
+
+class TestAReadThatNeverEnds:
+    """The database hangs, say."""
+
+    @pytest.fixture
+    def server(self, clock: Clock) -> ThreadedVortex:
+        return ThreadedVortex("server", reactor=clock, limits=Limits(watchTimeout=10))
+
+    def test_is_an_error_for_who_asks_and_then_the_next_are_told(
+        self, server: ThreadedVortex, jobs: OrmCrudHandler, clock: Clock, ada: Client, bob: Client
+    ) -> None:
+        ada.request(ROW_1).addErrback(lambda _: None)
+        hangs = server.waiting.pop()
+        with capturedLogs():
+            clock.advance(10)
+            settle(clock)
+        assert [each.result for each in ada.came] == [
+            "timeout: nothing was made within the 10 seconds of watchTimeout"
+        ]
+
+        bob.request(FILT, [job(id=1, title="dug")])
+        while server.waiting:
+            server.waiting.pop()()
+            settle(clock)
+        hangs()
+        settle(clock)
+
+        assert [shown(tuples) for _, tuples in ada.pushed] == [[(1, "dug")]]
+
+    def test_of_some_rows_has_all_of_them_read(
+        self, server: ThreadedVortex, everything: OrmCrudHandler, clock: Clock, engine: Engine
+    ) -> None:
+        ada = Client(server, clock, "ada", key="jobs.all")
+        ada.request({**EVERYTHING, "live": {}})
+        server.waiting.pop()()
+        settle(clock)
+        fill(engine, "update job set title = 'dug' where id = 1")
+        told = everything.sendModelUpdate(1)
+        server.waiting.pop()
+        with capturedLogs():
+            clock.advance(10)
+        server.waiting.pop()()
+        settle(clock)
+
+        assert resultOf(told) == 1
+        assert [shown(tuples) for _, tuples in ada.pushed] == [[(1, "dug")]]
+
+
+class TestARequestThatIsRefused:
+    @pytest.fixture
+    def server(self, clock: Clock) -> ThreadedVortex:
+        return ThreadedVortex("server", reactor=clock)
+
+    def test_is_answered_before_what_is_pushed(
+        self, server: ThreadedVortex, jobs: OrmCrudHandler, ada: Client, bob: Client
+    ) -> None:
+        ada.request(ROW_1)
+        server.waiting.pop()()
+        ada.settle()
+        ada.came.clear()
+        bob.request(FILT, [job(id=1, title="of bob")])
+        saving = server.waiting.pop()
+        ada.request(FILT, [job(id=99, title="of ada")]).addErrback(lambda _: None)
+        refusing = server.waiting.pop()
+        saving()
+        server.waiting.pop()()
+        ada.settle()
+        assert ada.came == []
+        refusing()
+        ada.settle()
+
+        assert [(each.result or "")[:14] for each in ada.came] == ["unknown-record", ""]
+        assert [shown(tuples) for _, tuples in ada.pushed] == [[(1, "of bob")]]

@@ -19,7 +19,7 @@ out here and in the files beside it:
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Hashable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -204,16 +204,25 @@ class LiveWatches:
 
     def hold(self, peer: Peer, watch: LiveWatch | None = None) -> None:
         """
-        Tell *peer* nothing, if it reads no live data, until an answer to it is on its way and that is said by
-        `release`.
+        Tell *peer* nothing, if it reads no live data, until an answer to it is on its way, see `answering`.
 
         Args:
             watch: Of this only; None: of anything.
         """
         self._holds.hold(peer, watch)
 
-    def release(self, peer: Peer, watch: LiveWatch | None = None) -> None:
-        """As many times as it was held: tell *peer* what it has not been told meanwhile."""
+    async def answering(
+        self, answer: Coroutine[Any, Any, None], peer: Peer, watch: LiveWatch | None = None
+    ) -> None:
+        """Run *answer*, for which was held what *peer* is told; it is told that then."""
+        try:
+            await answer
+        except BaseException:
+            self.clock.callLater(0, self._release, peer, watch)  # the error is on its way then
+            raise
+        self._release(peer, watch)
+
+    def _release(self, peer: Peer, watch: LiveWatch | None) -> None:
         self._holds.release(peer, watch)
         for watcher in self._roster.of(peer):
             if watcher.isTold and watcher.hasNews:

@@ -165,21 +165,24 @@ class ModelHandler(ABC):
             )
         watcher = self._live.join(peer, liveSubject(filt), filt)
         self._waiting[peer] += 1
-        self._live.hold(peer, watcher.watch)
-        return self._turns.run((peer, watcher.watch.subject.key), partial(self._answer, watcher, delivery))
+        watch = watcher.watch
+        self._live.hold(peer, watch)
+        return self._turns.run(
+            (peer, watch.subject.key),
+            lambda: self._live.answering(self._answer(watcher, delivery), peer, watch),
+        )
 
     async def _answer(self, watcher: Watcher, delivery: Delivery) -> None:
-        peer, watch = delivery.peer, watcher.watch
+        peer = delivery.peer
         mark = positionsOf(self._node).mark()
         try:
             deadline = Deadline(self._node.clock, self._node.limits)
-            delivery.reply(await deadline.wait(self._build, watch.subject.what, delivery))
+            delivery.reply(await deadline.wait(self._build, watcher.watch.subject.what, delivery))
             self._live.answered(watcher, mark)
         finally:
             self._waiting[peer] -= 1
             if not self._waiting[peer]:
                 del self._waiting[peer]
-            self._live.release(peer, watch)
 
     def _matching(self, filt: Mapping[str, Any] | None, peer: Peer | None) -> list[LiveWatch]:
         conditions = normalise(filt or {})

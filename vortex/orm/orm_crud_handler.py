@@ -193,16 +193,13 @@ class OrmCrudHandler:
                 "maxWaitingRequests", f"{most} requests of this peer wait for the database already"
             )
         self._live.hold(delivery.peer)
-        return self._turns.run(line, partial(self._answerInTurn, payload, delivery))
-
-    async def _answerInTurn(self, payload: Payload, delivery: Delivery) -> None:
-        try:
-            if not delivery.isCancelled:  # while it waited for its turn
-                await self._answer(payload, delivery)
-        finally:
-            self._live.release(delivery.peer)
+        return self._turns.run(
+            line, lambda: self._live.answering(self._answer(payload, delivery), delivery.peer)
+        )
 
     async def _answer(self, payload: Payload, delivery: Delivery) -> None:
+        if delivery.isCancelled:  # while it waited for its turn
+            return
         try:
             carriedOut = await self._carryOut(payload, delivery)
         except DatabaseUnavailable:
