@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 
 __all__ = ["IncomingActions"]
 
+PATIENCE = 30.0
+"""Seconds for which what a client sends again waits for what it has sent before that."""
+
 MOST_RUNNING = 10
 """How many times `Limits.maxWaitingRequests`, past which it is read slower, a session may have running."""
 
@@ -50,18 +53,38 @@ class IncomingActions:
         driver: Of the session.
         host: The node.
         record: Where the client's actions are taken; see `Once.attached`.
+        sentBefore: The number of the last action that the client has sent before this session.
     """
 
-    def __init__(self, driver: SessionDriver, host: LinkHost, record: ClientRecord[Action]) -> None:
+    def __init__(
+        self, driver: SessionDriver, host: LinkHost, record: ClientRecord[Action], sentBefore: int
+    ) -> None:
         self._driver = driver
         self._host = host
         self._record = record
+        self._sentBefore = sentBefore
         self._running: dict[int, Action] = {}
+        self._progressAt = 0.0  # when there was room last for one that is running
 
     @property
     def running(self) -> int:
         """How many of them are being carried out."""
         return len(self._running)
+
+    @property
+    def room(self) -> int | None:
+        """
+        How many may be taken now; None: any number.
+
+        What was sent before to another life of this server may have been done there, and must not be refused
+        as one too many here. So of that no more is taken than is carried out at once anywhere; unless nothing
+        of it comes to its end, so that who is to be cancelled has to be heard.
+        """
+        if self._record.last >= self._sentBefore:
+            return None
+        if self._running and self._host.clock.seconds() - self._progressAt > PATIENCE:
+            return None
+        return max(0, self._host.limits.maxWaitingRequests - len(self._running))
 
     # ---- what comes in
 
@@ -149,7 +172,7 @@ class IncomingActions:
 
         Of several endpoints one may have recorded what it did, and the others would do it again.
         """
-        busy = len(self._running) >= MOST_RUNNING * self._host.limits.maxWaitingRequests
+        busy = len(self._running) >= self._host.limits.maxWaitingRequests
         if busy or number <= self._record.settled or len(self._host.payloadIO.matching(envelope.filt)) != 1:
             return None
         return marksToFind()
@@ -182,7 +205,7 @@ class IncomingActions:
         """Answer with *error*, and keep nothing of that: it may be known the next time."""
         action.stopAlarm()
         action.isAnswered = True
-        self._running.pop(action.number, None)
+        self._isOver(action.number)
         self._record.dropped(action.number)
         self._refuse(action.number, error, filt)
 
@@ -193,6 +216,8 @@ class IncomingActions:
         action.deadline = deadline
         if self._driver.closed:
             return
+        if not self._running:
+            self._progressAt = self._host.clock.seconds()
         self._running[action.number] = action
         if deadline is not None:
             wait = max(0.0, deadline - self._host.clock.seconds())
@@ -203,7 +228,7 @@ class IncomingActions:
         self._cancel(action)
 
     def _cancel(self, action: Action) -> None:
-        self._running.pop(action.number, None)
+        self._isOver(action.number)
         self._record.dropped(action.number)
         self._host.counters["cancelled"] += 1
         action.cancel()
@@ -239,8 +264,12 @@ class IncomingActions:
     # ---- for Action
 
     def finished(self, action: Action, reply: bytes | None) -> None:
-        self._running.pop(action.number, None)
+        self._isOver(action.number)
         self._record.finished(action.number, reply)
+
+    def _isOver(self, number: int) -> None:
+        self._running.pop(number, None)
+        self._progressAt = self._host.clock.seconds()
 
     def sendAnswer(self, message: Message, priority: int) -> None:
         if not self._driver.closed:

@@ -9,94 +9,26 @@ it the transports'.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from vortex.access.principal import Principal
 from vortex.errors import AccessDenied, NotConnected
 from vortex.protocol.codes import CloseCode
-from vortex.protocol.native import Kind, frame, readVarint, varint
 from vortex.protocol.server_session import ServerSession
-from vortex.protocol.session import jsonFrame
 from vortex.protocol.session_table import Hello, SessionTable
-from vortex.transports.intake import Intake
-from vortex.transports.kept_sessions import KeptDriver, KeptSessions, KeptTransport
-from vortex.transports.read_hold import LOOK
+from vortex.transports.kept_sessions import KeptSessions, KeptTransport
+from vortex.transports.native_driver import NativeDriver
 from vortex.transports.transport import LinkHost
 from vortex.tuples.schema import schemaHash
 
 if TYPE_CHECKING:
     from vortex.transports.native_line import NativeLine
 
-__all__ = ["MAX_HELLO", "NativeDoor", "NativeDriver"]
+__all__ = ["MAX_HELLO", "NativeDoor"]
 
 MAX_HELLO = 64 << 10
 """Bytes of a frame that are taken of somebody who has not said yet who it is."""
-
-
-_UNHEARD = (CloseCode.LOST.value, CloseCode.SILENT.value, CloseCode.SLOW.value)
-"""Why connections are given up whose other end would not read why."""
-
-
-class NativeDriver(KeptDriver):
-    """
-    The driver of a session that the door has made.
-
-    Attributes:
-        session: What is driven.
-    """
-
-    def __init__(
-        self,
-        session: ServerSession,
-        host: LinkHost,
-        *,
-        kind: str,
-        address: str,
-        onClosed: Callable[[str, str], object],
-    ) -> None:
-        super().__init__(host.door.kept, session, host, kind=kind, address=address, onClosed=onClosed)
-        self.session = session
-        self.intake = Intake(host.limits, host.clock.seconds())
-
-    def waitAfter(self, count: int) -> float:
-        """Seconds to wait before more is read, after so many frames."""
-        running = 0 if self._actions is None else self._actions.running
-        wait = self.intake.take(count, running, self._now())
-        if self.isFull:
-            wait = max(wait, LOOK)
-        if wait:
-            self._host.counters["held"] += 1
-        return wait
-
-    def _giveUp(self, code: str, reason: str) -> None:
-        if self._transport is not None and code not in _UNHEARD:
-            farewell = {"code": code, "reason": reason, "again": True}
-            self._transport.writeFrame(jsonFrame(Kind.CLOSE, farewell))
-        super()._giveUp(code, reason)
-
-    def framesSent(self, frames: Iterable[bytes]) -> bytes:
-        """
-        Take *frames*, which came in beside what carries the session, up to one before which another is
-        missing: that is on its way still, or the client says all of it again.
-
-        Returns:
-            How far the session has got, as a frame.
-
-        Raises:
-            DecodeError: If one is none; nothing was taken.
-        """
-        good: list[bytes] = []
-        expected = self.session.taken + 1
-        for data in frames:
-            if data[0] in (Kind.ACTION, Kind.CANCEL):
-                number, _ = readVarint(data, 1)
-                if number > expected:
-                    break
-                expected = max(expected, number + 1)
-            good.append(data)
-        self.framesReceived(good)
-        return frame(Kind.ACK, varint(self.session.taken), varint(0))
 
 
 class NativeDoor:
@@ -167,15 +99,22 @@ class NativeDoor:
             self._drivers[session.id] = driver
         if principal is not None:
             driver.renew(principal)
-        if isNew and hello.resume is not None:
-            frames = ()  # they are counted as those of the session that there is no more
+        if (isNew and hello.resume is not None) or driver.isFull:
+            frames = ()  # they are counted as those of a session that there is no more; or come again
         driver.carryOn(transport, frames, kind=kind, address=address)
         return driver
 
-    def isExhausted(self, hello: Hello, principal: Principal | None) -> bool:
-        """Whether the session that *hello* goes on with has brought so much that it has to wait."""
+    def isExhausted(self, hello: Hello, principal: Principal | None, *, bringsMore: bool) -> bool:
+        """
+        Whether the session that *hello* goes on with has brought so much that it has to wait.
+
+        Args:
+            bringsMore: Whether there are frames behind it.
+        """
         known = self._known(hello, principal)
-        return known is not None and known.intake.isExhausted(self._host.clock.seconds())
+        if known is None:
+            return False
+        return known.intake.isExhausted(self._host.clock.seconds()) or (bringsMore and known.isFull)
 
     def _known(self, hello: Hello, principal: Principal | None) -> NativeDriver | None:
         """Whose session *hello* may go on with; None if it may with none."""

@@ -25,7 +25,8 @@ from vortex.protocol.native import Kind, NativeDecoder
 from vortex.protocol.session import jsonFrame
 from vortex.protocol.session_table import Hello
 from vortex.transports.kept_sessions import KeptTransport
-from vortex.transports.native_door import MAX_HELLO, NativeDriver
+from vortex.transports.native_door import MAX_HELLO
+from vortex.transports.native_driver import NativeDriver
 from vortex.transports.read_hold import LOOK
 from vortex.transports.transport import LinkHost
 

@@ -16,7 +16,10 @@ from vortex.protocol.native import PREAMBLE, Kind, NativeDecoder
 from vortex.protocol.session_table import Hello, readSend
 from vortex.transports.http_refusal import HttpRefused
 from vortex.transports.http_site import bodySince
+from vortex.transports.native_driver import NativeDriver
 from vortex.transports.native_response import NATIVE_TYPE, nativeResponse
+from vortex.transports.read_hold import LOOK
+from vortex.transports.timer_wheel import TimerWheel
 from vortex.transports.transport import LinkHost
 
 __all__ = ["NativePosts"]
@@ -62,8 +65,8 @@ class NativePosts:
             tooLarge = isinstance(error, LimitExceeded)
             raise HttpRefused(413 if tooLarge else 400, errorText(error)) from error
         door = self._host.door
-        if door.isExhausted(hello, principal):
-            raise HttpRefused(503, "this session brings more than is taken (maxMessagesPerSecond)")
+        if door.isExhausted(hello, principal, bringsMore=bool(frames)):
+            raise HttpRefused(503, "this session brings more than is taken")
         response = nativeResponse(request, self._host, hello)
         try:
             driver = door.enter(
@@ -85,17 +88,16 @@ class NativePosts:
         if driver.intake.isExhausted(self._host.clock.seconds()):
             raise HttpRefused(503, "this session brings more than is taken (maxMessagesPerSecond)")
         if driver.isFull:
-            raise HttpRefused(503, "what this session has brought waits still (maxWaitingBytes)")
-        answer = driver.framesSent(frames)
+            raise HttpRefused(503, "what this session has brought waits still")
+        driver.framesSent(frames)
         request.setHeader(b"Content-Type", NATIVE_TYPE)
         request.setHeader(b"Cache-Control", b"no-store, no-transform")
-        request.setHeader(b"Content-Length", b"%d" % len(answer))
         wait = driver.waitAfter(len(frames))
         if not wait:
-            return answer
+            request.setHeader(b"Content-Length", b"%d" % len(driver.taken))
+            return driver.taken
         # The client sends the next when this is answered.
-        answering = self._host.wheel.callLater(wait, _answer, request, answer)
-        request.notifyFinish().addErrback(lambda _: answering.cancel())
+        _Answering(request, driver, self._host.wheel, wait)
         return NOT_DONE_YET
 
     def _began(self, request: Request) -> float:
@@ -104,9 +106,24 @@ class NativePosts:
         return min(now, bodySince(request, now))
 
 
-def _answer(request: Request, answer: bytes) -> None:
-    request.write(answer)
-    request.finish()
+class _Answering:
+    """Answers *request* after *seconds*, and not before all that it has brought is taken."""
+
+    def __init__(self, request: Request, driver: NativeDriver, wheel: TimerWheel, seconds: float) -> None:
+        self._request = request
+        self._driver = driver
+        self._wheel = wheel
+        self._waiting = wheel.callLater(seconds, self._answer)
+        request.notifyFinish().addErrback(lambda _: self._waiting.cancel())
+
+    def _answer(self) -> None:
+        if not self._driver.hasTakenAll:
+            self._waiting = self._wheel.callLater(LOOK, self._answer)
+            return
+        taken = self._driver.taken
+        self._request.setHeader(b"Content-Length", b"%d" % len(taken))
+        self._request.write(taken)
+        self._request.finish()
 
 
 def _frames(body: bytes, limits: Limits) -> list[bytes]:

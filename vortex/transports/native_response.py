@@ -16,7 +16,7 @@ from vortex.protocol.codes import CloseCode
 from vortex.protocol.native import Kind, frame
 from vortex.protocol.session_table import Hello
 from vortex.transports.held_response import HeldResponse
-from vortex.transports.native_door import NativeDriver
+from vortex.transports.native_driver import NativeDriver
 from vortex.transports.session_driver import SessionDriver
 from vortex.transports.transport import LinkHost
 

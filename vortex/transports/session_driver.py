@@ -402,7 +402,7 @@ class SessionDriver:
             return False
         if session.isAnothers:  # what it has asked for as that, it may not do as this, nor again
             record.passOver(session.nextAction - 1)
-        self._actions = IncomingActions(self, self._host, record)
+        self._actions = IncomingActions(self, self._host, record, session.nextAction - 1)
         return True
 
     def _received(self, envelope: Envelope, peer: Peer) -> None:
