@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from vortex.errors import Rejected
 from vortex.limits import Limits
 from vortex.node.vortex import Vortex
 from vortex.protocol.payload import Payload
+from vortex.routing import marks
 from vortex.routing.delivery import Delivery
 from vortex.routing.payload_endpoint import PayloadEndpoint
 
@@ -181,6 +183,35 @@ class TestAnAction:
         assert result.startswith("outcome-unknown: action 1 ")
         assert ada.answers[0].json["f"] == {"key": "pay", "PayloadResponse.messageId": "m1"}
         assert len(till.deliveries) == 4
+
+    def test_whose_answer_is_not_kept_is_looked_up_where_a_handler_has_room_for_it(
+        self, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Who was one too many would be told that it has failed, and it has not."""
+        server = Vortex("server", reactor=clock, limits=Limits(maxStoredReplies=1, maxWaitingRequests=2))
+        till = Till(server)
+        till.outcome = True
+        ada = NativeClient(server)
+        ada.begin()
+        for number in range(1, 7):
+            ada.send(number, PAY)
+        looked: list[int] = []
+
+        def look(_isThere: object, _client: str, _epoch: int, number: int) -> Deferred[bool]:
+            looked.append(number)
+            return Deferred()
+
+        monkeypatch.setattr(marks, "_used", [SimpleNamespace(mayBeFound=True, isThere=None)])
+        monkeypatch.setattr(server, "runInThread", look)
+
+        ada.begin(next=7)
+        for number in range(1, 6):
+            ada.send(number, PAY)
+
+        assert looked == [1, 2]
+        assert [(number, str(result)[:16]) for number, result in ada.replies] == [
+            (number, "outcome-unknown:") for number in (3, 4, 5)
+        ]
 
     def test_behind_a_missing_one_is_refused_and_not_run(self, ada: NativeClient, till: Till) -> None:
         till.outcome = True
