@@ -94,6 +94,9 @@ class TestAnUpdate:
         ada.settle()
 
         assert (came(ada), len(jobs.updates)) == (["newer"], 1)
+        jobs.model = ["found out by another"]
+        bob.ask({**FILT, "live": {}})
+        assert came(ada) == ["newer"]
 
     def test_of_what_changes_during_an_answer_is_built_anew_after_it(
         self, jobs: Jobs, ada: Client, bob: Client

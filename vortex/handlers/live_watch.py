@@ -240,11 +240,6 @@ class LiveWatch:
         if not self.watchers:
             self._stopRetry()
 
-    def compare(self) -> None:
-        """From now on somebody has to be told what differs."""
-        self.isCompared = True
-        self._isDirty |= self.state.serial > 0
-
     def sleep(self) -> None:
         """Nobody watches any more: from now on it is not known whether the state is what it was."""
         self._isDirty = True

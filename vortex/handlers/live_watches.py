@@ -375,8 +375,7 @@ class LiveWatches:
         watcher.policy = policy
         watch.watchers[watcher] = None
         watch.askedBytes = watcher.size
-        if watcher.seesChanges and not watch.isCompared:
-            watch.compare()
+        watch.isCompared |= watcher.seesChanges
         self._wantSteps(watcher)
         self._lingering.wake(watch)
         for each in inTheWay:
