@@ -7,14 +7,13 @@ import os
 import re
 import signal
 import sqlite3
-import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from tests.integration.children import PATIENCE, ROOT, Child
+from tests.integration.children import PATIENCE, OurChild
 
 __all__ = ["DemoServer"]
 
@@ -37,7 +36,7 @@ class DemoServer:
 
     def __init__(self, folder: Path, *arguments: str, module: str = "") -> None:
         self.folder = folder
-        self._program = ["-m", module] if module else ["-m", "vortex", "demo"]
+        self._program = [module] if module else ["vortex", "demo"]
         self._arguments = arguments
         self.port = 0
         self.start()
@@ -49,15 +48,7 @@ class DemoServer:
 
     def start(self) -> None:
         """Start it; from the second time on where it was."""
-        self.child = Child(
-            sys.executable,
-            *self._program,
-            "--port",
-            str(self.port),
-            *self._arguments,
-            folder=self.folder,
-            environment={"PYTHONPATH": str(ROOT)},  # this tree's, whichever the environment has
-        )
+        self.child = OurChild(*self._program, "--port", str(self.port), *self._arguments, folder=self.folder)
         try:
             line = self.child.line()
             found = re.search(r"http://\S+?:(\d+)/", line)

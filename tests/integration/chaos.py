@@ -26,7 +26,7 @@ from twisted.internet.task import LoopingCall, deferLater
 from twisted.internet.threads import deferToThread
 from twisted.python.failure import Failure
 
-from tests.integration.children import Child
+from tests.integration.children import OurChild
 from tests.integration.cutting_proxy import CuttingProxy
 from vortex import Payload, Vortex, VortexConnection
 from vortex.node.session_events import SessionEvent
@@ -89,7 +89,7 @@ class Chaos:
         self.connections: list[VortexConnection] = []
         self._random = Random(seed)
         self._silence = silence
-        self._server: Child | None = None
+        self._server: OurChild | None = None
         self._proxies = {name: CuttingProxy(0, self._draw, self._isSilent) for name in ("web", "raw")}
         self._ports: dict[str, int] = {}
         self._whose: dict[int, VortexConnection] = {}
@@ -167,7 +167,7 @@ class Chaos:
     # ---- between them
 
     async def _start(self) -> None:
-        server = self._server = Child(sys.executable, "-m", "tests.integration.till_server", self.database)
+        server = self._server = OurChild("tests.integration.till_server", self.database)
         self._proxies["web"].server = await deferToThread(server.readyPort)
         self._proxies["raw"].server = int(server.lines[-1].split()[2])
 

@@ -12,18 +12,21 @@ import os
 import queue
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
+from tests.integration.forked import Forked
+
 ROOT = Path(__file__).parent.parent.parent
 PEERS = ROOT / "tests" / "peers"
 PATIENCE = 30.0
 """Seconds within which anything that a test waits for has to happen."""
+SET_UP = {"VORTEX_PEER_IS_SET_UP": "yes"}
+"""Tells tests/peers that the fixture ``realPeers`` has looked after the real peers' environment."""
 
-__all__ = ["PATIENCE", "PEERS", "ROOT", "Child", "TalkingPeer", "oldPeer", "peer"]
+__all__ = ["PATIENCE", "PEERS", "ROOT", "Child", "OurChild", "TalkingPeer", "oldPeer", "peer"]
 
 
 class Child:
@@ -46,10 +49,19 @@ class Child:
         self.lines: list[str] = []
         self._incoming: queue.Queue[str | None] = queue.Queue()
         self._errors: list[str] = []
-        self._process = subprocess.Popen(
+        self._process = self._begun({**os.environ, **(environment or {})}, folder)
+        self._readers = [
+            threading.Thread(target=self._readLines, daemon=True),
+            threading.Thread(target=self._readErrors, daemon=True),
+        ]
+        for reader in self._readers:
+            reader.start()
+
+    def _begun(self, environment: dict[str, str], folder: Path) -> subprocess.Popen[str] | Forked:
+        return subprocess.Popen(
             self.command,
             cwd=folder,
-            env={**os.environ, **(environment or {})},
+            env=environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -57,12 +69,6 @@ class Child:
             encoding="utf-8",
             start_new_session=True,
         )
-        self._readers = [
-            threading.Thread(target=self._readLines, daemon=True),
-            threading.Thread(target=self._readErrors, daemon=True),
-        ]
-        for reader in self._readers:
-            reader.start()
 
     def _readLines(self) -> None:
         assert self._process.stdout is not None
@@ -171,14 +177,25 @@ class Child:
         return f"{' '.join(self.command)}\n--- printed\n{said}\n--- standard error\n{self.errors[-4000:]}"
 
 
+class OurChild(Child):
+    """
+    One of our own programs, which so begins at once: a module, and its arguments. Warnings are errors in it.
+
+    Where it is tried how one begins, it is a `Child`.
+    """
+
+    def _begun(self, environment: dict[str, str], folder: Path) -> Forked:
+        return Forked(self.command, environment, folder)
+
+
 def peer(script: str, *arguments: object) -> Child:
     """One of tests/peers, run with the real VortexPY 6.2.2."""
-    return Child("sh", PEERS / "run.sh", script, *map(str, arguments), environment={"PYTHON": sys.executable})
+    return Child("sh", PEERS / "run.sh", script, *map(str, arguments), environment=SET_UP)
 
 
 def oldPeer(version: str, script: str, *arguments: object) -> Child:
     """One of tests/peers, run with the real VortexPY 0.3.0 or 2.4.1."""
-    environment = {"PYTHON": sys.executable, "SCRIPT": script}
+    environment = {**SET_UP, "SCRIPT": script}
     return Child("sh", PEERS / "run_old.sh", version, *map(str, arguments), environment=environment)
 
 

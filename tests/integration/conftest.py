@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.children import PEERS, Child
+from tests.integration.children import PEERS, OurChild
 from tests.integration.installing import freshClone, installed, installedWithOrm, wheel
 from tests.integration.postgresql import postgresqlUrl
 
@@ -44,7 +44,7 @@ class PeerServer:
     def __init__(self, database: Path) -> None:
         self._database = database
         self.mayLog: list[str] = []
-        self.child = Child(sys.executable, "-W", "error", "-m", "tests.integration.peer_server", database)
+        self.child = OurChild("tests.integration.peer_server", database)
         self.port = self.child.readyPort()
         self.rawPort = int(self.child.lines[-1].split()[2])
 

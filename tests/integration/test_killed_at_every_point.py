@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import signal
 import socket
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from sqlalchemy import create_engine, text
 from twisted.internet.threads import deferToThread
 
 from tests import native_frames
-from tests.integration.children import PATIENCE, Child
+from tests.integration.children import PATIENCE, OurChild
 from tests.integration.dying_server import POINTS, Sale, Sell
 from tests.integration.on_reactor import onReactor
 from tests.native_frames import Frame, framesIn
@@ -33,11 +32,9 @@ class Shop:
         self.socket = folder / "s"
         self.url = f"sqlite:///{folder / 'shop.sqlite'}"
 
-    def server(self, dieAt: str | None = None) -> Child:
-        child = Child(
-            sys.executable,
-            *("-m", "tests.integration.dying_server", self.socket, self.url),
-            environment={"DIE_AT": dieAt or ""},
+    def server(self, dieAt: str | None = None) -> OurChild:
+        child = OurChild(
+            *("tests.integration.dying_server", self.socket, self.url), environment={"DIE_AT": dieAt or ""}
         )
         child.readyPort()
         return child

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import sqlite3
-import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -16,7 +15,7 @@ from twisted.internet import reactor as installed
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThread
 
-from tests.integration.children import PATIENCE, Child, oldPeer, peer
+from tests.integration.children import PATIENCE, Child, OurChild, oldPeer, peer
 from tests.integration.on_reactor import onReactor
 from tests.integration.peer_server import ThingRow
 from tests.integration.postgresql import freePort
@@ -76,8 +75,7 @@ class OurServer:
         self.child.readyPort()
 
     def _start(self) -> Child:
-        command = (sys.executable, "-m", "tests.integration.peer_server")
-        return Child(*command, self.database, str(self.port))
+        return OurChild("tests.integration.peer_server", self.database, str(self.port))
 
     def kill(self) -> None:
         os.killpg(self.child.pid, signal.SIGKILL)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import pytest
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 
-from tests.integration.children import PATIENCE, Child
+from tests.integration.children import PATIENCE, OurChild
 from tests.integration.on_reactor import onReactor
 from tests.integration.relay_programs import JOBS, PutJob
 from vortex import RemoteError, TupleActionClient, TupleDataObserver, Vortex
@@ -23,16 +22,15 @@ class Programs:
 
     def __init__(self, folder: Path) -> None:
         self._sockets = {name: folder / name[0] for name in ("server", "relay")}
-        self._running: dict[str, Child] = {}
+        self._running: dict[str, OurChild] = {}
 
     def urlOf(self, name: str) -> str:
         return f"unix:{self._sockets[name]}"
 
     def start(self, name: str) -> None:
         others = [] if name == "server" else [self._sockets["server"]]
-        self._running[name] = child = Child(
-            sys.executable, *("-m", "tests.integration.relay_programs", name, self._sockets[name]), *others
-        )
+        program = ("tests.integration.relay_programs", name, self._sockets[name])
+        self._running[name] = child = OurChild(*program, *others)
         child.readyPort()
 
     def kill(self, name: str) -> None:

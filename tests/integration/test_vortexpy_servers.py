@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -19,7 +18,7 @@ from twisted.internet import reactor as installed
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.threads import deferToThread
 
-from tests.integration.children import PATIENCE, Child, oldPeer, peer
+from tests.integration.children import PATIENCE, Child, OurChild, oldPeer, peer
 from tests.integration.conftest import PeerServer
 from tests.integration.on_reactor import onReactor
 from tests.integration.peer_server import PersonTuple, ThingRow
@@ -202,8 +201,7 @@ class TestTheRealServer:
 
 
 def startOurs(folder: Path, port: int) -> Child:
-    module = ("-m", "tests.integration.peer_server", folder / "things.sqlite", str(port))
-    return Child(sys.executable, "-W", "error", *module)
+    return OurChild("tests.integration.peer_server", folder / "things.sqlite", str(port))
 
 
 @pytest.mark.parametrize("scheme", ["ws", "http"])
