@@ -15,13 +15,13 @@ from tests.handlers.relay_scene import Chain, Watching
 from tests.node.links import cutAll
 from vortex import Limits, TupleDataObservableProxy, TupleSelector
 from vortex.access.tuple_access import TupleAccess
-from vortex.errors import AccessDenied, NotConnected, RemoteError, RequestTimeout
+from vortex.errors import AccessDenied, NotConnected, Rejected, RemoteError, RequestTimeout
 from vortex.handlers import live_row, live_state
 from vortex.handlers.action_client import TupleActionClient
 from vortex.handlers.action_proxy import TupleActionProxy
 from vortex.handlers.live_watcher import PlainWatcher
 from vortex.handlers.observable import TupleDataObservableHandler
-from vortex.handlers.observable_proxy import POLL_TIMEOUT
+from vortex.handlers.observable_proxy import AFTER_TIMEOUT, POLL_TIMEOUT
 from vortex.handlers.observer import TupleDataObserver
 from vortex.protocol.envelope import Message
 from vortex.protocol.payload import Payload
@@ -261,6 +261,95 @@ class TestTheLossOfTheServer:
         chain.harness.advance(60)
 
         assert ada.titles == ["tea", "milk"]
+
+
+class Restarted:
+    """
+    A chain whose server was started anew, and has not said yet what there is: the middle node has asked.
+
+    Attributes:
+        ada: Who watches.
+        states: What is being made at the server: what to fire, and the state at the time when it was begun.
+        seen: What was shown when each action was done.
+    """
+
+    def __init__(self, chain: Chain) -> None:
+        self.chain = chain
+        self.states: list[tuple[Deferred[Any], list[Any]]] = []
+        self.seen: list[list[str]] = []
+        self.ada = chain.watcher("ada")
+        chain.links[0].close()
+        chain.handler.shutdown()
+        chain.processor.shutdown()
+        make = chain.make
+
+        def makeSlowly(selector: TupleSelector, peer: Any) -> Deferred[Any]:
+            self.states.append((Deferred(), make(selector, peer)))
+            return self.states[-1][0]
+
+        chain.make = makeSlowly  # type: ignore[assignment, method-assign]
+        chain.serve()
+        chain.connect(chain.relays[0], chain.server)
+        chain.harness.settle()
+
+    def push(self, key: int, title: str) -> None:
+        pushed = self.ada.actions.pushAction(Rename(id=key, title=title), until=self.ada.subscription)
+        pushed.addCallback(lambda _: self.seen.append(self.ada.titles))
+        self.chain.harness.settle()
+
+    def finish(self) -> None:
+        """What is being made is there."""
+        for made, rows in self.states:
+            if not made.called:
+                made.callback(rows)
+        self.chain.harness.settle()
+
+
+class TestAnActionWhileTheServerIsNotWatchedAgain:
+    def test_is_done_when_what_it_did_is_shown(self, chain: Chain) -> None:
+        anew = Restarted(chain)
+        anew.push(1, "coffee")
+        assert (len(anew.states), chain.done, anew.seen) == (1, [(1, "coffee")], [])
+        anew.finish()  # as it was before the action
+        assert (len(anew.states), anew.ada.titles, anew.seen) == (2, ["tea", "milk"], [])
+        anew.finish()
+
+        assert anew.seen == [["coffee", "milk"]]
+
+    def test_is_done_though_nothing_can_be_shown_for_long(self, chain: Chain) -> None:
+        anew = Restarted(chain)
+        anew.push(1, "coffee")
+        chain.harness.advance(AFTER_TIMEOUT - 0.5)
+        assert anew.seen == []
+        chain.harness.advance(1)
+        assert anew.seen == [["tea", "milk"]]
+        anew.finish()
+        anew.finish()
+
+        assert anew.ada.titles == ["coffee", "milk"]
+
+    def test_is_done_at_once_where_the_state_is_refused(self, chain: Chain) -> None:
+        anew = Restarted(chain)
+        anew.states[0][0].errback(Rejected("not today"))
+        chain.harness.settle()
+        anew.push(1, "coffee")
+
+        assert anew.seen == [["tea", "milk"]]
+
+    def test_is_done_when_it_is_shown_to_who_sees_some_rows_only(self, harness: VortexHarness) -> None:
+        class Even(TupleAccess):
+            def maySend(self, peer: Peer, record: Any) -> bool:
+                return bool(record.id % 2 == 0)
+
+        chain = Chain(harness, access=Even())
+        anew = Restarted(chain)
+        anew.push(2, "cream")
+        assert anew.seen == []
+        anew.finish()
+        anew.finish()
+
+        assert anew.seen == [["cream"]]
+        chain.close()
 
 
 class TestARightThatIsLost:

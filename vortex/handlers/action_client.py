@@ -91,7 +91,7 @@ class TupleActionClient:
         answer = await self._node.request(Payload(self._filt, [action]), toName=self._toName, timeout=timeout)
         tuples = answer.tuples
         after = _after(answer.filt)
-        if until is not None and after:
+        if until is not None:
             shown = until.passed(after)
             if timeout is not None:
                 left = timeout - (self._node.clock.seconds() - began)

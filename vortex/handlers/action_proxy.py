@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, gatherResults
 
 from vortex.errors import AccessDenied, LimitExceeded, UnknownAction
 from vortex.handlers.handler_access import HandlerAccess
@@ -111,10 +111,12 @@ class TupleActionProxy:
     async def _after(self, peer: Peer, there: Peer | None, view: Any) -> dict[str, int]:
         """What *view*, of the other node's answer, says of watches, by their numbers here."""
         serials = view.get("after") if isinstance(view, Mapping) else None
+        if not isinstance(serials, dict):
+            serials = {}
+        # As texts: in a filt, keys that are numbers come as such from some peers.
+        named = {str(number): serial for number, serial in serials.items()}
+        proxies = tuple(proxiesOf(self._node))
         found: dict[str, int] = {}
-        if isinstance(serials, dict):
-            # As texts: in a filt, keys that are numbers come as such from some peers.
-            named = {str(number): serial for number, serial in serials.items()}
-            for proxy in tuple(proxiesOf(self._node)):
-                found.update(await proxy.after(peer, there, named))
+        for each in await gatherResults([proxy.after(peer, there, named) for proxy in proxies]):
+            found.update(each)
         return found

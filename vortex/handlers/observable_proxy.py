@@ -18,16 +18,17 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, gatherResults, succeed
 
 from vortex.access.tuple_access import TupleAccess
-from vortex.errors import AccessDenied, DecodeError, UnknownObservable
+from vortex.errors import AccessDenied, DecodeError, RequestTimeout, UnknownObservable, VortexError
 from vortex.handlers.asked import keyOf
 from vortex.handlers.delivery_policy import DeliveryPolicy
 from vortex.handlers.handler_access import HandlerAccess
 from vortex.handlers.live_watch import LiveWatch, Subject, heldWeakly
+from vortex.handlers.live_watcher import LiveWatcher
 from vortex.handlers.live_watches import LIVE, LiveWatches
 from vortex.handlers.observer import TupleDataObserver
 from vortex.handlers.relayed_view import RelayedView
@@ -40,6 +41,9 @@ from vortex.routing.ports import Node, Peer, theNode
 from vortex.tuples.selector import TupleSelector
 
 __all__ = ["TupleDataObservableProxy", "proxiesOf"]
+
+AFTER_TIMEOUT = 5.0
+"""Seconds that an answer to an action waits, at most, until what it did is known here."""
 
 POLL_TIMEOUT = 25.0
 """Seconds that the other node has to answer who asks once."""
@@ -116,26 +120,36 @@ class TupleDataObservableProxy:
             serials: By the numbers of that peer's watches, the serials from which on it is to be seen.
 
         Returns:
-            A Deferred of the same by the numbers of watches here.
+            A Deferred of the same by the numbers of watches here. It fires when all of these serials are
+            known: what the other node was not watched for yet is waited for, for a while.
         """
-        return Deferred.fromCoroutine(self._after(peer, there, serials))
-
-    async def _after(self, peer: Peer, there: Peer | None, serials: dict[str, int]) -> dict[str, int]:
-        found: dict[str, int] = {}
         if there is not self.observer.peer:
-            return found
-        for watcher in self._watches.liveWatchersOf(peer):
-            relayed, _ = self._relayed.get(watcher.watch, (None, None))
-            serial = None if relayed is None else relayed.after(serials)
-            if relayed is None or serial is None:
-                continue
-            if (
-                watcher.sieve is not None
-            ):  # it has serials of its own, which are known when it has come so far
-                await relayed.view.whenPassed(serials)
-                serial = watcher.watch.promise(watcher)
-            found[str(watcher.watch.number)] = serial
-        return found
+            return succeed({})
+        finding = [
+            Deferred.fromCoroutine(self._serialOf(watcher, relayed, serials))
+            for watcher in self._watches.liveWatchersOf(peer)
+            for relayed, _ in [self._relayed.get(watcher.watch, (None, None))]
+            if relayed is not None
+        ]
+        return gatherResults(finding).addCallback(lambda found: dict(filter(None, found)))
+
+    async def _serialOf(
+        self, watcher: LiveWatcher, relayed: RelayedView, serials: dict[str, int]
+    ) -> tuple[str, int] | None:
+        """The number of the watch, and the serial from which on *watcher* sees it; None: it knows already."""
+        number, serial = str(watcher.watch.number), relayed.after(serials)
+        if serial is not None and watcher.sieve is None:
+            return number, serial
+        # It is not watched there again, or the watcher has serials of its own: it has to come here first.
+        passed = relayed.view.whenPassed(serials)
+        if serial is None and passed.called:
+            return None
+        clock: Any = self._node.clock
+        try:
+            await passed.addTimeout(AFTER_TIMEOUT, clock, _gaveUp)
+        except VortexError:
+            return None
+        return number, watcher.watch.promise(watcher)
 
     # ---- requests
 
@@ -176,6 +190,10 @@ class TupleDataObservableProxy:
             self._relayed[watch] = RelayedView(watch, subscription.view, endAll), subscription
         relayed, _ = self._relayed[watch]
         return await relayed.make(self.observer.peer)
+
+
+def _gaveUp(_: object, seconds: float) -> NoReturn:
+    raise RequestTimeout(f"what an action did is not known here after {seconds:g} s")
 
 
 class _ProxyEndpoint(PayloadEndpoint):

@@ -1,5 +1,5 @@
 """
-ViewWaiters: who waits until a view is current, or has come to a serial.
+ViewWaiters: who waits until a view is current, has come to a serial, or is what its server has by now.
 """
 
 from __future__ import annotations
@@ -17,12 +17,17 @@ class ViewWaiters:
     """
     Args:
         live: The rows that they wait for.
+
+    Attributes:
+        answered: The number of the last request for the rows that was answered.
     """
 
     def __init__(self, live: LiveRows) -> None:
+        self.answered = 0
         self._live = live
         self._syncing: list[Deferred[RowsView]] = []
         self._passing: list[tuple[str | None, int, Deferred[None]]] = []
+        self._asking: list[tuple[int, Deferred[None]]] = []
 
     def synced(self) -> Deferred[RowsView]:
         """Fires with the rows when they are current; fails if they are refused."""
@@ -40,6 +45,17 @@ class ViewWaiters:
         self._passing.append((self._live.epoch, serial, waiter))
         return waiter
 
+    def asked(self, number: int) -> Deferred[None]:
+        """Fires when they are current, and the request *number* or a later one is answered."""
+        waiter: Deferred[None] = Deferred()
+        self._asking.append((number, waiter))
+        return waiter
+
+    @property
+    def wantAnother(self) -> bool:
+        """Whether somebody waits for the answer to a request that is later than the last one."""
+        return any(number > self.answered and not waiter.called for number, waiter in self._asking)
+
     def tell(self) -> None:
         """Something has come: whoever has waited for it is told."""
         live = self._live
@@ -48,6 +64,12 @@ class ViewWaiters:
             syncing, self._syncing = self._syncing, []
             for waiter in syncing:
                 waiter.callback(live.rows)
+            asking, self._asking = self._asking, []
+            for number, answered in asking:
+                if self.answered >= number:
+                    answered.callback(None)
+                else:
+                    self._asking.append((number, answered))
         passing, self._passing = self._passing, []
         for entry in passing:
             epoch, serial, passed = entry
@@ -66,5 +88,6 @@ class ViewWaiters:
         """Nothing will come any more."""
         self.refuse(error)
         passing, self._passing = self._passing, []
-        for _, _, passed in passing:
-            passed.errback(error)
+        asking, self._asking = self._asking, []
+        for waiter in (*(entry[2] for entry in passing), *(entry[1] for entry in asking)):
+            waiter.errback(error)

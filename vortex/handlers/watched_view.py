@@ -106,6 +106,7 @@ class WatchedView:
         self._isOver = False
         self._isPlain = False
         self._isOld = False  # something was changed since it was asked for
+        self._asked = 0  # how often it was asked for
         self._date: datetime | None = None
         self._request: PayloadResponse | None = None
         self._retry: DelayedCall | None = None
@@ -163,7 +164,13 @@ class WatchedView:
     def whenPassed(self, after: Mapping[str, int]) -> Deferred[None]:
         """Fires when it has come to the serial that *after* has for its number; see `Subscription.passed`."""
         serial = None if self.number is None else after.get(str(self.number))
-        return succeed(None) if serial is None else self._waiters.passed(serial)
+        if serial is not None:
+            return self._waiters.passed(serial)
+        if self._request is None or self.live.state is ViewState.CURRENT:
+            return succeed(None)
+        # The peer did not count this one among those who watch. What it is about to answer may be older than
+        # what was done; what it is asked from now on is not.
+        return self._waiters.asked(self._asked + 1)
 
     # ---- asking
 
@@ -176,6 +183,7 @@ class WatchedView:
             return
         self.live.asked()
         self._isOld = False
+        self._asked += 1
         live: dict[str, Any] = {}
         if what is Ask.SINCE and self.live.position is not None:
             live["at"] = self.live.position
@@ -231,6 +239,7 @@ class WatchedView:
         if request is not self._request:
             return
         self._request = None
+        self._waiters.answered = self._asked
         self.live.answered()
         view = payload.filt.get("view")
         self._isPlain = not isinstance(view, Mapping)
@@ -243,6 +252,12 @@ class WatchedView:
             self._takeAll(payload)
             if self._isOld:
                 self.refresh()
+        self._askForWaiters()
+
+    def _askForWaiters(self) -> None:
+        """What was answered may be older than what somebody waits for."""
+        if self._waiters.wantAnother and self._request is None and not self._isOver:
+            self.ask()
 
     def _failed(self, failure: Failure, request: PayloadResponse) -> None:
         if request is self._request:
