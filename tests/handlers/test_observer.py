@@ -288,43 +288,6 @@ class TestSynced:
         assert caught.value.code == "unknown-observable"
         assert (subscription.state, subscription.error) == ("loading", caught.value)
 
-    def test_fires_when_rows_that_are_asked_for_are_as_after_the_action(self, jobs: Jobs) -> None:
-        """The server did not know yet that they are watched, so it names no serial of them."""
-        came = jobs.requests()
-        subscription = jobs.observer.subscribe(JOBS)
-        passed = subscription.passed({})
-        assert not passed.called
-        jobs.harness.settle()
-
-        assert resultOf(passed) is None
-        assert len(came) == 2  # what the first was answered with may be older
-        assert subscription.passed({}).called
-
-    def test_fires_at_once_where_the_rows_are_refused(self, jobs: Jobs) -> None:
-        jobs.failure = Rejected("not today")
-        subscription = jobs.observer.subscribe(JOBS)
-        jobs.harness.settle()
-
-        assert subscription.passed({}).called
-
-    def test_fires_when_the_rows_are_asked_for_at_another_session(self, jobs: Jobs) -> None:
-        subscription = jobs.observer.subscribe(JOBS)
-        passed = subscription.passed({})
-        jobs.connection.close()
-        jobs.harness.settle()
-        assert not passed.called
-        jobs.connect()
-
-        assert passed.called
-
-    def test_fails_when_it_is_closed_while_it_is_asked_for(self, jobs: Jobs) -> None:
-        subscription = jobs.observer.subscribe(JOBS)
-        passed = subscription.passed({})
-        subscription.close()
-
-        with pytest.raises(NotConnected):
-            resultOf(passed)
-
     def test_fails_when_it_is_closed_before(self, jobs: Jobs) -> None:
         subscription = jobs.observer.subscribe(JOBS)
         synced = subscription.synced
@@ -570,6 +533,43 @@ class TestPassed:
         jobs.connect()
 
         assert passed.called
+
+    def test_fires_when_rows_that_are_asked_for_are_as_after_the_action(self, jobs: Jobs) -> None:
+        """The server did not know yet that they are watched, so it names no serial of them."""
+        came = jobs.requests()
+        subscription = jobs.observer.subscribe(JOBS)
+        passed = subscription.passed({})
+        assert not passed.called
+        jobs.harness.settle()
+
+        assert resultOf(passed) is None
+        assert len(came) == 2  # what the first was answered with may be older
+        assert subscription.passed({}).called
+
+    def test_fires_at_once_where_the_rows_are_refused(self, jobs: Jobs) -> None:
+        jobs.failure = Rejected("not today")
+        subscription = jobs.observer.subscribe(JOBS)
+        jobs.harness.settle()
+
+        assert subscription.passed({}).called
+
+    def test_fires_when_the_rows_are_asked_for_at_another_session(self, jobs: Jobs) -> None:
+        subscription = jobs.observer.subscribe(JOBS)
+        passed = subscription.passed({})
+        jobs.connection.close()
+        jobs.harness.settle()
+        assert not passed.called
+        jobs.connect()
+
+        assert passed.called
+
+    def test_fails_when_it_is_closed_while_it_is_asked_for(self, jobs: Jobs) -> None:
+        subscription = jobs.observer.subscribe(JOBS)
+        passed = subscription.passed({})
+        subscription.close()
+
+        with pytest.raises(NotConnected):
+            resultOf(passed)
 
     def test_fails_when_it_is_closed_before(self, jobs: Jobs) -> None:
         subscription = jobs.observer.subscribe(JOBS)

@@ -19,6 +19,7 @@ from vortex.errors import AccessDenied, NotConnected, Rejected, RemoteError, Req
 from vortex.handlers import live_row, live_state
 from vortex.handlers.action_client import TupleActionClient
 from vortex.handlers.action_proxy import TupleActionProxy
+from vortex.handlers.delivery_policy import DeliveryPolicy
 from vortex.handlers.live_watcher import PlainWatcher
 from vortex.handlers.observable import TupleDataObservableHandler
 from vortex.handlers.observable_proxy import AFTER_TIMEOUT, POLL_TIMEOUT
@@ -273,11 +274,13 @@ class Restarted:
         seen: What was shown when each action was done.
     """
 
-    def __init__(self, chain: Chain) -> None:
+    def __init__(self, chain: Chain, policy: DeliveryPolicy | None = None) -> None:
         self.chain = chain
         self.states: list[tuple[Deferred[Any], list[Any]]] = []
         self.seen: list[list[str]] = []
         self.ada = chain.watcher("ada")
+        self.ada.observer.subscribe(JOBS, policy=policy)
+        chain.harness.settle()
         chain.links[0].close()
         chain.handler.shutdown()
         chain.processor.shutdown()
@@ -313,6 +316,16 @@ class TestAnActionWhileTheServerIsNotWatchedAgain:
         anew.finish()  # as it was before the action
         assert (len(anew.states), anew.ada.titles, anew.seen) == (2, ["tea", "milk"], [])
         anew.finish()
+
+        assert anew.seen == [["coffee", "milk"]]
+
+    def test_is_done_when_it_is_shown_to_who_is_told_less_often(self, chain: Chain) -> None:
+        anew = Restarted(chain, DeliveryPolicy(minInterval=3))
+        anew.push(1, "coffee")
+        anew.finish()
+        anew.finish()
+        assert (anew.ada.titles, anew.seen) == (["tea", "milk"], [])
+        chain.harness.advance(3)
 
         assert anew.seen == [["coffee", "milk"]]
 
