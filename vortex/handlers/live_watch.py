@@ -19,6 +19,7 @@ from twisted.python.failure import Failure
 from vortex.clocks import DelayedCall
 from vortex.errors import UnknownObservable, VortexError, errorText
 from vortex.handlers.deadline import Deadline
+from vortex.handlers.live_notified import Notified
 from vortex.handlers.live_state import LiveState, Places
 from vortex.handlers.live_watcher import LiveWatcher, Watcher
 from vortex.protocol.backoff import Backoff
@@ -55,39 +56,6 @@ class Subject(NamedTuple):
     about: Hashable
     plainFilt: Mapping[str, Any]
     what: Any
-
-
-class Notified:
-    """
-    Who is to be told, be it what they have already.
-
-    Args:
-        areAll: Whether it is everybody.
-    """
-
-    __slots__ = ("_areAll", "_peers")
-
-    def __init__(self, areAll: bool = False) -> None:
-        self._areAll = areAll
-        self._peers: set[Peer] = set()
-
-    def __bool__(self) -> bool:
-        return self._areAll or bool(self._peers)
-
-    def __contains__(self, peer: Peer) -> bool:
-        return self._areAll or peer in self._peers
-
-    def add(self, peer: Peer | None) -> None:
-        """*peer* is; None: everybody."""
-        if peer is None:
-            self._areAll = True
-        else:
-            self._peers.add(peer)
-
-    def update(self, other: Notified) -> None:
-        """They all are."""
-        self._areAll |= other._areAll
-        self._peers |= other._peers
 
 
 class LiveWatch:

@@ -10,6 +10,7 @@ out here and in the files beside it:
     live_watcher    one peer's place in a watch: what it is sent next
     live_line       one peer: when it can take what is new
     live_holds      what is not to be told yet, because of an answer
+    live_answers    for handlers that give answers of their own
     live_roster     who watches what, and how much that may be
     live_sieve      what one peer may see, where that is asked for each tuple
     live_checks     what is told again every now and then, so that nothing goes wrong for long
@@ -19,7 +20,7 @@ out here and in the files beside it:
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Coroutine, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from functools import partial
 from typing import Any
 
@@ -29,6 +30,7 @@ from vortex.clocks import DelayedCall
 from vortex.errors import AccessDenied, DecodeError, LimitExceeded, NotConnected, UnknownObservable
 from vortex.handlers.deadline import Deadline
 from vortex.handlers.delivery_policy import DeliveryPolicy
+from vortex.handlers.live_answers import LiveAnswers
 from vortex.handlers.live_checks import LiveChecks
 from vortex.handlers.live_feed import LiveFeed
 from vortex.handlers.live_holds import LiveHolds
@@ -68,6 +70,9 @@ class LiveWatches:
         plain: What becomes of a peer that reads no live data: who is told of each change, or a
             `NotifiedWatcher`.
         onForgotten: Called with a watch that is not kept any longer.
+
+    Attributes:
+        answers: For who gives answers of his own.
     """
 
     def __init__(
@@ -100,6 +105,7 @@ class LiveWatches:
         self._byAbout: dict[Hashable, dict[LiveWatch, None]] = {}
         self._holds = LiveHolds()
         self._roster = LiveRoster(node, self._mayGo, self._holds.isHeld)
+        self.answers = LiveAnswers(node.clock, self._roster, self._holds, self.tell)
         self._checks = LiveChecks(node.clock, node.limits.checkInterval, self._roster, self._mayGo)
         self._waiting = WaitingRequests(node.limits)
         self._lingering = Lingering(node.clock, node.limits, self._forgetWatch)
@@ -193,69 +199,15 @@ class LiveWatches:
                 self._drop(watcher)
         return True
 
-    # ---- of who answers by himself
-
     def join(self, peer: Peer, subject: Subject, filt: Mapping[str, Any]) -> Watcher:
-        """*peer*, which reads no live data, has asked for that: it is told of it from now on."""
+        """
+        Tell *peer*, which reads no live data and has asked for that with *filt*, of it from now on. It is
+        answered by who calls this, see `answers`.
+        """
         watch = self._watchFor(subject)
         watcher = self._join(peer, watch, filt, self.policy, self._plain)
         self.unwanted(watch)
         return watcher
-
-    def hold(self, peer: Peer, watch: LiveWatch | None = None) -> None:
-        """
-        Tell *peer* nothing, if it reads no live data, until an answer to it is on its way, see `answering`.
-
-        Args:
-            watch: Of this only; None: of anything.
-        """
-        self._holds.hold(peer, watch)
-
-    async def answering(
-        self, answer: Coroutine[Any, Any, None], peer: Peer, watch: LiveWatch | None = None
-    ) -> None:
-        """Run *answer*, for which was held what *peer* is told; it is told that then."""
-        try:
-            await answer
-        except BaseException:
-            self.clock.callLater(0, self._release, peer, watch)  # the error is on its way then
-            raise
-        self._release(peer, watch)
-
-    def _release(self, peer: Peer, watch: LiveWatch | None) -> None:
-        self._holds.release(peer, watch)
-        for watcher in self._roster.of(peer):
-            if watcher.isTold and watcher.hasNews:
-                self.tell(watcher)
-
-    def answered(self, watcher: Watcher, mark: int) -> None:
-        """
-        The peer of *watcher* was answered just now with what was so at *mark*, of `Positions`, or later: it
-        gets nothing that is older. If something may have changed since, it is told what there is now.
-        """
-        watch = watcher.watch
-        isDue = watch.touchedAt > mark
-        watcher.isAnswered = True
-        watcher.wasAnswered(self.moment(), isDue=isDue)
-        if isDue and self._isThere(watcher):
-            watch.sendTo(watcher.peer)
-
-    def knows(self, peer: Peer, abouts: Iterable[Hashable]) -> None:
-        """
-        *peer* is told just now, by an answer, what has become of all that is in what it watches about these:
-        it gets nothing that is older. They are notified from now on.
-        """
-        moment = self.moment()
-        for watcher in self._roster.of(peer):
-            if watcher.watch.subject.about in abouts:
-                watcher.wasAnswered(moment)
-
-    def waitingPriority(self, peer: Peer) -> int:
-        """A priority with which an answer to *peer* overtakes nothing that it is told."""
-        return max(
-            (self._roster.lineOf(each).waitingPriority(each.watch) for each in self._roster.of(peer)),
-            default=0,
-        )
 
     # ---- what their owner asks
 

@@ -166,10 +166,10 @@ class ModelHandler(ABC):
         watcher = self._live.join(peer, liveSubject(filt), filt)
         self._waiting[peer] += 1
         watch = watcher.watch
-        self._live.hold(peer, watch)
+        self._live.answers.hold(peer, watch)
         return self._turns.run(
             (peer, watch.subject.key),
-            lambda: self._live.answering(self._answer(watcher, delivery), peer, watch),
+            lambda: self._live.answers.give(self._answer(watcher, delivery), peer, watch),
         )
 
     async def _answer(self, watcher: Watcher, delivery: Delivery) -> None:
@@ -178,7 +178,7 @@ class ModelHandler(ABC):
         try:
             deadline = Deadline(self._node.clock, self._node.limits)
             delivery.reply(await deadline.wait(self._build, watcher.watch.subject.what, delivery))
-            self._live.answered(watcher, mark)
+            self._live.answers.given(watcher, mark)
         finally:
             self._waiting[peer] -= 1
             if not self._waiting[peer]:

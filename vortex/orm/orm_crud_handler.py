@@ -192,9 +192,9 @@ class OrmCrudHandler:
             raise LimitExceeded(
                 "maxWaitingRequests", f"{most} requests of this peer wait for the database already"
             )
-        self._live.hold(delivery.peer)
+        self._live.answers.hold(delivery.peer)
         return self._turns.run(
-            line, lambda: self._live.answering(self._answer(payload, delivery), delivery.peer)
+            line, lambda: self._live.answers.give(self._answer(payload, delivery), delivery.peer)
         )
 
     async def _answer(self, payload: Payload, delivery: Delivery) -> None:
@@ -212,7 +212,7 @@ class OrmCrudHandler:
         try:
             if outcome.failure is not None:
                 raise outcome.failure
-            waiting = (handler._live.waitingPriority(delivery.peer) for handler in concerned)
+            waiting = (handler._live.answers.priorityOf(delivery.peer) for handler in concerned)
             delivery.reply(outcome.tuples, result, priority=max((USUAL, *waiting)))
         finally:
             for handler in concerned:
@@ -266,7 +266,7 @@ class OrmCrudHandler:
         abouts = {*keys, _ALL}
         if not any(self._live.about(about) for about in abouts):
             return
-        self._live.knows(writer, abouts)
+        self._live.answers.writtenBy(writer, abouts)
         self._toUpdate.update(dict.fromkeys(keys))
         self._turns.join(_UPDATE, self._update)
 
