@@ -125,10 +125,10 @@ class Limits:
     """Peers at the same time from one address; None: as many as maxPeers lets in (a proxy is one address)."""
     maxWatchesPerPeer: int = 256
     """Filts that one handler remembers of a peer, to tell it of changes; past it the oldest is forgotten. An
-    observable refuses the next one."""
+    observable refuses the next one, and so does each handler to who reads live data."""
     maxWatchBytesPerPeer: int = 1 * MIB
-    """Bytes that those filts may have on the wire; past it the oldest is forgotten, as is a longer one. An
-    observable refuses the next one."""
+    """Bytes that those filts may have on the wire; past it the oldest is forgotten, as is a longer one. The
+    next one is refused as with maxWatchesPerPeer."""
     watchPartBytes: int = 256 * KIB
     """About how many bytes of tuples one message has of a state that comes in parts."""
     maxWatchLog: int = 10_000
