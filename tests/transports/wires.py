@@ -34,9 +34,12 @@ class Wire(StringTransport):
         )
         self.aborted = False
         self.isHalfClosed = False
+        self.noDelay = False
         self.protocol: Any = None  # who has it: an upgrade hands it over
 
-    def setTcpNoDelay(self, enabled: bool) -> None: ...
+    def setTcpNoDelay(self, enabled: bool) -> None:
+        assert self.peerAddr.type == "TCP"  # nothing else has it
+        self.noDelay = enabled
 
     def unregisterProducer(self) -> None:
         if self.producer is not None:

@@ -1,10 +1,11 @@
 """
-Direct writes: hand bytes to the kernel now, where nothing is queued before them.
+Direct writes: what is written to a connection in one turn of the reactor goes to the kernel at its end, in
+one piece.
 
-Twisted's `transport.write` waits for the next turn of the reactor: a change of
-the epoll set, an event, a send, another change. For a frame that goes to a
-thousand connections that is most of the cost. Where a plain TCP transport has an
-empty buffer, the same bytes can be sent at once, and nothing is reordered.
+Twisted's `transport.write` waits for the connection to be writable: a change of the epoll set, an event, a
+send, another change. For a frame that goes to a thousand connections that is most of the cost. Where a plain
+TCP transport has an empty buffer, what was put there can be sent without, and nothing is reordered: what
+others write meanwhile, control frames for one, waits in the same place.
 """
 
 from __future__ import annotations
@@ -16,30 +17,63 @@ from twisted.internet.abstract import FileDescriptor
 from twisted.internet.interfaces import ITransport
 from twisted.protocols.policies import ProtocolWrapper
 
-__all__ = ["unwritten", "writeNow"]
+__all__ = ["unwritten", "writeSoon"]
+
+PIECE = 64 << 10
+"""Bytes with which it is not worth while to wait for the end of the turn."""
+
+_waiting: dict[tcp.Server, None] = {}
+"""Those to which something was written in this turn, and nothing before it was left."""
 
 
-def writeNow(transport: ITransport, data: bytes) -> None:
+def writeSoon(transport: ITransport, data: bytes) -> None:
     """
-    Write *data*, at once if nothing waits before it, else behind what waits.
+    Write *data* with what else is written in this turn, if nothing waits from before that; else behind it.
 
-    Any transport but Twisted's own TCP server connection (TLS, a test's double)
-    gets an ordinary `write`. So does what the kernel did not take, and a
-    connection that turns out to be gone: `write` lets the reactor find out.
+    Any transport but Twisted's own TCP server connection (TLS, a test's double) gets an ordinary `write`. So
+    does what the kernel did not take, and a connection that turns out to be gone: `write` lets the reactor
+    find out.
     """
     if (
-        type(transport) is tcp.Server
-        and not transport.dataBuffer
-        and not transport._tempDataBuffer
-        and transport.connected
-        and not transport.disconnecting
+        type(transport) is not tcp.Server
+        or transport.dataBuffer
+        or (transport._tempDataBuffer and transport not in _waiting)
+        or transport.disconnecting
+        or not transport.connected
     ):
-        sent = transport.writeSomeData(data)
-        if isinstance(sent, int):
-            if sent == len(data):
-                return
-            data = data[sent:]
-    transport.write(data)
+        transport.write(data)
+        return
+    if not _waiting:
+        reactor: Any = transport.reactor
+        reactor.callLater(0, _sendAll)
+    _waiting[transport] = None
+    transport._tempDataBuffer.append(data)
+    transport._tempDataLen += len(data)
+    if transport._tempDataLen >= PIECE:
+        del _waiting[transport]
+        _send(transport)
+
+
+def _sendAll() -> None:
+    """The turn is over."""
+    waiting = tuple(_waiting)
+    _waiting.clear()
+    for transport in waiting:
+        _send(transport)
+
+
+def _send(transport: tcp.Server) -> None:
+    """Send what was put into *transport*'s buffer, unless the reactor has done so."""
+    if transport.dataBuffer or not transport._tempDataBuffer or not transport.connected:
+        return
+    data = b"".join(transport._tempDataBuffer)
+    transport._tempDataBuffer.clear()
+    transport._tempDataLen = 0
+    sent = transport.writeSomeData(data)
+    if not isinstance(sent, int):
+        sent = 0
+    if sent < len(data):
+        transport.write(data[sent:])
 
 
 def unwritten(transport: Any) -> int | None:

@@ -14,7 +14,7 @@ from twisted.web.http import HTTPChannel
 from twisted.web.server import Request
 
 from vortex.transports.backpressure import DrivenProducer
-from vortex.transports.direct_write import unwritten, writeNow
+from vortex.transports.direct_write import unwritten, writeSoon
 from vortex.transports.session_driver import SessionDriver
 
 __all__ = ["HeldResponse"]
@@ -68,7 +68,7 @@ class HeldResponse(DrivenProducer):
         if self._done:
             return
         if self._tcp is not None and self._request.startedWriting and self._request.chunked:
-            writeNow(self._tcp, b"%x\r\n%b\r\n" % (len(data), data))
+            writeSoon(self._tcp, b"%x\r\n%b\r\n" % (len(data), data))
         else:
             self._request.write(data)
 

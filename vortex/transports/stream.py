@@ -20,7 +20,7 @@ from vortex.protocol.framing import DotDecoder, Framing
 from vortex.protocol.vortexpy_session import VortexPySession
 from vortex.transports.backpressure import DrivenProducer
 from vortex.transports.credentials import ipOf
-from vortex.transports.direct_write import unwritten
+from vortex.transports.direct_write import unwritten, writeSoon
 from vortex.transports.read_hold import ReadHold
 from vortex.transports.session_driver import SessionDriver
 from vortex.transports.transport import LinkHost
@@ -113,6 +113,10 @@ class Stream(DrivenProducer, Protocol):
     # ---- Twisted's side
 
     def connectionMade(self) -> None:
+        if self.address is not None:
+            self.transport.setTcpNoDelay(
+                True
+            )  # a message is not to wait until the one before is acknowledged
         if not self.isTls:
             self.begin()
 
@@ -152,7 +156,7 @@ class Stream(DrivenProducer, Protocol):
         return unwritten(self.transport)
 
     def writeFrame(self, frame: bytes) -> None:
-        self.transport.write(frame)
+        writeSoon(self.transport, frame)
 
     def close(self, code: str, reason: str) -> None:
         if self.isLost or self.isEnding:

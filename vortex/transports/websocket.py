@@ -27,7 +27,7 @@ from vortex.protocol.framing import Framing, webSocketHeader
 from vortex.protocol.native import SUBPROTOCOL
 from vortex.protocol.vortexpy_session import VortexPySession
 from vortex.transports.backpressure import DrivenProducer
-from vortex.transports.direct_write import unwritten, writeNow
+from vortex.transports.direct_write import unwritten, writeSoon
 from vortex.transports.native_line import NativeLine
 from vortex.transports.read_hold import ReadHold
 from vortex.transports.session_driver import SessionDriver
@@ -168,7 +168,9 @@ class _Protocol(DrivenProducer, WebSocketServerProtocol):  # type: ignore[misc] 
 
     def writeFrame(self, frame: bytes) -> None:
         if self.state == self.STATE_OPEN:
-            writeNow(self.transport, webSocketHeader(len(frame), BINARY) + frame if self._isNative else frame)
+            writeSoon(
+                self.transport, webSocketHeader(len(frame), BINARY) + frame if self._isNative else frame
+            )
 
     def close(self, code: str, reason: str) -> None:
         if self.state == self.STATE_OPEN:
