@@ -6,7 +6,7 @@ import pytest
 from twisted.internet.task import Clock
 
 from tests.native_frames import ACK, BEAT, DATA, REPLY, ack, action, message
-from tests.transports.every_line import reach
+from tests.transports.every_line import SOCKETS, reach
 from tests.transports.native_talk import Echo, Talker, asks, pass_, push
 from tests.transports.native_wires import (
     HELD,
@@ -164,7 +164,7 @@ class TestBeats:
         assert len(server.vortex.peers) == 1
 
 
-@pytest.mark.parametrize("kind", [*KINDS, "unix"])
+@pytest.mark.parametrize("kind", SOCKETS)
 class TestASocket:
     def test_of_tcp_does_not_hold_a_message_until_the_one_before_is_acknowledged(
         self, server: Server, kind: str

@@ -38,7 +38,7 @@ class Wire(StringTransport):
         self.protocol: Any = None  # who has it: an upgrade hands it over
 
     def setTcpNoDelay(self, enabled: bool) -> None:
-        assert self.peerAddr.type == "TCP"  # nothing else has it
+        assert isinstance(self.peerAddr, IPv4Address)  # nothing else has it
         self.noDelay = enabled
 
     def unregisterProducer(self) -> None:
