@@ -114,9 +114,8 @@ class Stream(DrivenProducer, Protocol):
 
     def connectionMade(self) -> None:
         if self.address is not None:
-            self.transport.setTcpNoDelay(
-                True
-            )  # a message is not to wait until the one before is acknowledged
+            # A message is not to wait until the one before is acknowledged.
+            self.transport.setTcpNoDelay(True)
         if not self.isTls:
             self.begin()
 
