@@ -287,6 +287,35 @@ class TestTheLog:
         assert log.since(3) == {}
 
 
+class TestWhatIsTaken:
+    """Nobody has to be told what differs, so it is not found out."""
+
+    def test_is_another_state_each_time(self) -> None:
+        state = stateOf(1)
+        for records in (jobs(1), jobs(1), [], [object()]):
+            state.take(records)
+            assert (state.tuples, len(state), state.since(state.serial - 1)) == (records, len(records), None)
+
+        assert (state.serial, state.size, state.keyFields, state.check()) == (5, 0, None, (0, 0))
+        assert "of 1 tuples" in repr(state)
+
+    def test_cannot_be_told_what_has_changed(self) -> None:
+        state = stateOf(1)
+        state.take(jobs(1))
+
+        with pytest.raises(ValueError, match="by keys"):
+            state.change(jobs(2))
+
+    @pytest.mark.parametrize("numbers", [(1, 2), (3,), ()])
+    def test_is_followed_by_a_state_that_is_compared_again(self, numbers: tuple[int, ...]) -> None:
+        state = stateOf(1)
+        state.take(jobs(1, 2))
+
+        assert state.replace(jobs(*numbers))
+        assert (state.serial, ids(state.tuples), state.since(2)) == (3, list(numbers), None)
+        assert not state.replace(jobs(*numbers))
+
+
 class TestAnothersState:
     def test_keeps_its_position(self) -> None:
         state = LiveState(100)

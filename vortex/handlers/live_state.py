@@ -65,15 +65,16 @@ class LiveState:
         self._sum = 0
         self._reader: KeyReader | None = None
         self._rows: Rows = {}
+        self._taken: list[Any] = []  # the tuples of which nothing was found out, instead
         self._log = LiveLog(maxLog)
         self._deltas: dict[tuple[int, bool], Delta | None] = {}
         self._index: dict[Hashable, int] | None = None
 
     def __repr__(self) -> str:
-        return f"<LiveState {self.position} of {len(self._rows)} tuples>"
+        return f"<LiveState {self.position} of {len(self)} tuples>"
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self._taken or self._rows)
 
     @property
     def isKeyed(self) -> bool:
@@ -88,7 +89,7 @@ class LiveState:
     @property
     def tuples(self) -> list[Any]:
         """The tuples, in order."""
-        return [row.record for row in self._rows.values()]
+        return self._taken or [row.record for row in self._rows.values()]
 
     @property
     def rows(self) -> Mapping[Hashable, Row]:
@@ -130,7 +131,8 @@ class LiveState:
         Be of *records* from now on, as `replace` has it, where nobody has to be told what differs. So nothing
         is found out of them either: not what they come to, nor whether they can travel.
         """
-        self._rows = {number: Row(record, 0, 0, 0) for number, record in enumerate(records)}
+        self._taken = list(records)
+        self._rows = {}
         self.keyFields = self._reader = None
         self.size = self._sum = 0
         self._advance(self.serial + 1)
@@ -273,10 +275,12 @@ class LiveState:
         """Be of *rows*, which have nothing to do with those before."""
         isLike = (
             self.serial > 0
+            and not self._taken
             and keyFields == self.keyFields
             and len(rows) == len(self._rows)
             and all(old.isLike(new) for old, new in zip(self._rows.values(), rows.values(), strict=True))
         )
+        self._taken = []
         self._rows = rows
         if isLike:
             return self._step({}, least)
