@@ -42,7 +42,7 @@ class BoardPage:
         self.visitor = visitor
         self.page = page
         self.line = page.get_by_role("region", name="The line to the server")
-        self.rows = page.get_by_role("table").get_by_role("rowgroup").last.get_by_role("row")
+        self.rows = page.get_by_role("table").get_by_role("row").filter(has=page.get_by_role("cell"))
         self.people = page.get_by_role("list", name="Who else is here").get_by_role("listitem")
         self.toast = page.locator("#toast")
         self.log = page.get_by_role("log", name="What happened")

@@ -117,6 +117,21 @@ class TestKeyboard:
         demo.waitForRow(id=2, title="Oil both doors")
         assert demo.rows()[0] == before[0]
 
+    @pytest.mark.parametrize(("deleted", "neighbour"), [(64, 63), (63, 31), (31, 63)])
+    def test_goes_on_beside_the_row_that_is_gone(
+        self, demo: DemoServer, visit: Visits, deleted: int, neighbour: int
+    ) -> None:
+        """On the row below it, however far its number is from there, or else on that above."""
+        demo.fill({"id": id_, "title": f"Job {id_}", "status": "open"} for id_ in (64, 63, 31))
+        board = visit.board(demo.url)
+
+        board.delete(deleted)
+        expect(board.undoButton).to_be_focused()
+        tabTo(board, "Dismiss")
+        board.page.keyboard.press("Enter")
+
+        expect(board.deleteButton(neighbour)).to_be_focused()
+
 
 class TestWhileOthersWrite:
     def test_typed_text_stays(self, demo: DemoServer, visit: Visits) -> None:

@@ -1,4 +1,4 @@
-"""What a push does to the page: only the rows that changed are touched, however many there are."""
+"""What a push does to the page: only what changed is touched, and looked at, however many rows there are."""
 
 from __future__ import annotations
 
@@ -9,27 +9,35 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.board_page import LOAD_MS
+from tests.browser.chromium import DESKTOP, PHONE
 from tests.browser.conftest import Visits
 from tests.browser.demo_server import DemoServer
 from tests.integration.wire_by_hand import WebSocketClient, rawEnvelope
 
 COUNT = 1_000
 
-_WATCH = """() => {
-  const body = document.querySelector("table tbody")
+ROWS = "document.querySelectorAll('tr[data-id]')"
+"""What has a job, in the language of the page."""
+
+_WATCH = f"""() => {{
   window.touched = new Set()
-  window.nodes = new Map([...body.rows].map((row) => [row.dataset.id, row]))
-  const watcher = new MutationObserver((records) => {
-    for (const { target, addedNodes, removedNodes } of records) {
-      const changed = target === body ? [...addedNodes, ...removedNodes] : [target]
-      for (const node of changed) {
-        const row = (node.closest ? node : node.parentElement).closest("tr")
-        window.touched.add(row ? row.dataset.id : "none")
-      }
-    }
-  })
-  watcher.observe(body, { subtree: true, childList: true, attributes: true, characterData: true })
-}"""
+  window.nodes = new Map([...{ROWS}].map((row) => [row.dataset.id, row]))
+  const watcher = new MutationObserver((records) => {{
+    for (const {{ target, addedNodes, removedNodes }} of records) {{
+      const rows = [...addedNodes, ...removedNodes].filter((node) => node.localName === "tr")
+      for (const node of rows.length ? rows : [target]) {{
+        const element = node.closest ? node : node.parentElement
+        window.touched.add(element.closest("tr")?.dataset.id ?? element.closest("[id]")?.id)
+      }}
+    }}
+  }})
+  const all = {{ subtree: true, childList: true, attributes: true, characterData: true }}
+  watcher.observe(document.body, all)
+}}"""
+"""From now on, note down what is touched: the ids of jobs, and of elements outside of their rows."""
+
+OF_OTHERS = {"line", "people", "round-trip"}
+"""Ids of elements that are touched anyway: by what the line does, who is here, and how long a ping takes."""
 
 
 @pytest.fixture
@@ -79,7 +87,7 @@ def waitForTitle(page: Page, id_: int, value: str | None) -> None:
     """Wait until the job has this title; None: until there is no such job."""
     page.wait_for_function(
         """([id, value]) => {
-             const cell = document.querySelector(`[data-id="${id}"] [name=title]`)
+             const cell = document.querySelector(`tr[data-id="${id}"] [name=title]`)
              return (cell?.value ?? null) === value
            }""",
         arg=[id_, value],
@@ -87,10 +95,20 @@ def waitForTitle(page: Page, id_: int, value: str | None) -> None:
     )
 
 
-def touched(page: Page) -> list[str]:
-    """The ids of rows of which anything was touched."""
-    found: list[str] = page.evaluate("() => [...window.touched].sort()")
-    return found
+def waitUntilLaidOut(page: Page, id_: int, isLaidOut: bool) -> None:
+    """Wait until the job's row is laid out, or is not."""
+    page.wait_for_function(
+        """([id, isLaidOut]) => {
+             const cell = document.querySelector(`tr[data-id="${id}"] td`)
+             return cell.checkVisibility({ contentVisibilityAuto: true }) === isLaidOut
+           }""",
+        arg=[id_, isLaidOut],
+    )
+
+
+def touched(page: Page) -> set[str]:
+    """The ids of jobs, and of elements, that were touched since `_WATCH`."""
+    return set(page.evaluate("() => [...window.touched]")) - OF_OTHERS
 
 
 class TestPush:
@@ -104,11 +122,10 @@ class TestPush:
         writer.save(id=501, title="Changed too")
         waitForTitle(page, 501, "Changed too")
 
-        assert touched(page) == ["500", "501"]
-        assert page.evaluate(
-            """() => [...document.querySelector("table tbody").rows]
-                 .every((row) => window.nodes.get(row.dataset.id) === row)"""
-        )
+        page.wait_for_timeout(600)  # the line's figures are looked through twice a second
+
+        assert touched(page) == {"500", "501"}
+        assert page.evaluate(f"() => [...{ROWS}].every((row) => window.nodes.get(row.dataset.id) === row)")
 
     def test_of_rows_that_came_and_went_touches_those_alone(self, page: Page, writer: Writer) -> None:
         page.evaluate(_WATCH)
@@ -118,7 +135,7 @@ class TestPush:
         writer.save(title="One more", status="open")
         waitForTitle(page, COUNT + 1, "One more")
 
-        assert touched(page) == [str(COUNT + 1), "700"]
+        assert {each for each in touched(page) if each.isdigit()} == {str(COUNT + 1), "700"}
         expect(page.locator("#count")).to_have_text(f"{COUNT} jobs")
 
     def test_leaves_every_row_as_the_database_has_it(
@@ -129,7 +146,7 @@ class TestPush:
         waitForTitle(page, 109, "Changed 109")
 
         shown = page.evaluate(
-            """() => [...document.querySelector("table tbody").rows].map((row) =>
+            f"""() => [...{ROWS}].map((row) =>
                  [Number(row.dataset.id),
                   ...Array.from(row.querySelectorAll("input, select"), (it) => it.value)])"""
         )
@@ -140,7 +157,47 @@ class TestPush:
 
 
 class TestRowsOutOfView:
-    """A frame's price goes by the number of all rows, so few are drawn where nobody looks."""
+    """What a frame costs goes by what a browser lays out, and asks whether it is in view."""
+
+    def test_are_not_looked_at_one_by_one(self, page: Page) -> None:
+        """In each frame a browser looks at every group, and at every row of those near the view."""
+        page.wait_for_function(
+            f"""(most) => {{
+                 const isLookedAt = (row) => row.checkVisibility({{ contentVisibilityAuto: true }})
+                 const groups = document.querySelectorAll("tbody").length
+                 return groups + [...{ROWS}].filter(isLookedAt).length < most
+               }}""",
+            arg=COUNT / 5,
+        )
+
+    @pytest.mark.parametrize("size", [DESKTOP, PHONE])
+    def test_have_the_room_that_they_take_in_view(self, page: Page, size: tuple[int, int]) -> None:
+        """Or the page would jump as it is scrolled; a filter changes it, be they in view or not."""
+        page.set_viewport_size({"width": size[0], "height": size[1]})
+        waitUntilLaidOut(page, COUNT, True)
+        room = "() => document.documentElement.scrollHeight"
+        before = page.evaluate(room)
+
+        for id_ in (COUNT // 2, 1, COUNT):
+            page.evaluate("(id) => document.querySelector(`tr[data-id='${id}']`).scrollIntoView()", id_)
+            waitUntilLaidOut(page, id_, True)
+            assert page.evaluate(room) == before
+        waitUntilLaidOut(page, 1, False)
+        page.get_by_label("Show only jobs with this text").fill("Job 1")
+        page.wait_for_function("() => document.querySelector('#count').textContent.startsWith('112 of')")
+        waitUntilLaidOut(page, COUNT, True)
+
+        rowsHigh = page.evaluate(
+            """(id) => {
+                 const [first, ...others] = document.querySelectorAll("tbody:not([hidden])")
+                 const [top, end] = [first, others.at(-1)].map((group) => group.getBoundingClientRect())
+                 const row = document.querySelector(`tr[data-id="${id}"]`).getBoundingClientRect()
+                 return (end.bottom - top.top) / (row.height + 1)  // a line is between two rows
+               }""",
+            COUNT,
+        )
+        assert 112 - 1 < rowsHigh < 112 + 1
+        waitUntilLaidOut(page, 1, False)
 
     def test_are_drawn_less_often(self, page: Page, writer: Writer) -> None:
         page.evaluate(

@@ -4,6 +4,7 @@
 import { Tuple, VortexConnection } from "./static/vortex.mjs"
 
 const $ = (id) => document.getElementById(id)
+const write = (id, text) => $(id).textContent !== text && ($(id).textContent = text) // or it is laid out anew
 const guest = ["Badger", "Heron", "Lynx", "Otter", "Robin", "Wren"][Math.floor(Math.random() * 6)]
 const asked = new URLSearchParams(location.search).get("name") // counts until a name is typed in
 
@@ -21,12 +22,12 @@ function drawLine() {
   const seconds = Math.max(0, Math.ceil((retryAtMs - performance.now()) / 1000))
   const waiting = retryAtMs === null ? "Cut" : `Waiting: next try in ${seconds} s`
   $("line").dataset.state = state
-  $("state").textContent = { connecting: "Connecting", open: "Open", waiting, closed: "Closed" }[state]
-  $("transport").textContent = TRANSPORTS[transport] ?? "–"
-  $("round-trip").textContent = roundTripMs === null ? "–" : `${roundTripMs.toFixed(1)} ms`
-  for (const each of ["reconnect", "resume", "reset"]) $(each).textContent = connection[`${each}s`]
-  $("server").textContent = peer?.name ?? "server"
-  $("cut").textContent = state === "open" ? "Cut the line" : "Mend the line"
+  write("state", { connecting: "Connecting", open: "Open", waiting, closed: "Closed" }[state])
+  write("transport", TRANSPORTS[transport] ?? "–")
+  write("round-trip", roundTripMs === null ? "–" : `${roundTripMs.toFixed(1)} ms`)
+  for (const each of ["reconnect", "resume", "reset"]) write(each, String(connection[`${each}s`]))
+  write("server", peer?.name ?? "server")
+  write("cut", state === "open" ? "Cut the line" : "Mend the line")
 }
 
 connection.addEventListener("state", ({ detail: { state, previous, transport } }) => {
@@ -61,25 +62,27 @@ people.addEventListener("rows", () => {
 })
 
 // ---- the table: rows that changed are drawn soon, some at least and then for a short time
-const rows = new Map() // a job's id: its row in the table
+const rowOf = (id) => $(`row-${id}`)
+const shown = () => [...$("jobs").querySelectorAll("tbody tr:not([hidden])")]
 const touched = new Map() // ids of rows to draw: whether somebody else has changed them
-const unseen = new WeakSet() // rows of the table that are out of view
 const drafts = new Set() // cells with something typed in that is not saved
-let [drawn, due] = [0, Infinity] // when rows were drawn last, and are next, in milliseconds
+let [drawn, due, timer] = [0, Infinity] // when rows were drawn last, and are next, in milliseconds
 jobs.addEventListener("rows", ({ detail: { created, updated, deleted } }) => {
-  for (const { id } of [...created.toReversed(), ...updated, ...deleted]) touch(id, rows.size > 0)
+  for (const { id } of [...created.toReversed(), ...updated, ...deleted]) touch(id, drawn > 0)
 })
 jobs.addEventListener("state", drawCount)
 $("jobs").addEventListener("contentvisibilityautostatechange", ({ target, skipped }) => {
-  unseen[skipped ? "add" : "delete"](target)
+  target.classList.toggle("unseen", skipped) // and then as high as its rows are, without their layout
 })
-$("filter").oninput = () => [...rows.keys()].forEach((id) => touch(id))
+$("filter").oninput = () => jobs.rows.forEach(({ id }) => touch(id))
 
 function touch(id, isNews = false) {
-  // A frame costs by the number of all rows: there are few for what others change out of view.
-  const at = drawn + (isNews && unseen.has(rows.get(id)) ? 500 : 40)
-  if (at < due) setTimeout(requestAnimationFrame, at - performance.now(), draw)
-  due = Math.min(due, at)
+  // Few frames are for what others change out of view.
+  const at = drawn + (isNews && rowOf(id)?.closest(".unseen") ? 500 : 40)
+  if (at < due) {
+    clearTimeout(timer)
+    timer = setTimeout(requestAnimationFrame, (due = at) - performance.now(), draw)
+  }
   touched.set(id, touched.get(id) || (isNews && !pending.get(id)))
 }
 
@@ -98,8 +101,8 @@ function draw() {
 
 function drawRow(id, isNews) {
   const job = jobs.get(id)
-  if (!job) return rows.has(id) && removeRow(id, rows.get(id))
-  const row = rows.get(id) ?? addRow(id)
+  if (!job) return rowOf(id) && removeRow(id, rowOf(id))
+  const row = rowOf(id) ?? addRow(id)
   const error = errors.get(id)
   for (const cell of row.querySelectorAll("input, select")) {
     if (drafts.has(cell) || cell.matches(":focus:invalid")) continue // it keeps what is typed
@@ -109,10 +112,10 @@ function drawRow(id, isNews) {
   }
   row.dataset.status = job.status
   row.ariaBusy = pending.get(id) ? "true" : null
-  row.hidden = !isWanted(job) && !row.contains(document.activeElement)
+  hide(row, !isWanted(job) && !row.contains(document.activeElement))
   row.querySelector(".error").textContent = error ? explain(error, doomed.has(id) ? "deleted" : "saved") : ""
   const flash = { pseudoElement: "::before", duration: 1500, easing: isCalm.matches ? "step-end" : "ease-in" }
-  if (isNews && !unseen.has(row)) row.animate({ opacity: [1, 0] }, flash)
+  if (isNews && !row.closest(".unseen")) row.animate({ opacity: [1, 0] }, flash)
 }
 
 function isWanted({ title, status, assignee }) {
@@ -122,27 +125,41 @@ function isWanted({ title, status, assignee }) {
 }
 
 function addRow(id) {
-  const row = $("row").content.firstElementChild.cloneNode(true)
-  row.dataset.id = id
+  // A browser lays out, and looks into, the groups that are near the view: a frame costs by these alone.
+  const group = $(`group-${Math.floor(id / 32)}`) ?? insert("group", $("jobs"), Math.floor(id / 32))
+  const row = insert("row", group, id)
   row.querySelector(".error").id = `error-${id}`
   row.querySelector("input").setAttribute("aria-describedby", `error-${id}`)
   for (const control of row.querySelectorAll("[name]")) control.ariaLabel += ` job ${id}`
   // Or the browser takes down each second what is in all of them, to fill them in when it comes back.
   for (const cell of row.querySelectorAll("input, select")) cell.autocomplete = "off"
-  let below = null // newest first: each of those that are loaded belongs at the end
-  for (let it = $("jobs").lastElementChild; it?.dataset.id < id; it = it.previousElementSibling) below = it
-  $("jobs").insertBefore(row, below)
-  rows.set(id, row)
   return row
+}
+
+function insert(name, place, id) {
+  const element = $(name).content.firstElementChild.cloneNode(true)
+  Object.assign(element, { id: `${name}-${id}` }).dataset.id = id
+  let below = null // newest first: each of those that are loaded belongs at the end
+  for (let it = place.lastElementChild; it?.dataset.id < id; it = it.previousElementSibling) below = it
+  return place.insertBefore(element, below)
+}
+
+function hide(row, isHidden = true) {
+  if (row.hidden === isHidden) return
+  row.hidden = isHidden
+  const group = row.parentElement
+  const count = group.querySelectorAll("tr:not([hidden])").length
+  group.style.setProperty("--rows", count)
+  group.hidden = count === 0
 }
 
 function removeRow(id, row) {
   const isFocused = row.contains(document.activeElement)
   const isDraft = [...drafts].filter((cell) => row.contains(cell) && drafts.delete(cell)).length > 0
   const error = row.querySelector(".error").textContent || (isDraft ? "Not saved: what you were typing" : "")
-  neighbour = row.nextElementSibling ?? row.previousElementSibling ?? $("add")
+  hide(row)
+  neighbour = shown().find((other) => other.dataset.id < id) ?? shown().at(-1) ?? $("add")
   row.remove()
-  rows.delete(id)
   errors.delete(id)
   if (error.startsWith("Not deleted")) doomed.delete(id)
   else if (error && !doomed.has(id)) toast(`Job ${id} was deleted. ${error}`)
@@ -152,11 +169,10 @@ function removeRow(id, row) {
 }
 
 function drawCount() {
-  const shown = [...rows.values()].filter((row) => !row.hidden).length
-  const all = jobs.rows.length
-  const count = `${shown < all ? `${shown} of ` : ""}${all} ${all === 1 ? "job" : "jobs"}`
-  const text = jobs.state === "loading" ? "Loading" : count
-  $("count").textContent = jobs.error ? explain(jobs.error, "loaded") : text
+  const [count, all] = [shown().length, jobs.rows.length]
+  const found = `${count < all ? `${count} of ` : ""}${all} ${all === 1 ? "job" : "jobs"}`
+  const text = jobs.error ? explain(jobs.error, "loaded") : jobs.state === "loading" ? "Loading" : found
+  write("count", text)
 }
 
 // ---- editing in place: Enter saves, and so does leaving the cell; Escape puts the server's value back
@@ -218,7 +234,7 @@ $("undo").onclick = async () => {
   const add = new Tuple("demo.AddJob", { job })
   if (!(await attempt(add, "restored", $("toast-text")))) return deleted.push(job)
   drawRow(job.id)
-  rows.get(job.id)?.querySelector("input").focus()
+  rowOf(job.id)?.querySelector("input").focus()
   toast()
 }
 
