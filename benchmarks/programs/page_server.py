@@ -18,6 +18,7 @@ from twisted.internet.task import LoopingCall
 import vortex
 from vortex import (
     Delivery,
+    Limits,
     ModelHandler,
     Tuple,
     TupleChange,
@@ -33,6 +34,8 @@ from vortex import (
 
 COUNT = int(sys.argv[1])
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)
+CHECK_SECONDS = 3
+"""Ten times as often as by default, the page checks what it has: so some are among what is measured."""
 
 
 @addTupleType
@@ -84,13 +87,14 @@ class Pushing:
         job = rows[self.count * 7 % COUNT]
         self.count += 1
         job.title = f"Job {job.id}: pushed as number {self.count}"
+        job.status = {"open": "doing", "doing": "done", "done": "open"}[job.status]
         jobs.notifyOfTupleUpdate(ALL, [TupleChange(op="updated", key=job.id, record=job)])
         self.left -= 1
         if self.left == 0:
             self._loop.stop()
 
 
-node = Vortex("bench")
+node = Vortex("bench", limits=Limits(checkInterval=CHECK_SECONDS))
 jobs = TupleDataObservableHandler("demo.board", node)
 jobs.addTupleProvider(Job, lambda selector, peer: list(rows))
 people = People({"key": "demo.people"}, node)
