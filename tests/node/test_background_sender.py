@@ -11,7 +11,15 @@ from typing import Any
 import pytest
 from twisted.logger import capturedLogs
 
-from vortex import BackgroundSender, NotConnected, QueueOverflow, Rejected, RequestTimeout
+from vortex import (
+    BackgroundSender,
+    EncodeError,
+    LimitExceeded,
+    NotConnected,
+    QueueOverflow,
+    Rejected,
+    RequestTimeout,
+)
 
 PATIENCE = 30.0
 LONG = 1000.0
@@ -191,6 +199,130 @@ class TestABatchThatFails:
             sender.flush(PATIENCE)
 
         assert (sink.batches, sender.pending) == ([], 0)
+
+    def test_with_what_cannot_be_encoded_is_sent_without_that(self, make: Make, sink: Sink) -> None:
+        def sendBatch(batch: list[Any]) -> None:
+            if "bad" in batch:
+                raise EncodeError("this cannot travel")
+            sink(batch)
+
+        sender = BackgroundSender(sendBatch, maxBatch=6, maxDelay=LONG)
+        with capturedLogs() as logged:
+            for each in (1, 2, "bad", 4, "bad", 6):
+                sender.send(each)
+            with pytest.raises(EncodeError, match="this cannot travel"):
+                sender.close(PATIENCE)
+
+        assert sink.sent == [1, 2, 4, 6]
+        assert sender.pending == 0
+        assert len(logged) == 2
+
+    def test_that_is_too_long_is_sent_in_parts(self, sink: Sink) -> None:
+        def sendBatch(batch: list[Any]) -> None:
+            if len(batch) > 2:
+                raise LimitExceeded("maxBody", "that is too much")
+            sink(batch)
+
+        with BackgroundSender(sendBatch, maxBatch=5, maxDelay=LONG) as sender:
+            for number in range(5):
+                sender.send(number)
+
+        assert (sink.sent, max(map(len, sink.batches))) == ([0, 1, 2, 3, 4], 2)
+
+    def test_of_which_a_part_may_pass_later_is_sent_once(self, sink: Sink) -> None:
+        def sendBatch(batch: list[Any]) -> None:
+            if len(batch) > 1:
+                raise LimitExceeded("maxBody", "that is too much")
+            if batch == [1] and not sink.threads.issuperset({"late"}):
+                sink.threads.add("late")
+                raise RequestTimeout("late")
+            sink(batch)
+
+        with BackgroundSender(sendBatch, maxBatch=3, maxDelay=LONG) as sender:
+            for number in range(3):
+                sender.send(number)
+
+        assert sink.batches == [[0], [1], [2]]
+
+    def test_by_what_would_end_a_program_ends_no_more_than_itself(self, make: Make, sink: Sink) -> None:
+        ends: list[Any] = [SystemExit(1)]
+        sink.problems = ends
+        sender = make(maxBatch=1)
+        with capturedLogs():
+            sender.send(0)
+            sender.send(1)
+            with pytest.raises(RuntimeError, match=r"has raised SystemExit\(1\)"):
+                sender.flush(PATIENCE)
+
+        assert sink.batches == [[1]]
+
+
+class TestWhatWaitsForAll:
+    def test_is_told_that_it_was_given_up_by_who_closes(self, make: Make, sink: Sink) -> None:
+        sink.problems = [OSError("no route")] * 1_000_000
+        sender = make(maxBatch=1)
+        sender.send(0)
+        sender.send(1)
+        sink.hasBegun()
+        told: list[Exception] = []
+
+        def wait() -> None:
+            try:
+                sender.flush(PATIENCE)
+            except Exception as error:
+                told.append(error)
+
+        waiting = threading.Thread(target=wait)
+        waiting.start()
+        with pytest.raises(RequestTimeout):
+            sender.close(0.01)
+        waiting.join(PATIENCE)
+
+        assert [(type(error), str(error)) for error in told] == [
+            (NotConnected, "2 of 2 were given up, as this sender was closed")
+        ]
+
+    def test_is_not_what_sends(self, sink: Sink) -> None:
+        def sendBatch(batch: list[Any]) -> None:
+            for wait in (sender.flush, sender.close):
+                with pytest.raises(RuntimeError, match="that is itself"):
+                    wait()
+            sink(batch)
+
+        sender: BackgroundSender[Any] = BackgroundSender(sendBatch, maxDelay=0.001)
+        sender.send(0)
+        sender.close(PATIENCE)
+
+        assert sink.batches == [[0]]
+
+    @pytest.mark.parametrize("forever", [float("inf"), 1e300])
+    def test_may_wait_as_long_as_it_likes(self, sink: Sink, forever: float) -> None:
+        sender = BackgroundSender(sink, maxDelay=forever, maxBatch=2)
+        sender.send(0)
+        sender.flush(forever)
+        sender.send(1)
+        sender.close(forever)
+
+        assert sink.batches == [[0], [1]]
+
+
+class TestAThreadThatCannotBegin:
+    def test_is_told_and_nothing_waits_for_it(
+        self, make: Make, sink: Sink, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refuse(_thread: threading.Thread) -> None:
+            raise RuntimeError("can't start new thread")
+
+        sender = make()
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", refuse)
+            with pytest.raises(RuntimeError, match="can't start new thread"):
+                sender.send(0)
+        assert sender.pending == 0
+        sender.send(1)
+        sender.flush(PATIENCE)
+
+        assert sink.sent == [1]
 
 
 class TestTheEnd:

@@ -14,6 +14,7 @@ from vortex import (
     AccessDenied,
     ConnectionLost,
     Delivery,
+    EncodeError,
     LimitExceeded,
     NotConnected,
     Payload,
@@ -22,6 +23,7 @@ from vortex import (
     RemoteError,
     RequestTimeout,
 )
+from vortex.node import blocking_session
 from vortex.routing.filt import MESSAGE_ID
 
 DIG = {"key": "dig"}
@@ -281,6 +283,27 @@ class TestTheEnd:
         thread.join(30)
         assert [str(error) for error in raised] == ["this client of memory is closed"]
 
+    def test_that_waits_no_longer_for_a_call_is_said_when_that_is_over(
+        self, scene: Scene, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def closeElsewhere() -> None:
+            closing = threading.Thread(target=scene.session.close)
+            closing.start()
+            closing.join(30)
+            assert not closing.is_alive()
+            assert scene.way.said == []
+
+        monkeypatch.setattr(blocking_session, "CLOSING", 0.01)
+        endpoint.outcome = None
+        scene.way.meanwhile = closeElsewhere
+
+        with pytest.raises(NotConnected, match="this client of memory is closed"):
+            ask(scene)
+        scene.clock.advance(0)
+
+        assert len(scene.way.said) == 1
+        assert scene.server.peers == ()
+
     def test_of_the_session_by_the_server_is_said(self, scene: Scene, endpoint: Endpoint) -> None:
         endpoint.outcome = None
         scene.way.meanwhile = partial(_end, scene, "normal")
@@ -298,6 +321,54 @@ class TestTheEnd:
 
         with pytest.raises(AccessDenied, match="memory has ended the session: revoked: enough"):
             ask(scene)
+
+
+class TestASignalHandler:
+    """It runs in the midst of a call, in its thread."""
+
+    def test_that_closes_does_not_wait_for_the_call_that_it_interrupts(
+        self, scene: Scene, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(blocking_session, "CLOSING", 3600.0)
+        endpoint.outcome = None
+        scene.way.meanwhile = scene.session.close
+
+        with pytest.raises(NotConnected, match="this client of memory is closed"):
+            ask(scene)
+        scene.clock.advance(0)
+
+        assert len(scene.way.said) == 1
+        assert scene.server.peers == ()
+
+    def test_cannot_make_another_call(self, scene: Scene, endpoint: Endpoint) -> None:
+        raised: list[RuntimeError] = []
+
+        def call() -> None:
+            for make in (scene.session.ask, scene.session.tell):
+                try:
+                    make(Payload(DIG, [2]), None)
+                except RuntimeError as error:
+                    raised.append(error)
+            endpoint.deliveries[0].reply(["at last"])
+
+        endpoint.outcome = None
+        scene.way.meanwhile = call
+
+        assert ask(scene) == ["at last"]
+        assert ["is in a call of memory already" in str(error) for error in raised] == [True, True]
+        assert endpoint.took == [1]
+
+
+class TestWhatCannotTravel:
+    def test_is_refused_and_leaves_the_session_as_it_is(self, scene: Scene, endpoint: Endpoint) -> None:
+        ask(scene, 1)
+        for call in (scene.session.ask, scene.session.tell):
+            with pytest.raises(EncodeError, match="cannot travel"):
+                call(Payload(DIG, [object()]), 30)
+
+        assert ask(scene, 2) == ["dug 2"]
+        scene.session.tell(Payload(DIG, [3]), 30)
+        assert (endpoint.took, scene.way.opened) == ([1, 2, 3], 1)
 
 
 def _end(scene: Scene, code: str) -> None:

@@ -12,6 +12,7 @@ come has a `Vortex`.
 from __future__ import annotations
 
 import ssl
+import threading
 import time
 from collections.abc import Mapping
 from types import TracebackType
@@ -49,7 +50,7 @@ class BlockingVortexClient:
 
     It may be used in any thread, and in several: their calls take turns. With an installed reactor it has
     nothing to do, and it makes none. In the reactor's thread a call would let everything else there wait:
-    that is what a `Vortex` is for.
+    that is what a `Vortex` is for. A process that is forked begins a session of its own.
 
     Raises:
         ValueError: If *url* is none of these, or *token* or *tls* is not for it.
@@ -168,16 +169,21 @@ class BlockingVortexClient:
         Close it before the client. Each payload is sent until the server has taken it, which it does once.
         """
         fixed = dict(filt)
-        return BackgroundSender(
-            lambda batch: self._session.tell(Payload(fixed, list(batch)), None), **options
-        )
+
+        def sendBatch(batch: list[Any]) -> None:
+            if self._session.isClosed:  # what would be tried again for ever
+                raise RuntimeError("the client was closed before its sender: what waits is lost")
+            self._session.tell(Payload(fixed, batch), None)
+
+        return BackgroundSender(sendBatch, **options)
 
     def close(self) -> None:
         """End the session. Calls that wait in other threads fail. Calling it twice does nothing."""
         self._session.close()
 
     def _seconds(self, timeout: float | None) -> float | None:
-        return self._timeout if timeout is _ITS_OWN else timeout
+        seconds = self._timeout if timeout is _ITS_OWN else timeout
+        return None if seconds is None or seconds > threading.TIMEOUT_MAX else seconds
 
 
 def _wayTo(url: LinkUrl, limits: Limits, token: str | None, tls: ssl.SSLContext | None) -> Way:

@@ -27,6 +27,7 @@ from vortex.errors import (
 )
 from vortex.limits import Limits
 from vortex.node.blocking_way import Lost, Way
+from vortex.node.forked import toldInEachChild
 from vortex.protocol.backoff import Backoff
 from vortex.protocol.client_session import ClientSession
 from vortex.protocol.codes import CloseCode
@@ -75,12 +76,17 @@ class BlockingSession:
         self._way = way
         self._where = where
         self._name = name
-        self._uuid = str(uuid4())
         self._limits = limits
         self._clock = clock
         self._backoff = backoff or Backoff()
-        self._turn = threading.Lock()
         self._closing = threading.Event()
+        self._beginAnew()
+        toldInEachChild(self)
+
+    def _beginAnew(self) -> None:
+        self._turn = threading.Lock()
+        self._holder: int | None = None  # the thread whose turn it is
+        self._uuid = str(uuid4())
         self._session = self._new()
         self._isUp = False  # whether there is a connection
         self._isOpen = False  # whether it was welcomed
@@ -88,6 +94,14 @@ class BlockingSession:
         self._problem: VortexError | None = None
         self._wanted = ""  # the messageId of the answer that is waited for
         self._answers: list[Envelope] = []
+
+    def afterFork(self) -> None:
+        """The session and its connection are those of the process that this one was forked from."""
+        wasClosed, self._closing = self._closing.is_set(), threading.Event()
+        if wasClosed:
+            self._closing.set()
+        self._way.close()
+        self._beginAnew()
 
     @property
     def isClosed(self) -> bool:
@@ -131,10 +145,10 @@ class BlockingSession:
         self._closing.set()
         if not self._turn.acquire(blocking=False):
             self._way.interrupt()
-            if not self._turn.acquire(timeout=CLOSING):
-                return
+            if self._holder == threading.get_ident() or not self._turn.acquire(timeout=CLOSING):
+                return  # the call that is under way ends it
         try:
-            self._end(CloseCode.NORMAL, "it has said all it wanted")
+            self._sayGoodbye()
         finally:
             self._turn.release()
 
@@ -144,11 +158,20 @@ class BlockingSession:
     def _turnWithin(self, timeout: float | None) -> Iterator[float]:
         """This call's turn; gives the moment at which it is too late."""
         deadline = inf if timeout is None else self._clock() + timeout
+        if self._holder == threading.get_ident():
+            raise RuntimeError(
+                f"this thread is in a call of {self._where} already: a signal handler cannot make another, "
+                "have it note what is to be done, and do that when the call is over"
+            )
         if not self._turn.acquire(timeout=-1 if timeout is None else max(0.0, timeout)):
             raise RequestTimeout(f"another thread's call of {self._where} took {timeout:g} s and more")
+        self._holder = threading.get_ident()
         try:
             yield deadline
         finally:
+            if self._closing.is_set():
+                self._sayGoodbye()
+            self._holder = None
             self._turn.release()
 
     def _deliver(
@@ -223,6 +246,9 @@ class BlockingSession:
         self._way.close()
         self._isUp = self._isOpen = False
         self._session.transportLost(self._clock(), reason)
+
+    def _sayGoodbye(self) -> None:
+        self._end(CloseCode.NORMAL, "it has said all it wanted")
 
     def _end(self, code: CloseCode, reason: str) -> None:
         """The session is over, at the other end as well."""
