@@ -69,7 +69,7 @@ class LiveRoster:
             LimitExceeded: If its peer watches as much as it may already; nothing has changed.
         """
         peer, filt = watcher.peer, watchFilt(filt)
-        size = keyOf(filt)[1]
+        size = watcher.size if filt == watcher.filt else keyOf(filt)[1]
         place = watcher.watch, type(watcher)
         mine = self._watchers.get(peer, {})
         inTheWay = self._inTheWay(peer, len(mine.keys() | {place}), size - watcher.size, watcher)
