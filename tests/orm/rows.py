@@ -13,7 +13,7 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship, sessionmaker
 from sqlalchemy.pool import StaticPool
 
-from vortex import Tuple, addTupleType
+from vortex import Tuple, TupleField, addTupleType
 from vortex.limits import Limits
 from vortex.tuples.convert import Reading, fromJsonable
 
@@ -63,6 +63,14 @@ class Seat(Tuple, Base):
     letter: Mapped[str] = mapped_column(primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True)
     taken: Mapped[bool | None]
+
+
+@addTupleType
+class Tool(Tuple, Base):
+    __tupleType__ = "ormtest.Tool"
+    __tablename__ = "tool"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    label: Mapped[str] = mapped_column(info={"tupleField": TupleField(key=True)})
 
 
 @addTupleType

@@ -11,7 +11,7 @@ from sqlalchemy.engine import Engine
 from twisted.internet.task import Clock
 
 from tests.handlers.nodes import Client
-from tests.orm.rows import EVERYTHING, FILT, ROW_1, Job, Seat, Sessions, fill, offTheWire, shown
+from tests.orm.rows import EVERYTHING, FILT, ROW_1, Job, Seat, Sessions, Tool, fill, offTheWire, shown
 from vortex.node.vortex import Vortex
 from vortex.orm.crud_extension import OrmCrudExtension
 from vortex.orm.orm_crud_handler import OrmCrudHandler
@@ -185,6 +185,21 @@ class TestAllRows:
         ]
         assert [(row.letter, row.taken) for row in ada.pushed[0][1]] == [("B", True)]
         seats.shutdown()
+
+    def test_that_have_a_key_beside_the_tables_are_told_by_both(
+        self, server: Vortex, sessions: Sessions, engine: Engine, clock: Clock
+    ) -> None:
+        tools = OrmCrudHandler(sessions, Tool, "jobs.all", True, server)
+        fill(engine, "insert into tool (id, label) values (1, 'axe'), (2, 'saw')")
+        ada, bob = (Client(server, clock, name, key="jobs.all") for name in ("ada", "bob"))
+        ada.ask(LIVE)
+
+        bob.ask({**EVERYTHING, "delete": True}, [offTheWire(Tool, id=1)])
+
+        assert [{**filt["view"], "w": 0} for filt, _ in ada.pushed] == [
+            {"w": 0, "f": 1, "t": 2, "x": [[1, "axe"]]}
+        ]
+        tools.shutdown()
 
     def test_are_read_once_for_all_who_watch(
         self, everything: OrmCrudHandler, server: Vortex, clock: Clock, bob: Client, selects: list[str]

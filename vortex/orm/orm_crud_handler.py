@@ -294,7 +294,7 @@ class OrmCrudHandler:
                 rows = await deadline.wait(self._node.runInThread, self._work.rowsAsTheyAre, keys)
             except Exception:
                 log.failure("what has changed could not be read again, so all is")
-        return [tellRows(watch, keys, rows, begin) for watch in watches]
+        return [tellRows(watch, self._work.main.keyNames, keys, rows, begin) for watch in watches]
 
 
 class _CrudEndpoint(PayloadEndpoint):

@@ -19,12 +19,17 @@ __all__ = ["tellRows"]
 
 
 def tellRows(
-    watch: LiveWatch, keys: Sequence[Key], rows: Mapping[Key, Any] | None, readFrom: int
+    watch: LiveWatch,
+    keyNames: Sequence[str],
+    keys: Sequence[Key],
+    rows: Mapping[Key, Any] | None,
+    readFrom: int,
 ) -> Deferred[int]:
     """
     Tell who watches *watch*, of all rows in the order of their keys, what has become of some.
 
     Args:
+        keyNames: The fields of the table's primary key.
         keys: Of the rows that were created, changed or deleted.
         rows: Those of them that there are; None: it is not known, so all are read again.
         readFrom: The moment at which the reading of *rows* began.
@@ -33,7 +38,9 @@ def tellRows(
         A Deferred with how many were told, as `LiveWatch.notify` has it.
     """
     state = watch.state
-    if rows is None or len(state.keyFields or ()) != 1 or not all(_isTold(key) for key in keys):
+    # A class may have other key fields than the table: then who watches knows the rows by those.
+    isKeyed = list((state.keyFields or {}).values()) == [list(keyNames)]
+    if rows is None or not isKeyed or not all(_isTold(key) for key in keys):
         return watch.notify()
     changed = [rows[key] for key in rows if key[0] in state.rows]
     created = sorted(key for key in rows if key[0] not in state.rows)
