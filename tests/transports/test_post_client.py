@@ -408,6 +408,20 @@ class TestAnswers:
         assert scene.watcher.ended == (AccessDenied, f"{URL}: not you")
         assert scene.isEmpty
 
+    @pytest.mark.parametrize("status", [200, 401])
+    @pytest.mark.parametrize("name", [b"Content-Type", b"Set-Cookie", b"WWW-Authenticate", b"Retry-After"])
+    def test_an_answer_with_headers_that_are_no_text_is_told_too(self, status: int, name: bytes) -> None:
+        scene = sceneOf()
+        scene.dial()
+
+        head = b"HTTP/1.1 %d Phrase\r\n%b: \xff\x91=x\r\nContent-Length: 6\r\n\r\n" % (status, name)
+        scene.line.say(head + b"nobody")
+        scene.settle()
+
+        error, text = scene.watcher.ended
+        assert issubclass(error, NotConnected if status == 200 else Unauthenticated), text
+        assert scene.isEmpty
+
     def test_what_is_no_http_is_no_answer(self) -> None:
         scene = sceneOf()
         scene.dial()

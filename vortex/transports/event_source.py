@@ -24,6 +24,7 @@ from vortex.protocol.event_session import EventSession
 from vortex.protocol.json_codec import loads
 from vortex.protocol.session_tokens import newSecret
 from vortex.routing.ports import Peer
+from vortex.transports.header_texts import headerText
 from vortex.transports.held_response import HeldResponse
 from vortex.transports.http_refusal import HttpRefused
 from vortex.transports.kept_sessions import KeptDriver
@@ -126,7 +127,7 @@ class EventSources:
         self, request: Request, secret: str, principal: Principal | None
     ) -> tuple[KeptDriver | None, str | None]:
         """The session that *request* goes on with; None, and why not, if it wants to and cannot."""
-        wanted = request.requestHeaders.getRawHeaders("Last-Event-ID", [""])[0]
+        wanted = headerText(request.requestHeaders, "Last-Event-ID")
         if not wanted:
             return None, None
         match = EVENT_ID.fullmatch(wanted)

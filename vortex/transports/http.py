@@ -29,6 +29,7 @@ from vortex.routing.ports import Node, theNode
 from vortex.transports.arrivals import Arrivals, CarryOn, Outcome
 from vortex.transports.credentials import credentialsOf, ipOf
 from vortex.transports.event_source import EVENT_STREAM, EventSources
+from vortex.transports.header_texts import headerText, headerTexts
 from vortex.transports.held_post import HeldPost, PostPeers
 from vortex.transports.http_refusal import HttpRefused, plainAnswer
 from vortex.transports.native_post import NativePosts
@@ -87,7 +88,7 @@ class VortexResource(Resource):
             )
         try:
             self._checkOrigin(request)
-            if len(request.requestHeaders.getRawHeaders("authorization", ())) > 1:
+            if len(headerTexts(request.requestHeaders, "Authorization")) > 1:
                 raise HttpRefused(400, "expected one Authorization header, got more")
             most = self._host.limits.maxPeers
             if len(self._arrivals) >= most:
@@ -232,8 +233,7 @@ def _frames(body: bytes, limits: Limits) -> list[bytes]:
 
 
 def _header(request: Request, name: str) -> str | None:
-    value = request.requestHeaders.getRawHeaders(name)
-    return value[0] if value else None
+    return headerText(request.requestHeaders, name)
 
 
 def _argument(request: Request, name: str) -> str | None:
@@ -256,7 +256,7 @@ def _isUpgrade(request: Request) -> bool:
 
 
 def _offers(request: Request, subprotocol: str) -> bool:
-    lines = request.requestHeaders.getRawHeaders("Sec-WebSocket-Protocol") or ()
+    lines = headerTexts(request.requestHeaders, "Sec-WebSocket-Protocol")
     return subprotocol in (each.strip() for line in lines for each in line.split(","))
 
 

@@ -25,6 +25,7 @@ from vortex.protocol.session import MAX_WAIT
 from vortex.routing.ports import Peer
 from vortex.transports.client_line import ClientLine
 from vortex.transports.dial import Dialled, LinkWatcher, NotNative, cannotConnect
+from vortex.transports.header_texts import headerTexts
 from vortex.transports.held_request import TYPES, HeldRequest
 from vortex.transports.outgoing import Cookies, Leaving, LinkEnd, requestHeaders, requestUrl
 from vortex.transports.post_request import PostRequest
@@ -150,7 +151,7 @@ class PostLink:
         if self._isOver:
             return
         held.openedAt = self._now()
-        self._cookies.keep(response.headers.getRawHeaders("Set-Cookie", []))
+        self._cookies.keep(headerTexts(response.headers, "Set-Cookie"))
         if held.post.contentType == TYPES[held.via]:
             held.post.read()
             return

@@ -21,6 +21,7 @@ from vortex.protocol.codes import CloseCode
 from vortex.protocol.framing import DotDecoder, Framing
 from vortex.protocol.vortexpy_session import VortexPySession
 from vortex.transports.dial import Dialled, LinkWatcher, cannotConnect
+from vortex.transports.header_texts import headerTexts
 from vortex.transports.http_answer import noAnswer
 from vortex.transports.outgoing import Cookies, Leaving, LinkEnd, requestHeaders, requestUrl
 from vortex.transports.post_request import PostRequest
@@ -151,7 +152,7 @@ class _Link:
             return
         self._asking = None
         self._stopPatience()
-        self._cookies.keep(response.headers.getRawHeaders("Set-Cookie", []))
+        self._cookies.keep(headerTexts(response.headers, "Set-Cookie"))
         if self._driver is None:
             self._begin(post.address)
         self._answered.append(post)

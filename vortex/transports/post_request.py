@@ -24,6 +24,7 @@ from zope.interface import implementer
 
 from vortex.clocks import Clock
 from vortex.errors import VortexError
+from vortex.transports.header_texts import headerText
 from vortex.transports.http_answer import MAX_TEXT, NoHttp, answerError, wholeLine
 from vortex.transports.strangers import BEGINNING, notHttp
 
@@ -124,9 +125,8 @@ class PostRequest(Protocol):
     @property
     def contentType(self) -> str:
         """Of the answer, without its parameters, in small letters."""
-        headers = None if self._response is None else self._response.headers
-        found = None if headers is None else headers.getRawHeaders("Content-Type")
-        return found[0].partition(";")[0].strip().lower() if found else ""
+        found = None if self._response is None else headerText(self._response.headers, "Content-Type")
+        return (found or "").partition(";")[0].strip().lower()
 
     def refusal(self, where: str) -> VortexError | None:
         """What to tell of the answer, as far as it has come; None unless it is a refusal."""
@@ -134,7 +134,9 @@ class PostRequest(Protocol):
         if response is None or not self._refused:
             return None
         headers = {
-            name.lower(): value[0] for name in TOLD_HEADERS if (value := response.headers.getRawHeaders(name))
+            name.lower(): text
+            for name in TOLD_HEADERS
+            if (text := headerText(response.headers, name)) is not None
         }
         return answerError(where, response.code, response.phrase.decode("latin-1"), headers, self._text)
 
@@ -142,7 +144,7 @@ class PostRequest(Protocol):
 
     def _headCame(self, response: IResponse) -> None:
         self._response = response
-        contentType = response.headers.getRawHeaders("Content-Type", [""])[0]
+        contentType = headerText(response.headers, "Content-Type") or ""
         if response.code == 200 and "html" not in contentType.lower():
             self._watcher.answered(self, response)
         else:
