@@ -52,9 +52,10 @@ def logged() -> Iterator[list[str]]:
         if event["log_level"] >= LogLevel.error:
             errors.append(str(event.get("log_failure") or formatEvent(event)))
 
-    globalLogPublisher.addObserver(note)
+    publisher: Any = globalLogPublisher
+    publisher.addObserver(note)
     yield errors
-    globalLogPublisher.removeObserver(note)
+    publisher.removeObserver(note)
 
 
 class TestARequest:
