@@ -64,6 +64,7 @@ class View:
         serial, epoch: Where it stands.
         states: The tuples at each serial that it stood at.
         checks: How many checks have come, all right.
+        repeated: How many deltas have told again what was known, in part or all of it.
     """
 
     def __init__(self) -> None:
@@ -73,6 +74,7 @@ class View:
         self.epoch = ""
         self.states: dict[int, list[Any]] = {}
         self.checks = 0
+        self.repeated = 0
         self.wholes = 0
         self.deltas = 0
         self.ended: str | None = None
@@ -121,6 +123,7 @@ class View:
         if "e" in view:
             assert view["e"] == self.epoch
             self.keyFields = view.get("k")
+        self.repeated += "e" not in view and view["f"] != self.serial
         if view["t"] <= self.serial and "e" not in view:
             return
         assert view["f"] <= self.serial, "a gap"

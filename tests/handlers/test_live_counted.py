@@ -9,6 +9,7 @@ from random import Random
 from typing import Any
 
 import pytest
+from twisted.internet.defer import Deferred, succeed
 
 from tests.handlers.live_scene import ALL, FILT, Job, Scene, jobs, scene
 from tests.handlers.test_live_promises import created, deleted
@@ -20,6 +21,7 @@ from vortex.protocol.envelope import Form, Message
 from vortex.tuples import row_sum
 
 CHANGES = 50
+POLICIES: list[dict[str, Any]] = [{}, {"mode": "all"}, {"minInterval": 3600}]
 
 
 @pytest.fixture
@@ -48,16 +50,35 @@ class Counted:
 
 
 class Sink(FakePeer):
-    """A peer that reads our own wire and keeps nothing of it."""
+    """
+    A peer that reads our own wire and keeps nothing of it.
+
+    Attributes:
+        waiting: How many bytes wait for it.
+        ready: Fires when nothing does any more.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.waiting = 0
+        self.ready: Deferred[None] = Deferred()
+
+    @property
+    def queuedBytes(self) -> int:
+        return self.waiting
+
+    def whenReady(self) -> Deferred[None]:
+        return self.ready if self.waiting else succeed(None)
 
     def sendMessage(self, message: Message, priority: int = 100, mergeKey: Any = None) -> None:
         message.encoded(Form.NATIVE)
         self.sent.append({})
 
 
-def asks(live: Scene, peer: FakePeer, **more: Any) -> None:
+def asks(live: Scene, peer: FakePeer, policy: dict[str, Any] | None = None, **more: Any) -> None:
     """*peer* asks to watch."""
-    filt = {**FILT, "tupleSelector": ALL, "live": {}, "PayloadResponse.messageId": "theirs", **more}
+    asked = {"policy": policy} if policy else {}
+    filt = {**FILT, "tupleSelector": ALL, "live": asked, "PayloadResponse.messageId": "theirs", **more}
     live.server.payloadIO.route(Payload(filt), peer)
 
 
@@ -160,7 +181,9 @@ class TestTenThousandWrites:
         subscribed = ended = 0
         for number in range(10_000):
             key = random.randrange(40)
-            if key in there and random.random() < 0.4:
+            if key in there and number % 9 == 0:  # as it is already
+                changes = [TupleChange(op="updated", record=Job(id=key, title=there[key].title))]
+            elif key in there and random.random() < 0.4:
                 del there[key]
                 changes = deleted(key)
             else:
@@ -176,11 +199,15 @@ class TestTenThousandWrites:
                     client.send(live={"end": watch})
                     view = client.views.pop(watch)
                     ended += 1
+                    assert view.repeated == 0
                     assert list(view.states) == list(range(min(view.states), max(view.states) + 1))
                     assert all(view.states[serial] == steady.states[serial] for serial in view.states)
                 else:
-                    client.watch()
+                    view = client.watch()
                     subscribed += 1
+                    assert view.tuples == list(there.values())
+            if number % 1_000 == 999:
+                live.harness.advance(live.server.limits.checkInterval)
             history[number + 2] = dict(there)
         live.harness.settle()
 
@@ -188,7 +215,8 @@ class TestTenThousandWrites:
         assert min(subscribed, ended) >= 99
         for client in clients:
             for view in client.views.values():
-                assert view.tuples == list(there.values())
+                assert (view.tuples, view.repeated) == (list(there.values()), 0)
+        assert steady.checks >= 9
         assert list(steady.states) == list(range(1, steady.serial + 1))
         changed = [dict(state) for state in _each(history.values())]
         assert [{job.id: job for job in state} for state in steady.states.values()] == changed
@@ -210,18 +238,56 @@ class TestTenThousandSubscribers:
         def comesAndGoes(number: int) -> None:
             peer = Sink(f"peer {number}")
             gone.add(peer)
-            asks(live, peer)
+            asks(live, peer, POLICIES[number % len(POLICIES)])
             if number % 10 == 0:
                 asks(live, peer, tupleSelector=TupleSelector(name="livetest.Job", selector={"n": number}))
-            if number % 100 == 0:
+            if number % 100 < len(POLICIES):
                 live.notify(changes=created(number))
+                live.notify(changes=created(number + 1))
+            if number % 4 == 0:
+                peer.waiting = live.server.limits.mergeBytes
+                live.notify(changes=deleted(number))
             goes(live, peer)
 
+        (steps,) = [watch.feed.stepsFor for watch in self.oneThatStays(live)]
         for number in range(10_000):
             comesAndGoes(number)
+        assert steps == set()
         live.harness.advance(61)
         gc.collect()
         assert len(gone) == 0
+        nothingIsLeft(live)
+
+    def oneThatStays(self, live: Scene) -> tuple[Any, ...]:
+        """The watch that they all ask for."""
+        peer = Sink("the first")
+        asks(live, peer)
+        goes(live, peer)
+        return live.watches
+
+    def test_end_their_watches_and_leave_nothing_though_they_stay(self, live: Scene) -> None:
+        peers = [Sink(f"peer {number}") for number in range(1_000)]
+        for number, peer in enumerate(peers):
+            asks(live, peer, POLICIES[number % len(POLICIES)])
+        (watch,) = live.watches
+        live.notify(changes=created(7))
+        for peer in peers[::4]:
+            peer.waiting = live.server.limits.mergeBytes
+        live.notify(changes=created(8))
+        had = [len(peer.sent) for peer in peers]
+        for peer in peers:
+            live.server.payloadIO.route(Payload({**FILT, "live": {"end": watch.number}}), peer)
+        for peer in peers[::4]:
+            peer.waiting = 0
+            peer.ready.callback(None)
+        live.harness.advance(61)
+
+        assert [len(peer.sent) for peer in peers] == had
+        assert watch.feed.stepsFor == set()
+        for peer in peers:
+            asks(live, peer)
+            goes(live, peer)
+        live.harness.advance(61)
         nothingIsLeft(live)
 
     def test_all_at_once_leave_nothing(self, live: Scene) -> None:
@@ -246,12 +312,26 @@ class TestAWatcherThatReadsSlowly:
             slow, quick = live.client("slow"), live.client("quick")
             held, view = slow.watch(), quick.watch()
             number = 0
+            end, sizes = slow.link._pipe.server, []
+            write = end.writeFrame
+
+            def counting(data: bytes) -> None:
+                sizes.append(len(data))
+                write(data)
+
+            end.writeFrame = counting
 
             def change(times: int) -> None:
                 nonlocal number
                 for _ in range(times):
                     number += 1
-                    live.notify(changes=[TupleChange(record=Job(id=number % 50, title=f"{number} " * 20))])
+                    key = number % 50
+                    if number % 5 == 0:  # gone, and there again before it may have been told
+                        key = 1000 + number % 3
+                    changes = [TupleChange(record=Job(id=key, title=f"{number} " * 20))]
+                    if number % 10 == 0:
+                        changes = deleted(key)
+                    live.notify(changes=changes)
                     assert slow.peer.queuedBytes < 3_000
 
             slow.link._pipe.server.pauseProducing()
@@ -261,7 +341,7 @@ class TestAWatcherThatReadsSlowly:
             live.harness.settle()
             assert (held.tuples, held.wholes) == (view.tuples, 1)
             assert 0 < held.deltas - before < 30
-            assert held.changed[-1] >= set(range(25, 41))
+            assert held.changed[-1] >= {26, 27, 28, 29, 31, 32, 33, 34, 36, 37, 38, 39}
 
             slow.link._pipe.server.pauseProducing()
             change(100)
@@ -279,6 +359,7 @@ class TestAWatcherThatReadsSlowly:
 
             assert held.tuples == view.tuples
             assert (held.wholes, view.wholes) == (2, 1)
-            assert view.deltas == number
+            assert max(sizes) < 3_000
+            assert (view.deltas, view.repeated, held.repeated) == (len(view.states) - 1, 0, 0)
             live.harness.advance(31)
             assert held.checks >= 1

@@ -372,6 +372,45 @@ class TestPromise11PriorityKeepsOneRecordsOrder:
         order = [push["w"] for push in client.pushes]
         assert order == sorted(order, reverse=True)
 
+    def test_nor_does_asking_again_with_a_better_one(self, live: Scene) -> None:
+        """What it is answered stands behind what waits already, and so does what follows."""
+        client = live.client()
+        view = client.watch(policy={"priority": 200, "mode": "all"})
+        client.link._pipe.server.pauseProducing()
+        for number in range(5):
+            live.jobs = [Job(id=1, title=f"{number}")]
+            live.observable.notifyOfTupleUpdate(ALL)
+        again = client.ask(policy={"priority": 5, "mode": "all"}, at=view.at)
+        for number in range(5, 10):
+            live.jobs = [Job(id=1, title=f"{number}")]
+            live.observable.notifyOfTupleUpdate(ALL)
+        live.harness.settle()
+        client.link._pipe.server.resumeProducing()
+        live.harness.settle()
+
+        assert again.called
+        assert [each[0].title for each in list(view.states.values())[1:]] == [
+            str(number) for number in range(10)
+        ]
+        serials = [push["t"] for push in client.pushes]
+        assert serials == sorted(serials)
+
+    def test_one_that_is_better_holds_once_nothing_waits(self, live: Scene) -> None:
+        client = live.client()
+        other = TupleSelector(name="livetest.Job", selector={"other": True})
+        client.watch(policy={"priority": 200})
+        client.watch(other, policy={"priority": 100})
+        mine, others = client.numbers
+        client.watch(policy={"priority": 5})
+        client.link._pipe.server.pauseProducing()
+        live.jobs = jobs(9)
+        live.observable.notifyOfTupleUpdate([other, ALL])
+        live.harness.settle()
+        client.link._pipe.server.resumeProducing()
+        live.harness.settle()
+
+        assert [push["w"] for push in client.pushes] == [mine, others]
+
 
 class TestPromise12Membership:
     def test_a_watcher_is_gone_in_the_turn_in_which_its_peer_is(self, live: Scene) -> None:
