@@ -216,6 +216,20 @@ class TestAnUpdate:
         assert (came(ada), resultOf(sent)) == (["answer", "update"], 1)
 
 
+    def test_to_one_that_asks_while_it_is_built_is_not_sent(self, jobs: Jobs, ada: Client) -> None:
+        """It is answered with what is newer, and read as live data that is told by positions."""
+        jobs.model = None
+        sent = jobs.sendModelUpdate(peer=ada.peer)
+        ada.request({**FILT, "live": {}})
+        older, newer = jobs.updates
+        newer.callback(["newer"])
+        ada.settle()
+        older.callback(["older"])
+        ada.settle()
+
+        assert (came(ada), resultOf(sent)) == (["newer"], 0)
+
+
 class TestASlowReader:
     def test_is_sent_the_newest_when_it_has_read(self, clock: Clock) -> None:
         server = Vortex("server", reactor=clock, limits=Limits(mergeBytes=10))

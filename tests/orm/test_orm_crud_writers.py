@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.logger import capturedLogs
-from twisted.python.failure import Failure
 
 from tests.handlers.nodes import Client, resultOf
 from tests.orm.rows import EVERYTHING, FILT, ROW_1, Job, Sessions, fill, inMemory, offTheWire, sessionsOf
-from vortex.errors import DatabaseUnavailable
+from tests.orm.slow_threads import Call, SlowVortex
 from vortex.limits import Limits
 from vortex.node.vortex import Vortex
 from vortex.orm.orm_crud_handler import OrmCrudHandler
@@ -21,39 +19,6 @@ from vortex.protocol.payload import Payload
 from vortex.routing.filt import MESSAGE_ID
 
 LIVE: dict[str, Any] = {"live": {}}
-
-
-class Call:
-    """What a thread was asked to do: it works at one time, and what it comes to is known at another."""
-
-    def __init__(self, work: Callable[[], Any]) -> None:
-        self.done: Deferred[Any] = Deferred()
-        self._work = work
-        self._outcome: Any = None
-
-    def works(self) -> None:
-        try:
-            self._outcome = self._work()
-        except Exception:
-            self._outcome = Failure()
-
-    def fails(self) -> None:
-        self._outcome = Failure(DatabaseUnavailable("not now"))
-
-    def isOver(self) -> None:
-        self.done.callback(self._outcome)
-
-
-class SlowVortex(Vortex):
-    """A node whose threads do in `calls` what they are asked to, each when the test says so."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.calls: list[Call] = []
-
-    def runInThread(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Deferred[Any]:
-        self.calls.append(Call(lambda: function(*args, **kwargs)))
-        return self.calls[-1].done
 
 
 class Scene:

@@ -198,8 +198,9 @@ class ModelHandler(ABC):
         try:
             model = await Deadline(self._node.clock, self._node.limits).wait(self._build, asked, None)
             tuples = model.tuples if isinstance(model, Payload) else model
-            if not self._access.maySee(peer, asked.filt):
-                return 0
+            hasAsked = any(watch.subject.key == asked.key for watch in self._live.watchesOf(peer))
+            if hasAsked or not self._access.maySee(peer, asked.filt):
+                return 0  # who has asked meanwhile is answered with what is newer
             peer.sendMessage(
                 Message(Payload(dict(asked.filt), tuples), isReply=True), mergeKey=(id(self), asked.key)
             )
