@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 from collections import Counter
 from collections.abc import Callable, Generator
 from typing import NoReturn
@@ -19,6 +20,10 @@ from hypothesis import settings
 # New examples come with every run: many runs of few find what one run of many does, and nobody waits.
 settings.register_profile("unit", max_examples=40, deadline=None)
 settings.load_profile("unit")
+
+# What is compiled once is read by the hundreds of processes that tests begin, even where none is to write it.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 pytest_plugins = ["pytester"]
 

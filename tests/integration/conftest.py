@@ -15,7 +15,14 @@ from typing import Any
 import pytest
 
 from tests.integration.children import PEERS, OurChild
-from tests.integration.installing import freshClone, installed, installedWithOrm, wheel
+from tests.integration.installing import (
+    freshClone,
+    installed,
+    installedWithOrm,
+    installedWithPytest,
+    ownEnvironment,
+    wheel,
+)
 from tests.integration.postgresql import postgresqlUrl
 
 __all__ = [
@@ -23,6 +30,8 @@ __all__ = [
     "freshClone",
     "installed",
     "installedWithOrm",
+    "installedWithPytest",
+    "ownEnvironment",
     "postgresqlUrl",
     "realPeers",
     "server",

@@ -151,8 +151,18 @@ class Console:
 
 
 @pytest.fixture
-def console(tmp_path: Path, freshClone: Path, installedWithOrm: Path) -> Iterator[Console]:
-    console = Console(tmp_path, freshClone, installedWithOrm)
+def programs(request: pytest.FixtureRequest) -> Path:
+    """The shared ones, if the page does not install the library itself."""
+    call = getattr(request.node, "callspec", None)
+    blocks = blocksOf(call.params["document"]) if call else []
+    installs = any(block.language == "console" and "$ pip install " in block.text for block in blocks)
+    found: Path = request.getfixturevalue("ownEnvironment" if installs else "installedWithOrm")
+    return found
+
+
+@pytest.fixture
+def console(tmp_path: Path, freshClone: Path, programs: Path) -> Iterator[Console]:
+    console = Console(tmp_path, freshClone, programs)
     try:
         yield console
     finally:

@@ -7,6 +7,7 @@ An editable install would hide a file that the wheel lacks, and never shows twis
 from __future__ import annotations
 
 import subprocess
+import sys
 from email.parser import HeaderParser
 from pathlib import Path
 from zipfile import ZipFile
@@ -51,7 +52,9 @@ class TestInstalled:
         version, path = run(installed / "python", "-c", code, at=installed).split()
 
         assert Path(path).is_relative_to(installed.parent)
-        assert version in run(installed / "pip", "show", "txvortex", at=installed)
+        assert version in run(
+            *(sys.executable, "-m", "pip", "--python", installed / "python", "show", "txvortex"), at=installed
+        )
 
     def test_says_how_to_get_sqlalchemy_when_it_is_not_there(self, installed: Path) -> None:
         code = "import vortex; vortex.OrmCrudHandler"

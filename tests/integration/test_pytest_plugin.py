@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import venv
 from pathlib import Path
 
 import pytest
@@ -28,12 +27,9 @@ def test_leaves_a_call(vortexHarness):
 """
 
 
-@pytest.fixture(scope="module")
-def pytestOfTheUser(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("user")
-    venv.create(folder, with_pip=True)
-    run(folder / "bin" / "pip", "install", "--disable-pip-version-check", "-q", wheel, "pytest", at=folder)
-    return folder / "bin" / "pytest"
+@pytest.fixture
+def pytestOfTheUser(installedWithPytest: Path) -> Path:
+    return installedWithPytest / "pytest"
 
 
 class TestAUsersProject:
