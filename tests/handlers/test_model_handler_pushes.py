@@ -215,7 +215,6 @@ class TestAnUpdate:
 
         assert (came(ada), resultOf(sent)) == (["answer", "update"], 1)
 
-
     def test_to_one_that_asks_while_it_is_built_is_not_sent(self, jobs: Jobs, ada: Client) -> None:
         """It is answered with what is newer, and read as live data that is told by positions."""
         jobs.model = None
