@@ -5,6 +5,8 @@ it is, none of it is told to be too much.
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from twisted.internet.task import Clock
 
@@ -53,9 +55,10 @@ class Scene:
         next: Of the client, which has sent what comes before that to another life of the server.
     """
 
-    def __init__(self, kind: str, next: int = MANY + 1) -> None:
+    def __init__(self, kind: str, next: int = MANY + 1, **limits: int) -> None:
         self.clock = Clock()
-        self.server = Server(self.clock, limits=Limits(maxWaitingRequests=MOST))
+        bounds: Any = {"maxWaitingRequests": MOST, **limits}
+        self.server = Server(self.clock, limits=Limits(**bounds))
         self.shop = Shop(self.server)
         self.party = Party(self.server, kind, next=next)
 
@@ -168,6 +171,22 @@ class TestAPost:
 
         assert other is not None
         assert (other.status, withMore.status, without.status) == (503, 503, 200)
+
+    @pytest.mark.parametrize("kind", POSTS)
+    def test_with_more_than_may_wait_is_to_come_in_parts(self, kind: str) -> None:
+        scene = Scene(kind, next=2 * MANY + 1, maxWaitingBytes=1000)
+        one = action(1, 1, message({"key": "sell"}, ["x" * 1500]))
+
+        many = scene.party.say(scene.asks(1, MANY))
+        attaching = hello(via=kind, client=scene.party.client, resume=resumeOf(scene.party.welcome, 0))
+        withMany = NativePost(scene.server, attaching + scene.asks(1, MANY))
+        assert scene.shop.sold == []
+        alone = scene.party.say(one)
+
+        assert many is not None
+        assert alone is not None
+        assert (many.status, withMany.status, alone.status) == (503, 503, 200)
+        assert len(scene.shop.sold) == 1
 
     def test_whose_session_ends_meanwhile_is_answered(self) -> None:
         scene = Scene("stream", next=2 * MANY + 1)

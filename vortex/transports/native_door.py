@@ -104,17 +104,12 @@ class NativeDoor:
         driver.carryOn(transport, frames, kind=kind, address=address)
         return driver
 
-    def isExhausted(self, hello: Hello, principal: Principal | None, *, bringsMore: bool) -> bool:
-        """
-        Whether the session that *hello* goes on with has brought so much that it has to wait.
-
-        Args:
-            bringsMore: Whether there are frames behind it.
-        """
+    def isExhausted(self, hello: Hello, principal: Principal | None, frames: Sequence[bytes]) -> bool:
+        """Whether the session that *hello* goes on with has to wait with that, or with *frames* behind it."""
         known = self._known(hello, principal)
         if known is None:
             return False
-        return known.intake.isExhausted(self._host.clock.seconds()) or (bringsMore and known.isFull)
+        return known.intake.isExhausted(self._host.clock.seconds()) or not known.mayBring(frames)
 
     def _known(self, hello: Hello, principal: Principal | None) -> NativeDriver | None:
         """Whose session *hello* may go on with; None if it may with none."""

@@ -8,7 +8,7 @@ fast as it is carried out: it may have been done before, so it is not to be told
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from vortex.clocks import DelayedCall
 from vortex.protocol.codes import CloseCode
@@ -54,6 +54,13 @@ class NativeDriver(KeptDriver):
     @property
     def isFull(self) -> bool:
         return bool(self._untaken) or super().isFull
+
+    def mayBring(self, frames: Sequence[bytes]) -> bool:
+        """Whether there is room for all of *frames* at once, even if they have to wait; for one there is."""
+        if self.isFull:
+            return not frames
+        mayWait = self._room is not None and len(frames) > 1
+        return not mayWait or sum(map(len, frames)) <= self._host.limits.maxWaitingBytes
 
     @property
     def hasTakenAll(self) -> bool:

@@ -65,7 +65,7 @@ class NativePosts:
             tooLarge = isinstance(error, LimitExceeded)
             raise HttpRefused(413 if tooLarge else 400, errorText(error)) from error
         door = self._host.door
-        if door.isExhausted(hello, principal, bringsMore=bool(frames)):
+        if door.isExhausted(hello, principal, frames):
             raise HttpRefused(503, "this session brings more than is taken")
         response = nativeResponse(request, self._host, hello)
         try:
@@ -87,7 +87,7 @@ class NativePosts:
             raise HttpRefused(410, "there is no such session, or this token is not good for it")
         if driver.intake.isExhausted(self._host.clock.seconds()):
             raise HttpRefused(503, "this session brings more than is taken (maxMessagesPerSecond)")
-        if driver.isFull:
+        if driver.isFull or not driver.mayBring(frames):
             raise HttpRefused(503, "what this session has brought waits still")
         driver.framesSent(frames)
         request.setHeader(b"Content-Type", NATIVE_TYPE)
