@@ -68,11 +68,12 @@ class Machine(ModelHandler):
             self.somebodyReadsSlowly: 3,
             self.timePasses: 2,
         }
-        for _ in range(steps):
+        for step in range(steps):
             self.random.choices(list(rules), list(rules.values()))[0]()
             settle(self.clock, 3)
             self.nobodyIsSentWhatWasBefore()
-        self.end()
+            if step % 20 == 19:
+                self.comesToRest()
         self.nobodyIsSentWhatWasBefore()
         self.shutdown()
         self.server.shutdown()
@@ -128,15 +129,16 @@ class Machine(ModelHandler):
             numbers = [row.number for each in client.came for row in each.tuples]
             assert numbers == sorted(numbers), name
 
-    def end(self) -> None:
+    def comesToRest(self) -> None:
         """All that is built is built, and everybody has what is so now."""
         for client in self.clients.values():
             client.link.pause(False)
         for _ in range(2):  # what could not be built is tried again after a while
             while self.buildings:
                 building = self.buildings.pop(0)
+                number = self.number if building.number is None else building.number
                 if not building.done.called:
-                    building.done.callback([Version(id=1, number=self.number)])
+                    building.done.callback([Version(id=1, number=number)])
                 settle(self.clock)
             self.clock.advance(61)
         for client, owed in self.owed.items():
