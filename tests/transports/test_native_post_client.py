@@ -406,6 +406,19 @@ class TestWhatIsSent:
         assert ["a proxy refused" in formatEvent(each) for each in nothingLogged] == [True]
         nothingLogged.clear()
 
+    @pytest.mark.parametrize("status", [413, 503, 410, 500])
+    def test_may_be_being_refused_when_all_ends(self, status: int) -> None:
+        scene, held = opened()
+        say(scene, "one")
+        scene.line.say(response(status, b"too", "Content-Length: 20\r\n"))
+        scene.settle()
+
+        scene.push(held, wire.close("normal", again=False))
+        scene.advance(5)
+
+        assert scene.events == [("normal", "for a test")]
+        assert scene.isEmpty
+
     def test_that_cannot_pass_even_when_it_is_empty_ends_the_link(
         self, nothingLogged: list[LogEvent]
     ) -> None:

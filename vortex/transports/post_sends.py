@@ -232,7 +232,7 @@ class PostSends:
             self._done(isTaken=failure is None or self._isAnswered)
 
     def refused(self, post: PostRequest) -> None:
-        if post is not self._post:  # its refusal goes on, and was read as far as it matters
+        if post is not self._post or self._isOver:  # it was read as far as it matters, or does not matter
             return
         if self._isObsolete or post.status in TRY_AGAIN or (post.status == TOO_LONG and self._isShortened()):
             self._done(isTaken=False)
