@@ -8,10 +8,11 @@ import pytest
 
 from tests.node.links import OVERS, AlwaysLongest, ByToken, answerer, cutAll, eventsOf
 from vortex import ConnectionLost, LimitExceeded, Payload, PayloadEndpoint, RemoteError, SessionReset
+from vortex.access.principal import Credentials, Principal
 from vortex.limits import Limits
 from vortex.node.vortex_connection import ConnectionState
 from vortex.routing.delivery import Delivery
-from vortex.testing import VortexHarness
+from vortex.testing import RecordingEndpoint, VortexHarness
 from vortex.testing.harness import Over
 
 
@@ -182,3 +183,38 @@ class TestALineThatBreaksEarly:
 
         assert all(each.called for each in asked)
         assert [payload.tuples for payload in echo.payloads] == [[number] for number in range(200)]
+
+
+class Ada:
+    """Everybody is ada, with the roles that the test gives her."""
+
+    def __init__(self) -> None:
+        self.roles = frozenset({"reader", "manager"})
+
+    def authenticate(self, credentials: Credentials) -> Principal:
+        return Principal("ada", self.roles)
+
+
+@pytest.mark.parametrize("over", OVERS)
+class TestWhoHasLostARole:
+    def test_is_told_and_gets_what_it_may_have_by_asking_again(
+        self, harness: VortexHarness, over: Over
+    ) -> None:
+        ada = Ada()
+        server, client = harness.node("server", authenticator=ada), harness.node("client")
+        echo = answerer(server)
+        pushed = RecordingEndpoint({"key": "for managers"}, client)
+        connection = harness.connect(client, server, over=over, wire="native", random=AlwaysLongest())
+        events = eventsOf(connection)
+        asked = connection.request(Payload({"key": "echo"}, ["x"]))
+        cutAll(harness)
+
+        server.send(Payload({"key": "for managers"}, ["secret"]))
+        ada.roles = frozenset({"reader"})
+        harness.advance(10)
+
+        assert events == [SessionReset("rights")]
+        assert pushed.payloads == []
+        assert harness.resultOf(asked).tuples == ["x"]
+        assert len(echo.payloads) == 1
+        assert [peer.roles for peer in server.peers] == [{"reader"}]
