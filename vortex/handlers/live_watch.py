@@ -88,6 +88,7 @@ class LiveWatch:
         self._runNotified = Notified()  # and who is, of what is being made
         self._runFrom = 0
         self._isRunning = False
+        self._isClosed = False
         self._running: list[Deferred[int]] = []
         self._waiting: list[Deferred[int]] = []
         self._again: DelayedCall | None = None
@@ -214,6 +215,7 @@ class LiveWatch:
 
     def close(self) -> None:
         """Make nothing more."""
+        self._isClosed = True
         self.watchers.clear()
         self._stopRetry()
         waiting, self._waiting = self._waiting, []
@@ -316,6 +318,8 @@ class LiveWatch:
         return self._publish(before, isMadeAnew=True, isFinal=isFinal, notified=self._runNotified)
 
     def _logFailure(self, failure: Failure) -> None:
+        if self._isClosed:
+            return
         if not (self._runNotified or any(watcher.isAnswered for watcher in self.watchers)):
             return  # who asks for it first is told, and then it is logged
         if isinstance(failure.value, VortexError):
@@ -364,11 +368,17 @@ def _waiterOf(waiters: list[Deferred[int]]) -> Deferred[int]:
 
 
 def heldWeakly(make: Callable[[LiveWatch], Any]) -> Callable[[LiveWatch], Any]:
-    """*make*, a method, for as long as its object is there: a handler is not kept by what it keeps."""
+    """
+    *make*, a method, for as long as its object is there: a handler is not kept by what it keeps. Afterwards
+    nothing is made: who watches keeps what it has, and who waits is answered with `UnknownObservable`.
+    """
     method = WeakMethod(make)
 
     def call(watch: LiveWatch) -> Any:
         there = method()
-        return [] if there is None else there(watch)
+        if there is not None:
+            return there(watch)
+        watch.close()
+        raise UnknownObservable("this is not offered any more")
 
     return call
