@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from twisted.internet.defer import Deferred, succeed
 
-from tests.handlers.live_scene import ALL, FILT, Job, Scene, jobs, scene
+from tests.handlers.live_scene import ALL, FILT, Client, Job, Scene, jobs, scene
 from tests.handlers.test_live_promises import created, deleted
 from tests.handlers.test_live_watches import nothingIsLeft
 from tests.routing.peers import FakePeer
@@ -312,7 +312,39 @@ def noise(number: int) -> str:
     return Random(number).randbytes(40).hex()
 
 
+def framesTo(client: Client) -> tuple[list[int], list[bool]]:
+    """The sizes of what is written to it; while something is in the list, it reads one after another."""
+    end, sizes, oneByOne = client.link._pipe.server, list[int](), list[bool]()
+    write = end.writeFrame
+
+    def counting(data: bytes) -> None:
+        sizes.append(len(data))
+        write(data)
+        if oneByOne:
+            end.pauseProducing()
+
+    end.writeFrame = counting
+    return sizes, oneByOne
+
+
 class TestAWatcherThatReadsSlowly:
+    def test_is_sent_the_whole_in_parts_where_nearly_all_has_changed(self) -> None:
+        limits = Limits(mergeBytes=2_000, watchPartBytes=2_000)
+        with scene(limits=limits) as live:
+            live.jobs = [Job(id=number, title=noise(number)) for number in range(900)]
+            slow = live.client("slow")
+            held = slow.watch()
+            sizes, _ = framesTo(slow)
+            slow.link._pipe.server.pauseProducing()
+            for start in (1_000, 2_000):
+                live.jobs = [Job(id=number, title=noise(start + number)) for number in range(900)]
+                live.notify()
+            slow.link._pipe.server.resumeProducing()
+            live.harness.settle()
+
+            assert (held.tuples, held.wholes, held.deltas) == (live.jobs, 3, 0)
+            assert max(sizes) < 3_000
+
     def test_is_merged_then_sent_all_then_cut_and_is_right_in_the_end(self) -> None:
         limits = Limits(mergeBytes=2_000, maxWatchLog=60, watchPartBytes=2_000, writeStall=10)
         with scene(limits=limits) as live:
@@ -320,14 +352,7 @@ class TestAWatcherThatReadsSlowly:
             slow, quick = live.client("slow"), live.client("quick")
             held, view = slow.watch(), quick.watch()
             number = 0
-            end, sizes = slow.link._pipe.server, []
-            write = end.writeFrame
-
-            def counting(data: bytes) -> None:
-                sizes.append(len(data))
-                write(data)
-
-            end.writeFrame = counting
+            sizes, oneByOne = framesTo(slow)
 
             def change(times: int) -> None:
                 nonlocal number
@@ -353,12 +378,19 @@ class TestAWatcherThatReadsSlowly:
 
             slow.link._pipe.server.pauseProducing()
             change(100)
+            oneByOne.append(True)
+            while held.wholes < 2:  # it changes while its parts are on their way
+                slow.link._pipe.server.resumeProducing()
+                live.harness.settle()
+                change(1)
+            oneByOne.clear()
             slow.link._pipe.server.resumeProducing()
             live.harness.settle()
             assert (held.tuples, held.wholes) == (view.tuples, 2)
 
             slow.link._pipe.server.pauseProducing()
-            change(10)
+            before = held.deltas
+            change(3)
             live.harness.advance(11)
             assert (live.server.counters["slow"], slow.link.up) == (1, False)
             change(15)
@@ -366,6 +398,7 @@ class TestAWatcherThatReadsSlowly:
             live.harness.settle()
 
             assert held.tuples == view.tuples
+            assert held.deltas - before <= 4  # what waited, and all that has changed meanwhile
             assert (held.wholes, view.wholes) == (2, 1)
             assert max(sizes) < 3_000
             assert (view.deltas, view.repeated, held.repeated) == (len(view.states) - 1, 0, 0)
