@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 from twisted.internet.task import Clock
+from twisted.logger import capturedLogs
 
 from tests.handlers.nodes import Client
 from tests.orm.rows import EVERYTHING, FILT, ROW_1, Job, Seat, Sessions, Tool, fill, offTheWire, shown
@@ -122,6 +123,41 @@ class TestAllRows:
         bob.ask(EVERYTHING, [job(id=1, title="dug")])
 
         assert views(ada) == [({"f": 1, "t": 2}, [(1, "dug twice")])]
+
+    def test_of_which_one_cannot_travel_are_read_again_until_they_can(
+        self,
+        everything: OrmCrudHandler,
+        ada: Client,
+        bob: Client,
+        clock: Clock,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        ada.ask(LIVE)
+        read, load = everything._work.rowsAsTheyAre, everything._work.load
+
+        def spoilt(*arguments: Any) -> Any:
+            rows = read(*arguments)
+            assert rows is not None
+            rows[1,].note = object()
+            return rows
+
+        def spoiltToo(*arguments: Any) -> Any:
+            outcome = load(*arguments)
+            outcome.tuples[0].note = object()
+            return outcome
+
+        monkeypatch.setattr(everything._work, "rowsAsTheyAre", spoilt)
+        monkeypatch.setattr(everything._work, "load", spoiltToo)
+        with capturedLogs() as logged:
+            bob.ask(EVERYTHING, [job(id=1, title="dug")])
+        assert views(ada) == []
+        (failed,) = [each for each in logged if "watch" in each]
+        assert failed["text"].startswith("cannot-encode: ")
+        monkeypatch.undo()
+        clock.advance(1)
+        ada.settle()
+
+        assert views(ada) == [({"f": 1, "t": 2}, [(1, "dug")])]
 
     def test_are_not_read_again_while_nobody_sees_them(
         self, everything: OrmCrudHandler, ada: Client, bob: Client, selects: list[str]

@@ -111,7 +111,7 @@ class ModelHandler(ABC):
 
         Returns:
             The tuples: a list, or a Payload (its result is part of an answer, its filt is not), or a Deferred
-            or a coroutine of one. What it raises is answered.
+            or a coroutine of one, which has `Limits.watchTimeout` seconds. What it raises is answered.
         """
 
     def sendModelUpdate(
@@ -129,8 +129,8 @@ class ModelHandler(ABC):
                 and *filt*, if it may see that.
 
         Returns:
-            A Deferred with how many messages were queued. A model that cannot be built is logged, and sent to
-            nobody.
+            A Deferred with how many messages were queued. A model that cannot be built is logged, sent to
+            nobody, and built again after a while.
 
         Raises:
             RuntimeError: If this is not the reactor's thread.
@@ -166,7 +166,6 @@ class ModelHandler(ABC):
         watcher = self._live.join(peer, liveSubject(filt), filt)
         self._waiting[peer] += 1
         watch = watcher.watch
-        self._live.answers.hold(peer, watch)
         return self._turns.run(
             (peer, watch.subject.key),
             lambda: self._live.answers.give(self._answer(watcher, delivery), peer, watch),

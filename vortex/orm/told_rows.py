@@ -12,6 +12,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
+from vortex.errors import EncodeError
 from vortex.handlers.live_watch import LiveWatch
 from vortex.orm.changes import Key
 
@@ -47,7 +48,10 @@ def tellRows(
     if created and not _comesLast(created[0][0], state.lastKey):
         return watch.notify()
     gone = [key[0] for key in keys if key not in rows]
-    return watch.change(changed + [rows[key] for key in created], gone, readFrom=readFrom)
+    try:
+        return watch.change(changed + [rows[key] for key in created], gone, readFrom=readFrom)
+    except EncodeError:
+        return watch.notify()  # which logs that, and has it tried again
 
 
 def _isTold(key: Key) -> bool:
