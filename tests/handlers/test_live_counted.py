@@ -379,7 +379,7 @@ class TestAWatcherThatReadsSlowly:
             slow.link._pipe.server.pauseProducing()
             change(100)
             oneByOne.append(True)
-            while held.wholes < 2:  # it changes while its parts are on their way
+            for _ in range(30):  # it changes while its parts are on their way
                 slow.link._pipe.server.resumeProducing()
                 live.harness.settle()
                 change(1)
