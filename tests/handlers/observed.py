@@ -61,6 +61,12 @@ class Jobs:
         options = {"over": "tcp", "wire": "native", "random": AlwaysLongest(), **options}
         return self.harness.connect(self.client, self.server, **options)
 
+    def connectedNode(self, name: str) -> Vortex:
+        """Another program, which is connected to the server."""
+        node = self.harness.node(name)
+        self.harness.connect(node, self.server, over="tcp", wire="native", random=AlwaysLongest())
+        return node
+
     def make(self, selector: TupleSelector, peer: Any) -> list[Any]:
         self.made += 1
         if self.failure is not None:

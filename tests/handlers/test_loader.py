@@ -294,6 +294,27 @@ class TestARowThatIsSpoilt:
         assert scene.told[1:] == [(["tea", "milk"], [("updated", 1)])]
 
 
+class TestWhatIsWrittenPastTheServer:
+    def test_is_shown_to_all_when_one_more_asks(self, scene: Scene) -> None:
+        scene.loader.subscribe(scene.told)
+        scene.harness.settle()
+        scene.rows[1] = "coffee"
+        node = scene.harness.node("late")
+        scene.harness.connect(node, scene.server, over="tcp", wire="native", random=AlwaysLongest())
+        late = TupleLoader(FILT, "server", node).subscribe()
+        scene.harness.settle()
+
+        assert [job.title for job in late.tuples] == ["coffee", "milk"]
+        assert scene.told[1:] == [(["coffee", "milk"], [("updated", 1)])]
+
+    def test_is_polled(self, scene: Scene) -> None:
+        scene.loader.subscribe()
+        scene.harness.settle()
+        scene.rows[1] = "coffee"
+
+        assert [job.title for job in scene.harness.resultOf(scene.loader.poll())] == ["coffee", "milk"]
+
+
 class TestPoll:
     def test_gives_the_rows_once(self, scene: Scene) -> None:
         assert scene.harness.resultOf(scene.loader.poll({"list": "b"})) == [Job(id=7, title="bread")]

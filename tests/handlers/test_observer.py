@@ -499,6 +499,21 @@ class TestPoll:
         assert [job.title for job in tuples] == ["tea", "milk"]
         assert [len(watch.watchers) for watch in jobs.handler._watches.watches] == []
 
+    def test_shows_what_was_written_past_the_server_and_tells_who_watches(self, jobs: Jobs) -> None:
+        jobs.observer.subscribe(JOBS, jobs.told)
+        jobs.harness.settle()
+        jobs.rows[1] = "coffee"
+        late = TupleDataObserver("jobs", "server", jobs.connectedNode("late"))
+        subscription = late.subscribe(JOBS)
+        jobs.harness.settle()
+        assert [job.title for job in subscription.tuples] == ["tea", "milk"]
+        polled = jobs.harness.resultOf(jobs.observer.poll(JOBS))
+        jobs.harness.settle()
+
+        assert [job.title for job in polled] == ["coffee", "milk"]
+        assert jobs.told[1:] == [(["coffee", "milk"], [("updated", 1)])]
+        assert [job.title for job in subscription.tuples] == ["coffee", "milk"]
+
     def test_fails_as_the_server_says(self, jobs: Jobs) -> None:
         with pytest.raises(RemoteError, match="nothing here provides"):
             jobs.harness.resultOf(jobs.observer.poll(TupleSelector(name="observed.Nothing")))
