@@ -46,9 +46,9 @@ sender.close()
 """
 
 CLIENT = """
-import os, sys
+import os, sys, threading
 from tests.integration.peer_server import PersonTuple
-from vortex import BlockingVortexClient, Payload
+from vortex import BlockingVortexClient, Payload, RequestTimeout
 
 client = BlockingVortexClient(sys.argv[1])
 
@@ -64,6 +64,30 @@ if child == 0:
         print(ask("child"), client._session._session.id != session, flush=True)
     os._exit(0)
 print(os.waitpid(child, 0)[1], flush=True)
+
+reading, exchange = threading.Event(), client._session._way.exchange
+
+def exchangeAndSay(session, seconds):
+    reading.set()
+    exchange(session, seconds)
+
+def wait():
+    try:
+        client.request(Payload({"key": "peer.silent"}), timeout=3)
+    except RequestTimeout:
+        pass
+
+client._session._way.exchange = exchangeAndSay
+waiting = threading.Thread(target=wait)
+waiting.start()
+reading.wait()
+child = os.fork()
+if child == 0:
+    print(ask("child of one that waits"), flush=True)
+    client.close()
+    os._exit(0)
+print(os.waitpid(child, 0)[1], flush=True)
+waiting.join()
 print(ask("after"), client._session._session.id == session, flush=True)
 client.close()
 closed = os.fork()
@@ -151,6 +175,8 @@ class TestAClient:
         assert run(CLIENT, url) == [
             "['before']",
             "['child'] True",
+            "0",
+            "['child of one that waits']",
             "0",
             "['after'] True",
             "NotConnected",

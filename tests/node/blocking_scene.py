@@ -106,6 +106,8 @@ class MemoryWay:
 
     def interrupt(self) -> None: ...
 
+    def forsake(self) -> None: ...
+
     def close(self) -> None:
         end, self._end = self._end, None
         if end is not None:

@@ -340,6 +340,20 @@ class TestASignalHandler:
         assert len(scene.way.said) == 1
         assert scene.server.peers == ()
 
+    def test_that_raises_ends_the_call_and_no_other(self, scene: Scene, endpoint: Endpoint) -> None:
+        def interrupt() -> None:
+            raise KeyboardInterrupt
+
+        endpoint.outcome = None
+        scene.way.meanwhile = interrupt
+        with pytest.raises(KeyboardInterrupt):
+            ask(scene)
+        endpoint.outcome = True
+        scene.way.meanwhile = lambda: None
+
+        assert ask(scene, 2) == ["dug 2"]
+        assert (endpoint.took, len(scene.server.peers)) == ([1, 2], 1)
+
     def test_cannot_make_another_call(self, scene: Scene, endpoint: Endpoint) -> None:
         raised: list[RuntimeError] = []
 

@@ -23,7 +23,7 @@ from vortex.errors import (
     VortexError,
 )
 from vortex.limits import Limits
-from vortex.node.blocking_way import FAREWELL, PIECE, Lost, failed
+from vortex.node.blocking_way import FAREWELL, PIECE, Lost, failed, forsaken
 from vortex.node.link_url import LinkUrl
 from vortex.protocol.client_session import ClientSession
 from vortex.protocol.native import PREAMBLE, Kind, NativeDecoder
@@ -63,11 +63,17 @@ class PostWay:
         self._headers = {"Content-Type": NATIVE_TYPE, "Accept": NATIVE_TYPE}
         if token is not None:
             self._headers["Authorization"] = f"Bearer {token}"
-        self._http: http.client.HTTPConnection = (
-            http.client.HTTPConnection(url.host, url.port)
-            if tls is None
-            else http.client.HTTPSConnection(url.host, url.port, context=tls)
-        )
+        self._tls = tls
+        self._http = self._newConnection()
+        self._parents: list[
+            http.client.HTTPConnection
+        ] = []  # to end one may wait for a thread that is not here
+
+    def _newConnection(self) -> http.client.HTTPConnection:
+        url = self._url
+        if self._tls is None:
+            return http.client.HTTPConnection(url.host, url.port)
+        return http.client.HTTPSConnection(url.host, url.port, context=self._tls)
 
     def open(self, session: ClientSession, seconds: float) -> None:
         self._poll(session, 0, min(seconds, self._limits.connectTimeout))
@@ -133,6 +139,11 @@ class PostWay:
         if connected is not None:
             with suppress(OSError):
                 connected.shutdown(socket.SHUT_RDWR)
+
+    def forsake(self) -> None:
+        forsaken(self._http.sock)
+        self._parents.append(self._http)
+        self._http = self._newConnection()
 
     def close(self) -> None:
         self._http.close()

@@ -100,7 +100,7 @@ class BlockingSession:
         wasClosed, self._closing = self._closing.is_set(), threading.Event()
         if wasClosed:
             self._closing.set()
-        self._way.close()
+        self._way.forsake()
         self._beginAnew()
 
     @property

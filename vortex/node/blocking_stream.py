@@ -11,7 +11,7 @@ from contextlib import suppress
 
 from vortex.errors import ConnectionLost, DecodeError, NotConnected
 from vortex.limits import Limits
-from vortex.node.blocking_way import FAREWELL, PIECE, Lost, failed
+from vortex.node.blocking_way import FAREWELL, PIECE, Lost, failed, forsaken
 from vortex.node.link_url import LinkUrl
 from vortex.protocol.client_session import ClientSession
 from vortex.protocol.native import PREAMBLE, NativeDecoder
@@ -125,6 +125,10 @@ class StreamWay:
         if connected is not None:
             with suppress(OSError):
                 connected.shutdown(socket.SHUT_RDWR)
+
+    def forsake(self) -> None:
+        connected, self._socket = self._socket, None
+        forsaken(connected)
 
     def close(self) -> None:
         connected, self._socket = self._socket, None

@@ -7,6 +7,7 @@ Each of its calls blocks for as long as it is told to and no longer. `vortex.nod
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
 from typing import Protocol
@@ -14,7 +15,7 @@ from typing import Protocol
 from vortex.errors import CertificateRefused, ConnectionLost, ConnectionRefused, NameNotFound, VortexError
 from vortex.protocol.client_session import ClientSession
 
-__all__ = ["FAREWELL", "PIECE", "Lost", "Way", "failed"]
+__all__ = ["FAREWELL", "PIECE", "Lost", "Way", "failed", "forsaken"]
 
 PIECE = 64 << 10
 """Bytes that are read at once."""
@@ -60,6 +61,15 @@ class Way(Protocol):
 
     def close(self) -> None:
         """Let go of the connection."""
+
+    def forsake(self) -> None:
+        """In a process that was forked: let go of the connection, to which the parent holds on."""
+
+
+def forsaken(connected: socket.socket | None) -> None:
+    """Close no more than this process's hold on it; nothing is said, and no lock is waited for."""
+    if connected is not None and connected.fileno() >= 0:
+        os.close(connected.detach())
 
 
 def failed(error: Exception, where: str) -> Exception:
