@@ -20,6 +20,7 @@ from vortex import (
     Rejected,
     RequestTimeout,
 )
+from vortex.node import background_sender
 
 PATIENCE = 30.0
 LONG = 1000.0
@@ -296,9 +297,24 @@ class TestWhatWaitsForAll:
         assert sink.batches == [[0]]
 
     @pytest.mark.parametrize("forever", [float("inf"), 1e300])
-    def test_may_wait_as_long_as_it_likes(self, sink: Sink, forever: float) -> None:
+    def test_may_wait_as_long_as_it_likes(
+        self, sink: Sink, monkeypatch: pytest.MonkeyPatch, forever: float
+    ) -> None:
+        asked = threading.Event()
+
+        class Time:
+            @staticmethod
+            def monotonic() -> float:
+                if threading.current_thread() is not threading.main_thread():
+                    asked.set()
+                return 1.0
+
+        monkeypatch.setattr(background_sender, "time", Time)
         sender = BackgroundSender(sink, maxDelay=forever, maxBatch=2)
         sender.send(0)
+        assert asked.wait(PATIENCE)
+        with sender._changed:  # which the thread gives away when it waits
+            pass
         sender.flush(forever)
         sender.send(1)
         sender.close(forever)
