@@ -78,10 +78,12 @@ class ThingRow(Tuple, Base):
 
 
 class Echo:
-    """Says back what it is told, or fails when it is asked to."""
+    """Says back what it is told, or to everybody; or fails when it is asked to."""
 
     def __init__(self, vortex: Vortex) -> None:
+        self.vortex = vortex
         self.endpoints = [
+            PayloadEndpoint({"key": "peer.tell"}, self.tell, vortex),
             PayloadEndpoint({"key": "peer.echo"}, self.echo, vortex),
             PayloadEndpoint({"key": "peer.fail"}, self.fail, vortex),
         ]
@@ -91,6 +93,10 @@ class Echo:
         seen = {"peer": delivery.peer.name, "names": [person.name for person in people]}
         print("SAW", json.dumps(seen), flush=True)
         delivery.reply(people, result=True)
+
+    def tell(self, payload: Payload, delivery: Delivery) -> None:
+        self.vortex.send(Payload({"key": "peer.told"}))
+        delivery.reply(result=True)
 
     def fail(self, payload: Payload, delivery: Delivery) -> None:
         raise RuntimeError("deliberate failure")

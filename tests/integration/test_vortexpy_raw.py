@@ -243,15 +243,12 @@ class TestTheEnd:
     def test_the_server_ends_in_good_order_although_a_peer_without_a_line_has_something_queued(
         self, server: PeerServer, client: HeldPostClient
     ) -> None:
-        row = {"_ct": "rt", "_c": "acme.ThingRow", "name": "anvil"}
         with HeldPostClient(server.port, uuid="33333333-4444-4555-8666-777777777777") as gone:
-            post = gone.post(envelope(2, {"key": "peer.crud.all", MESSAGE_ID: "m1"}))
-            assert (post.message()["tuples"], post.message()["tuples"]) == (None, [])
-        post = client.post(envelope(2, {"key": "peer.crud.all", MESSAGE_ID: "m2"}))
-        assert (post.message()["tuples"], post.message()["tuples"]) == (None, [])
-        post = client.post(envelope(2, {"key": "peer.crud.all", MESSAGE_ID: "m3"}, [row]))
-        assert (post.message()["result"], post.message()["result"]) == (None, True)
-        assert post.message()["tuples"][0]["name"] == "anvil"
+            post = gone.post(envelope(2, {"key": "peer.echo", MESSAGE_ID: "m1"}, []))
+            assert (post.message()["result"], post.message()["result"]) == (None, True)
+        post = client.post(envelope(2, {"key": "peer.tell", MESSAGE_ID: "m2"}))
+        assert post.message()["result"] is None
+        assert {post.message()["filt"]["key"], post.message()["filt"]["key"]} == {"peer.tell", "peer.told"}
 
         assert server.child.stop(within=20) == 0
 
