@@ -1,4 +1,4 @@
-"""Updates by handlers for a peer of the native wire that reads slowly: the newest follows the one that waits."""
+"""Updates by handlers for a peer of the native wire that reads slowly: the newest follows the one waiting."""
 
 from __future__ import annotations
 
