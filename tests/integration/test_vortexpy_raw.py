@@ -167,6 +167,7 @@ class TestAnswers:
 
         code, _, reference = answer["result"].partition(": ")
         assert code == "internal"
+        assert server.child.stop() == 0  # what it has logged is here when it has ended
         assert reference in server.child.errors
         assert "deliberate" not in str(answer)
 
