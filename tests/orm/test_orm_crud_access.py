@@ -205,7 +205,7 @@ class TestAccess:
         assert resultOf(loaded).tuples
 
         sent = jobs.sendModelUpdate(1)
-        asked = ada.request(FILT)  # its answer goes before the update
+        asked = ada.request(FILT, [job(id=2, title="reap")])  # its answer goes before the update
         update, answer = server.waiting
         update()
         ada.settle()

@@ -19,6 +19,9 @@ from vortex.routing.ports import Peer
 
 __all__ = ["LiveAnswers"]
 
+PATIENCE = 20.0
+"""Seconds that a request is kept waiting, at most, until its peer has been told what it is late for."""
+
 
 class LiveAnswers:
     """
@@ -37,19 +40,16 @@ class LiveAnswers:
         self._holds = holds
         self._tell = tell
 
-    def hold(self, peer: Peer, watch: LiveWatch | None = None) -> None:
+    async def give(
+        self, answer: Coroutine[Any, Any, None], peer: Peer, watch: LiveWatch | None = None
+    ) -> None:
         """
-        Tell *peer* nothing, if it reads no live data, until an answer to it is on its way, see `give`.
+        Run *answer*; until it is on its way *peer* is told nothing, if it reads no live data.
 
         Args:
             watch: Of this only; None: of anything.
         """
         self._holds.hold(peer, watch)
-
-    async def give(
-        self, answer: Coroutine[Any, Any, None], peer: Peer, watch: LiveWatch | None = None
-    ) -> None:
-        """Run *answer*, for which was held what *peer* is told; then it is told that."""
         try:
             await answer
         except BaseException:
@@ -79,6 +79,26 @@ class LiveAnswers:
             if watcher.watch.subject.about in abouts:
                 watcher.wasAnswered(moment)
 
+    async def caughtUp(self, peer: Peer) -> None:
+        """
+        Wait for what *peer* would have been told already, had it not been answered meanwhile; but not for
+        long, if that cannot be made. Done before each `writtenBy`, however fast they come, it has the peer
+        told something in between.
+        """
+        for watcher in self._roster.of(peer):
+            while watcher.lateSince and watcher in watcher.watch.watchers:
+                made = watcher.watch.since(max(watcher.lateSince, watcher.knows))
+                tooLate = self._clock.callLater(PATIENCE, made.cancel)
+                try:
+                    await made
+                except Exception:
+                    watcher.lateSince = 0  # there is nothing that it could be told
+                finally:
+                    if tooLate.active():
+                        tooLate.cancel()
+                if not watcher.isAhead:
+                    break  # it is told now, or as soon as another answer is on its way
+
     def priorityOf(self, peer: Peer) -> int:
         """A priority with which an answer to *peer* overtakes nothing that it is told; 0: any does."""
         watchers = self._roster.of(peer)
@@ -89,3 +109,5 @@ class LiveAnswers:
         for watcher in self._roster.of(peer):
             if watcher.isTold and watcher.hasNews:
                 self._tell(watcher)
+            if not self._holds.isHeld(watcher):
+                watcher.lateSince = 0

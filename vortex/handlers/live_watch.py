@@ -203,6 +203,14 @@ class LiveWatch:
         self._isDirty = True
         return self._make()
 
+    def since(self, moment: int) -> Deferred[int]:
+        """Fires when the state was made from *moment* on; fails if it cannot be."""
+        if self.madeFrom >= moment:
+            return succeed(0)
+        if self._isRunning and self._runFrom >= moment:
+            return _waiterOf(self._running)
+        return self.fresh()
+
     def leave(self, watcher: Watcher) -> None:
         """*watcher* is there no more."""
         self.watchers.pop(watcher, None)
@@ -349,11 +357,12 @@ class LiveWatch:
         told = 0
         self.feed.renew()
         for watcher in tuple(self.watchers):
-            if not watcher.isTold:
-                continue
-            isNotified = notified is not None and watcher.peer in notified
-            if watcher.follow(isMadeAnew=isMadeAnew, isFinal=isFinal, isNotified=isNotified):
-                told += self._owner.tell(watcher)
+            if watcher.isTold:
+                isNotified = notified is not None and watcher.peer in notified
+                if watcher.follow(isMadeAnew=isMadeAnew, isFinal=isFinal, isNotified=isNotified):
+                    told += self._owner.tell(watcher)
+            isLate = self._owner.isHeld(watcher) and (watcher.hasNews or not watcher.isAnswered)
+            watcher.lateSince = self._owner.moment() if isLate else 0
         return told
 
     def _touch(self) -> None:

@@ -40,6 +40,8 @@ class Watcher:
         isAnswered: Whether it was answered: nothing is pushed before that.
         knows: The moment up to which it knows all, as it was answered: a state whose making began before
             that is not for it.
+        lateSince: The moment since which it has not got what was there, because its peer was answered
+            meanwhile; 0: it is not late.
         sentAt: When something was sent last, on the node's clock.
         isForgettable: Whether it goes, the oldest first, when its peer asks for more than it may.
         seesChanges: Whether it has to be known for it what differs from one state to the next.
@@ -58,6 +60,7 @@ class Watcher:
         self.sieve = sieve
         self.isAnswered = False
         self.knows = 0
+        self.lateSince = 0
         self.sentAt = float("-inf")
         self._sent = 0
 
@@ -143,7 +146,7 @@ class LiveWatcher(Watcher):
         else:
             self._epoch, self._sent = state.epoch, state.serial
         delivery.reply(payload, filt=payload.filt, priority=priority)
-        self.isAnswered = True
+        self.isAnswered, self.lateSince = True, 0
 
     def wasAnswered(self, moment: int, *, isDue: bool = True) -> None:
         super().wasAnswered(moment)
@@ -216,7 +219,7 @@ class PlainWatcher(Watcher):
         """Answer the request that it watches by."""
         self._sent, self._isDue = self.feed.state.serial, False
         delivery.reply(self.feed.state.tuples, priority=self.policy.priority)
-        self.isAnswered = True
+        self.isAnswered, self.lateSince = True, 0
 
     def next(self) -> Message | None:
         if not self.hasNews:
@@ -244,4 +247,5 @@ class NotifiedWatcher(PlainWatcher):
 
     def wasAnswered(self, moment: int, *, isDue: bool = True) -> None:
         super().wasAnswered(moment)
-        self._isDue &= isDue
+        if not isDue:
+            self._isDue, self.lateSince = False, 0

@@ -39,7 +39,7 @@ from vortex.handlers.live_roster import LiveRoster
 from vortex.handlers.live_sieve import LiveSieve, maySend
 from vortex.handlers.live_state import LiveState
 from vortex.handlers.live_watch import LiveWatch, Subject
-from vortex.handlers.live_watcher import LiveWatcher, PlainWatcher, Watcher
+from vortex.handlers.live_watcher import LiveWatcher, NotifiedWatcher, PlainWatcher, Watcher
 from vortex.handlers.positions import positionsOf
 from vortex.handlers.waiting_requests import WaitingRequests
 from vortex.routing.delivery import Delivery
@@ -167,7 +167,10 @@ class LiveWatches:
                 watcher = self._join(peer, watch, filt, policy, kind)
                 if isinstance(watcher, PlainWatcher) and len(watcher.names) < self.limits.maxWatchesPerPeer:
                     watcher.names.add(name[:MAX_NAME])
-                await self._answer(watcher, delivery, at)
+                answer = self._answer(watcher, delivery, at)
+                if isinstance(watcher, NotifiedWatcher):
+                    answer = self.answers.give(answer, peer, watch)
+                await answer
             finally:
                 self.unwanted(watch)
 
@@ -283,6 +286,10 @@ class LiveWatches:
         """There is news for *watcher*: whether it is sent, or will be."""
         return self._isThere(watcher) and self._roster.lineOf(watcher).tell(watcher)
 
+    def isHeld(self, watcher: Watcher) -> bool:
+        """Whether *watcher* is to be told nothing yet, because of an answer."""
+        return self._holds.isHeld(watcher)
+
     def unwanted(self, watch: LiveWatch) -> None:
         """Nobody watches *watch*, or waits for it: keep it for a while, if it can be of use."""
         if watch.isWanted or self._watches.get(watch.subject.key) is not watch:
@@ -377,8 +384,10 @@ class LiveWatches:
     async def _answer(self, watcher: Watcher, delivery: Delivery, at: object) -> None:
         try:
             await (watcher.watch.fresh() if self._changesUntold else watcher.watch.current())
-            while watcher.isAhead:  # its peer was answered meanwhile by somebody else
-                await watcher.watch.fresh()
+            while (
+                watcher.isAhead
+            ):  # its peer was answered meanwhile elsewhere, where it waits if this is late
+                await watcher.watch.since(watcher.knows)
             if not self._maySee(watcher.peer, watcher.filt or delivery.filt):
                 raise AccessDenied("you may not see this any more")
             watcher.follow(isMadeAnew=not watcher.isAnswered)

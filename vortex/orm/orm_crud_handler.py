@@ -192,36 +192,26 @@ class OrmCrudHandler:
             raise LimitExceeded(
                 "maxWaitingRequests", f"{most} requests of this peer wait for the database already"
             )
-        self._live.answers.hold(delivery.peer)
-        return self._turns.run(
-            line, lambda: self._live.answers.give(self._answer(payload, delivery), delivery.peer)
-        )
+        return self._turns.run(line, lambda: self._answer(payload, delivery))
 
     async def _answer(self, payload: Payload, delivery: Delivery) -> None:
         if delivery.isCancelled:  # while it waited for its turn
             return
+        peer = delivery.peer
         try:
-            carriedOut = await self._carryOut(payload, delivery)
+            if not await self._isWrite(payload, delivery):
+                await self._load(delivery)
+                return
+            for handler in list(self._concerned()):
+                await handler._live.answers.caughtUp(peer)
+            await self._live.answers.give(self._write(payload.tuples, delivery), peer)
         except DatabaseUnavailable:
-            log.failure("{peer}'s request could not be carried out", peer=delivery.peer)
+            log.failure("{peer}'s request could not be carried out", peer=peer)
             raise
-        if carriedOut is None:
-            return
-        outcome, result = carriedOut
-        concerned = list(self._concerned()) if outcome.changes else []
-        try:
-            if outcome.failure is not None:
-                raise outcome.failure
-            waiting = (handler._live.answers.priorityOf(delivery.peer) for handler in concerned)
-            delivery.reply(outcome.tuples, result, priority=max((USUAL, *waiting)))
-        finally:
-            for handler in concerned:
-                handler._noteChanges(outcome.changes, delivery.peer)
 
-    async def _carryOut(self, payload: Payload, delivery: Delivery) -> tuple[Outcome, bool | None] | None:
-        """What came of the request, and the answer's result; None if it is answered."""
+    async def _isWrite(self, payload: Payload, delivery: Delivery) -> bool:
+        """Whether the request, which is opened now, changes anything; its peer may do so."""
         filt = dict(delivery.filt)
-        work, inThread = self._work, self._node.runInThread
         isDelete = _isDelete(filt)
         io = self._node.payloadIO
         if not self._access.isOpen:
@@ -230,25 +220,44 @@ class OrmCrudHandler:
             if not self._access.allows(delivery.peer, "write" if isWrite else "read", filt):
                 raise AccessDenied(f"you may not {'change' if isWrite else 'see'} these records")
         await (io.open(payload, delivery.peer, payload.open) or succeed(None))
-        tuples = payload.tuples
+        return isDelete or bool(payload.tuples)
+
+    async def _load(self, delivery: Delivery) -> None:
+        filt = dict(delivery.filt)
         objId = filt.get("id")
-        if isDelete or tuples:
-            record = partial(_record, delivery)
-            try:
-                if isDelete:
-                    key = work.main.key(objId, "filt.id") if objId is not None else None
-                    return await inThread(work.delete, tuples, key, filt, record), True
-                return await inThread(work.save, tuples, filt, record), True
-            except AlreadyRecorded as already:
-                saved = _savedBefore(already, self._node.limits)
-                if saved is None:
-                    raise
-                return await inThread(work.again, saved, filt), True
-        if objId is None and not work.retrieveAll:
-            return await inThread(work.blank, filt), None
-        key = _ALL if objId is None else work.main.key(objId, "filt.id")
+        if objId is None and not self._work.retrieveAll:
+            delivery.reply((await self._node.runInThread(self._work.blank, filt)).tuples)
+            return
+        key = _ALL if objId is None else self._work.main.key(objId, "filt.id")
         await self._live.subscribe(delivery, liveSubject(filt, key), filt=filt)
-        return None
+
+    async def _write(self, tuples: list[Any], delivery: Delivery) -> None:
+        outcome = await self._carryOut(tuples, delivery)
+        concerned = list(self._concerned()) if outcome.changes else []
+        try:
+            if outcome.failure is not None:
+                raise outcome.failure
+            waiting = (handler._live.answers.priorityOf(delivery.peer) for handler in concerned)
+            delivery.reply(outcome.tuples, True, priority=max((USUAL, *waiting)))
+        finally:
+            for handler in concerned:
+                handler._noteChanges(outcome.changes, delivery.peer)
+
+    async def _carryOut(self, tuples: list[Any], delivery: Delivery) -> Outcome:
+        filt = dict(delivery.filt)
+        work, inThread = self._work, self._node.runInThread
+        record = partial(_record, delivery)
+        try:
+            if not _isDelete(filt):
+                return await inThread(work.save, tuples, filt, record)
+            objId = filt.get("id")
+            key = work.main.key(objId, "filt.id") if objId is not None else None
+            return await inThread(work.delete, tuples, key, filt, record)
+        except AlreadyRecorded as already:
+            saved = _savedBefore(already, self._node.limits)
+            if saved is None:
+                raise
+            return await inThread(work.again, saved, filt)
 
     # ---- updates
 
