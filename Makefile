@@ -30,24 +30,42 @@ SECONDS ?= 600
 BIN := $(VENV)/bin
 PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip --disable-pip-version-check -q
 
+# A program that is compiled once is read by the hundreds of processes that tests begin.
+unexport PYTHONDONTWRITEBYTECODE
+
 # Without the plugins that none of these tests needs: each costs something, ten thousand times.
 UNIT := $(BIN)/python -m pytest -n auto -p no:twisted -p no:logging tests --ignore=tests/integration --ignore=tests/browser
 
 NODE_MODULES := js-client/node_modules/.package-lock.json
 CHROMIUM := /usr/bin/chromium
 
+# More of them at once than there may be processors: these tests wait for others most of the time. The files that
+# take longest come first: see the conftest.py of each.
+WAITING := $(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
+
+ifdef BESIDE
+docs: | check-javascript  # which is not to see them half made
+else
 .NOTPARALLEL:
-.PHONY: demo test unit sweeps integration javascript browser check fix docs js bench soak
+endif
+.PHONY: demo test unit sweeps integration javascript browser check check-python check-javascript fix docs js bench soak
 
 demo: $(VENV)/.demo
 	$(BIN)/python -m vortex demo --port $(PORT)
 
-test: check unit sweeps integration javascript browser docs
+# First, side by side, what one processor is enough for each; what each says is shown when it is done.
+test: $(VENV)/.dev $(NODE_MODULES)
+	@$(MAKE) --no-print-directory BESIDE=yes -j 3 -O javascript check-javascript check-python docs
+	@$(MAKE) --no-print-directory unit sweeps integration browser
 
-check: $(NODE_MODULES) $(VENV)/.dev
+check: check-python check-javascript
+
+check-python: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+check-javascript: $(NODE_MODULES)
 	cd js-client && npm run -s check
 
 unit: $(VENV)/.dev
@@ -63,7 +81,7 @@ integration: $(VENV)/.dev $(NODE_MODULES)
 	@PATH="$$PATH:/usr/sbin" command -v nginx >/dev/null || scripts/need-packages "nginx, behind which the demo is tried," nginx-light
 	@command -v openssl >/dev/null || scripts/need-packages "openssl, which makes nginx a certificate," openssl
 	PYTHON=$(BIN)/python tests/peers/setup.sh
-	$(BIN)/python -m pytest -n 2 --dist loadfile tests/integration
+	$(WAITING) tests/integration
 
 javascript: $(VENV)/.dev $(NODE_MODULES)
 	cd js-client && VORTEX_PYTHON="$(abspath $(BIN))/python" npm test -s
@@ -71,7 +89,7 @@ javascript: $(VENV)/.dev $(NODE_MODULES)
 browser: $(VENV)/.dev $(NODE_MODULES) $(CHROMIUM)
 	@PATH="$$PATH:/usr/sbin" command -v nginx >/dev/null || scripts/need-packages "nginx, behind which the demo is tried," nginx-light
 	@command -v openssl >/dev/null || scripts/need-packages "openssl, which makes nginx a certificate," openssl
-	$(BIN)/python -m pytest -n 2 --dist loadfile tests/browser
+	$(WAITING) tests/browser
 
 fix: $(VENV)/.dev $(NODE_MODULES)
 	$(BIN)/ruff check --fix .

@@ -33,7 +33,9 @@ await build({
 })
 
 const files = filesIn(built, ".test.mjs")
-const options = ["--enable-source-maps", "--test", "--test-timeout=120000", "--test-reporter=tap"]
+// More at once than there may be processors: some wait for servers most of the time.
+const manner = ["--test-concurrency=4", "--test-timeout=120000", "--test-reporter=tap"]
+const options = ["--enable-source-maps", "--test", ...manner]
 const run = spawnSync(process.execPath, [...options, ...files], {
   cwd: root,
   stdio: ["ignore", "pipe", "inherit"],

@@ -14,8 +14,17 @@ from tests.browser.chromium import PATIENCE_MS, Visitor, launched
 from tests.browser.cutting_proxy import CuttingProxy
 from tests.browser.demo_server import DemoServer
 from tests.integration.conftest import realPeers
+from tests.longest_first import longestFirst
 
 __all__ = ["Visits", "realPeers"]
+
+
+LONGEST = ("package", "documents", "line", "saves", "two_pages", "accessibility", "keyboard", "vortexpy")
+"""The files that take longest, of which none is to be begun when the others are done."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    longestFirst(items, Path(__file__).parent, LONGEST)
 
 
 @pytest.fixture(scope="session")

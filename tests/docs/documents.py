@@ -7,7 +7,7 @@ A block's language says what becomes of it:
   (``# board.py``) is a file instead: it is there when the others run.
 - ``pycon`` is a session of the interpreter in the same namespace: what it shows has to come out.
 - ``console`` is typed into a shell, in a folder that holds the page's files: see
-  tests/integration/test_documents.py. ``...`` in what it prints stands for anything.
+  tests/integration/test_consoles.py. ``...`` in what it prints stands for anything.
 - ``json`` is a message or a payload as it travels: we have to read it.
 - ``html`` is a page, ``js`` what runs in one, in order, and ``ts`` what its types are checked of: see
   tests/browser/test_documents.py.
@@ -27,7 +27,18 @@ EXAMPLES = ROOT / "docs" / "examples"
 RUNNERS = ("python", "pycon", "console", "json", "html", "js", "ts")
 ANYTHING = "..."
 
-__all__ = ["ANYTHING", "EXAMPLES", "ROOT", "RUNNERS", "Block", "Command", "blocksOf", "documents", "filesOf"]
+__all__ = [
+    "ANYTHING",
+    "EXAMPLES",
+    "ROOT",
+    "RUNNERS",
+    "Block",
+    "Command",
+    "blocksOf",
+    "documents",
+    "filesOf",
+    "withLanguage",
+]
 
 _FENCE = re.compile(r"(?P<indent> *)(?P<fence>```+|~~~+|:::+)(?P<info>.*)")
 _FILE_NAME = re.compile(r"# (?P<name>[a-z_]+\.(?:py|tac))\b")
@@ -107,6 +118,11 @@ def documents() -> list[str]:
     made = (ROOT / "docs" / "_build", ROOT / "docs" / "reference" / "javascript")
     kept = (page for page in pages if not any(folder in page.parents for folder in made))
     return sorted(page.relative_to(ROOT).as_posix() for page in kept)
+
+
+def withLanguage(*languages: str) -> list[str]:
+    """The documents that have a block of one of these."""
+    return [name for name in documents() if any(block.language in languages for block in blocksOf(name))]
 
 
 def blocksOf(document: str) -> list[Block]:

@@ -1,7 +1,7 @@
 """
 What pages say is so: each block of code has somebody who runs it, messages are read, links lead somewhere.
 
-Python and consoles are run in tests/integration/test_documents.py.
+Python is run in tests/integration/test_documents.py, consoles in test_consoles.py there.
 """
 
 from __future__ import annotations

@@ -24,6 +24,7 @@ from tests.integration.installing import (
     wheel,
 )
 from tests.integration.postgresql import postgresqlUrl
+from tests.longest_first import longestFirst
 
 __all__ = [
     "PeerServer",
@@ -38,6 +39,19 @@ __all__ = [
     "serving",
     "wheel",
 ]
+
+
+LONGEST = (
+    *("consoles", "slow_consumers", "vortexpy_servers", "vortexpy_tcp", "command_line", "vortexpy_raw"),
+    *("killed_at_every_point", "demo", "examples_linked", "twistd", "documents", "behind_a_proxy"),
+    *("vortexpy_pushes", "vortexpy_622", "loader", "native_through_cuts", "benchmarks", "vortexpy_030"),
+    *("native_byte_cut", "pytest_plugin", "chaos", "many_connections", "relay_vortexpy", "vortexpy_rpc"),
+)
+"""The files that take longest, of which none is to be begun when the others are done."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    longestFirst(items, Path(__file__).parent, LONGEST)
 
 
 class PeerServer:
