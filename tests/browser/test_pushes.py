@@ -23,7 +23,8 @@ _WATCH = f"""() => {{
   window.touched = new Set()
   window.nodes = new Map([...{ROWS}].map((row) => [row.dataset.id, row]))
   const watcher = new MutationObserver((records) => {{
-    for (const {{ target, addedNodes, removedNodes }} of records) {{
+    for (const {{ target, addedNodes, removedNodes, attributeName }} of records) {{
+      if (attributeName === "class" && target.matches("tbody, tr")) continue // it came into view, or went
       const rows = [...addedNodes, ...removedNodes].filter((node) => node.localName === "tr")
       for (const node of rows.length ? rows : [target]) {{
         const element = node.closest ? node : node.parentElement
@@ -121,7 +122,6 @@ class TestPush:
         waitForTitle(page, 500, "Changed")
         writer.save(id=501, title="Changed too")
         waitForTitle(page, 501, "Changed too")
-
         page.wait_for_timeout(600)  # the line's figures are looked through twice a second
 
         assert touched(page) == {"500", "501"}

@@ -63,7 +63,7 @@ people.addEventListener("rows", () => {
 
 // ---- the table: rows that changed are drawn soon, some at least and then for a short time
 const rowOf = (id) => $(`row-${id}`)
-const shown = () => [...$("jobs").querySelectorAll("tbody tr:not([hidden])")]
+const shownIn = (place) => [...place.rows].filter((row) => row.id && !row.hidden) // the head has no id
 const touched = new Map() // ids of rows to draw: whether somebody else has changed them
 const drafts = new Set() // cells with something typed in that is not saved
 let [drawn, due, timer] = [0, Infinity] // when rows were drawn last, and are next, in milliseconds
@@ -148,7 +148,7 @@ function hide(row, isHidden = true) {
   if (row.hidden === isHidden) return
   row.hidden = isHidden
   const group = row.parentElement
-  const count = group.querySelectorAll("tr:not([hidden])").length
+  const count = shownIn(group).length
   group.style.setProperty("--rows", count)
   group.hidden = count === 0
 }
@@ -158,7 +158,8 @@ function removeRow(id, row) {
   const isDraft = [...drafts].filter((cell) => row.contains(cell) && drafts.delete(cell)).length > 0
   const error = row.querySelector(".error").textContent || (isDraft ? "Not saved: what you were typing" : "")
   hide(row)
-  neighbour = shown().find((other) => other.dataset.id < id) ?? shown().at(-1) ?? $("add")
+  const others = shownIn($("jobs"))
+  neighbour = others.find((other) => other.dataset.id < id) ?? others.at(-1) ?? $("add")
   row.remove()
   errors.delete(id)
   if (error.startsWith("Not deleted")) doomed.delete(id)
@@ -169,7 +170,7 @@ function removeRow(id, row) {
 }
 
 function drawCount() {
-  const [count, all] = [shown().length, jobs.rows.length]
+  const [count, all] = [shownIn($("jobs")).length, jobs.rows.length]
   const found = `${count < all ? `${count} of ` : ""}${all} ${all === 1 ? "job" : "jobs"}`
   const text = jobs.error ? explain(jobs.error, "loaded") : jobs.state === "loading" ? "Loading" : found
   write("count", text)
