@@ -96,7 +96,6 @@ def run(settings: Settings, _: Contender | None) -> Iterator[Row]:
         "mean": sum(ordered) / len(ordered),
         "median": ordered[len(ordered) // 2],
         "95 of 100": ordered[len(ordered) * 95 // 100],
-        "most": ordered[-1],
         "longest task": pushed.longest,
     }
     for name, value in values.items():
