@@ -221,6 +221,34 @@ class TestAWriter:
         assert titles(ada) == ["of bob", "OF ADA", "of ada"]
         scene.shutdown()
 
+    def test_that_wants_each_state_is_not_told_those_that_were_before_its_save(
+        self, sessions: Sessions, clock: Clock
+    ) -> None:
+        scene = Scene(sessions, clock, mergeBytes=1)
+        ada, bob = scene.ada, scene.bob
+        scene.load(ada, {**EVERYTHING, "live": {"policy": {"mode": "all"}}})
+        ada.came.clear()
+        ada.link.pause()
+        scene.load(ada, FILT)  # something that waits for her
+        for number in range(2):
+            scene.save(bob, f"of bob {number}")
+            scene.finish()
+        scene.save(ada, "of ada")
+        scene.finish()
+        ada.link.pause(False)
+        scene.finish()
+        assert titles(ada) == ["OF ADA", "of ada"]
+
+        ada.link.pause()
+        scene.load(ada, FILT)
+        for number in range(2, 4):
+            scene.save(bob, f"of bob {number}")
+            scene.finish()
+        ada.link.pause(False)
+        scene.finish()
+        assert titles(ada)[2:] == ["of bob 2", "of bob 3"]
+        scene.shutdown()
+
     def test_is_told_of_other_rows_meanwhile(self, sessions: Sessions, clock: Clock) -> None:
         scene = Scene(sessions, clock)
         ada, bob = scene.ada, scene.bob

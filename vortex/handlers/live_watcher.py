@@ -118,6 +118,7 @@ class LiveWatcher(Watcher):
     _epoch = ""
     _whole: Whole | None = None
     _part = 0
+    _isNet = False
 
     @property
     def hasNews(self) -> bool:
@@ -150,6 +151,7 @@ class LiveWatcher(Watcher):
 
     def wasAnswered(self, moment: int, *, isDue: bool = True) -> None:
         super().wasAnswered(moment)
+        self._isNet = True  # single steps that are kept may be of what was before
         if self._whole is not None:  # parts of what was before: a newer whole state takes their place
             self._whole = None
             self._epoch = ""
@@ -169,11 +171,12 @@ class LiveWatcher(Watcher):
         state = self.feed.state
         if self._epoch != state.epoch:
             return None
-        step = self.feed.step(self._sent) if self.policy.mode == "all" else None
+        step = self.feed.step(self._sent) if self.policy.mode == "all" and not self._isNet else None
         if step is not None:
             self._sent, message = step
             return message
         delta = self.feed.delta(self._sent)
+        self._isNet = False
         if delta is not None:
             self._sent = state.serial
         return delta
