@@ -61,9 +61,12 @@ session = client._session._session.id
 child = os.fork()
 if child == 0:
     with client:
-        print(ask("child"), client._session._session.id != session, flush=True)
+        right = all(ask(f"child {number}") == [f"child {number}"] for number in range(50))
+        print("child", right, client._session._session.id != session, flush=True)
     os._exit(0)
-print(os.waitpid(child, 0)[1], flush=True)
+right = all(ask(f"parent {number}") == [f"parent {number}"] for number in range(50))
+status = os.waitpid(child, 0)[1]
+print("parent", right, status, flush=True)
 
 reading, exchange = threading.Event(), client._session._way.exchange
 
@@ -100,6 +103,39 @@ if closed == 0:
 os.waitpid(closed, 0)
 """
 
+
+READS = """
+import http.client, os, signal, socket, threading
+from vortex import BlockingVortexClient, Payload
+
+server, reading, over = socket.create_server(("127.0.0.1", 0)), threading.Event(), threading.Event()
+
+def serve():
+    line, _ = server.accept()
+    line.recv(1 << 16)
+    line.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Type: application/vnd.vortex\\r\\n")
+    line.sendall(b"Content-Length: 10\\r\\n\\r\\nab")  # and no more
+    over.wait()
+
+class Response(http.client.HTTPResponse):
+    def read(self, size):
+        reading.set()
+        return super().read(size)
+
+http.client.HTTPConnection.response_class = Response
+client = BlockingVortexClient(f"http://127.0.0.1:{server.getsockname()[1]}")
+threading.Thread(target=serve, daemon=True).start()
+threading.Thread(target=client.request, args=(Payload({"key": "x"}),), daemon=True).start()
+reading.wait()
+child = os.fork()
+if child == 0:
+    print("there", flush=True)
+    os._exit(0)
+signal.signal(signal.SIGALRM, lambda *_: os.kill(child, signal.SIGKILL))
+signal.alarm(10)
+print(os.waitpid(child, 0)[1], flush=True)
+os._exit(0)
+"""
 
 ENDS = """
 import threading
@@ -165,6 +201,10 @@ class TestASender:
 
 
 class TestAClient:
+    def test_that_reads_in_a_thread_holds_up_no_child(self) -> None:
+        """The lock of what it reads is held in the child for ever."""
+        assert run(READS) == ["there", "0"]
+
     @pytest.mark.parametrize("transport", ["http", "tcp"])
     def test_has_a_session_of_its_own_in_the_child(self, server: PeerServer, transport: str) -> None:
         url = {
@@ -174,8 +214,8 @@ class TestAClient:
 
         assert run(CLIENT, url) == [
             "['before']",
-            "['child'] True",
-            "0",
+            "child True True",
+            "parent True 0",
             "['child of one that waits']",
             "0",
             "['after'] True",
