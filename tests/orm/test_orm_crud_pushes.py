@@ -27,7 +27,7 @@ from tests.orm.rows import (
     shown,
     stored,
 )
-from vortex.errors import DecodeError, RemoteError
+from vortex.errors import DatabaseUnavailable, DecodeError, RemoteError
 from vortex.node.vortex import Vortex
 from vortex.orm.crud_extension import OrmCrudExtension
 from vortex.orm.orm_crud_handler import OrmCrudHandler
@@ -254,6 +254,38 @@ class TestAPush:
             ("a", ["a"]),
             ("b", ["b"]),
         ]
+
+    def test_of_many_filts_are_read_in_one_session(
+        self, jobs: OrmCrudHandler, ada: Client, bob: Client, statements: list[str]
+    ) -> None:
+        for row in (ROW_1, ROW_2):
+            ada.ask(row)
+            bob.ask({**row, "for": "bob"})
+        statements.clear()
+
+        assert resultOf(jobs.sendModelUpdate()) == 4
+        ada.settle()
+
+        assert statements == ["SELECT"] * 4 + ["ROLLBACK"]
+        assert [shown(tuples) for _, tuples in ada.pushed] == [[(1, "dig")], [(2, "sow")]]
+
+    def test_that_cannot_be_read_at_all_is_tried_again(
+        self, jobs: OrmCrudHandler, ada: Client, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for row in (ROW_1, ROW_2):
+            ada.ask(row)
+
+        def fail(*_arguments: Any) -> None:
+            raise DatabaseUnavailable("not now")
+
+        monkeypatch.setattr(jobs._work, "loadEach", fail)
+        with capturedLogs() as logged:
+            assert resultOf(jobs.sendModelUpdate()) == 0
+        assert [each["text"] for each in logged if "watch" in each] == ["database-unavailable: not now"] * 2
+        clock.advance(1)
+        ada.settle()
+
+        assert [shown(tuples) for _, tuples in ada.pushed] == [[(1, "dig")], [(2, "sow")]]
 
 
 class TestSendModelUpdate:

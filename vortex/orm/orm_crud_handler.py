@@ -58,6 +58,7 @@ from vortex.orm.action_marks import recordsActions
 from vortex.orm.changes import Change, Key
 from vortex.orm.crud_extension import OrmCrudExtension
 from vortex.orm.crud_work import CrudWork, Outcome
+from vortex.orm.load_batch import LoadBatch
 from vortex.orm.told_rows import tellRows
 from vortex.orm.work import SessionFactory
 from vortex.protocol.native_message import decodeNativeMessage
@@ -135,6 +136,7 @@ class OrmCrudHandler:
             plain=NotifiedWatcher,
         )
         self._toUpdate: dict[Key, None] = {}
+        self._batch: LoadBatch | None = None  # while it is filled
         self._endpoint = _CrudEndpoint(self._filt, self._onPayload, self._node)
         self._endpoint.handlesReplies = False
         self._endpoint.handler = weakref.ref(self)
@@ -280,14 +282,23 @@ class OrmCrudHandler:
         self._turns.join(_UPDATE, self._update)
 
     async def _make(self, watch: LiveWatch) -> list[Any]:
-        key, filt = watch.subject.about, watch.subject.what.filt
-        outcome = await self._node.runInThread(self._work.load, cast("Key", key) or None, dict(filt))
+        key, filt = cast("Key", watch.subject.about) or None, dict(watch.subject.what.filt)
+        if self._batch is not None:
+            rows = await self._batch.add(key, filt)
+            if rows is not None:
+                return rows
+        outcome = await self._node.runInThread(self._work.load, key, filt)
         return outcome.tuples
 
     async def _update(self) -> int:
         """Tell what has become of the rows that changed. What changes meanwhile is for the next time."""
         keys, self._toUpdate = list(self._toUpdate), {}
-        told = [watch.notify() for key in keys for watch in self._live.about(key)]
+        self._batch = batch = LoadBatch()
+        try:
+            told = [watch.notify() for key in keys for watch in self._live.about(key)]
+        finally:
+            self._batch = None
+        batch.load(self._node, self._work)
         if _ALL not in keys:
             told += await self._tellAll(keys)
         return sum(await gatherResults(told, consumeErrors=True))
