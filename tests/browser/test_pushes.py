@@ -170,6 +170,25 @@ class TestRowsOutOfView:
             arg=COUNT / 5,
         )
 
+    def test_are_not_searched_through(self, page: Page, writer: Writer) -> None:
+        """A row has some fifteen elements, all together fifteen thousand."""
+        page.evaluate(
+            """() => {
+                 const search = Element.prototype.querySelectorAll
+                 window.searched = 0
+                 Element.prototype.querySelectorAll = function (...selectors) {
+                   window.searched += search.call(this, "*").length
+                   return search.apply(this, selectors)
+                 }
+               }"""
+        )
+
+        for number in (500, COUNT):
+            writer.save(id=number, title="Changed")
+            waitForTitle(page, number, "Changed")
+
+        assert 0 < page.evaluate("() => window.searched") < COUNT
+
     @pytest.mark.parametrize("size", [DESKTOP, PHONE])
     def test_have_the_room_that_they_take_in_view(self, page: Page, size: tuple[int, int]) -> None:
         """Or the page would jump as it is scrolled; a filter changes it, be they in view or not."""
