@@ -138,6 +138,10 @@ class LiveState:
         self._advance(self.serial + 1)
         self._log.clear(self.serial)
 
+    def letGo(self) -> None:
+        """Forget the tuples that were taken: nobody needs them any more."""
+        self._taken = []
+
     def change(
         self,
         records: Sequence[Any] = (),

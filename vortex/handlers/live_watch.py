@@ -71,6 +71,7 @@ class LiveWatch:
         isCompared: Whether somebody ever has had to be told what differs. Else a state just takes the place
             of the one before, and is not kept when nobody watches any more.
         askedBytes: How long what it is asked by is, as it travels.
+        answering: How many answers are made of its state at the moment.
         madeFrom: The moment at which the making of the state began: all that was so then is in it.
         touchedAt: When it has changed last, or was to be made again, as `Positions` counts.
     """
@@ -88,6 +89,7 @@ class LiveWatch:
         self._runNotified = Notified()  # and who is, of what is being made
         self._runFrom = 0
         self._isRunning = False
+        self._hasPlace = False  # whether what is being made counts among those under way
         self._isClosed = False
         self._running: list[Deferred[int]] = []
         self._waiting: list[Deferred[int]] = []
@@ -98,6 +100,7 @@ class LiveWatch:
         self._deadline: Deadline | None = None
         self.isCompared = False
         self.askedBytes = 0
+        self.answering = 0
         self.madeFrom = 0
 
     def __repr__(self) -> str:
@@ -196,12 +199,12 @@ class LiveWatch:
         """Fires when the state is what is known now; fails if it cannot be made."""
         if self._isRunning and not self._isDirty:
             return _waiterOf(self._running)
-        return self._make() if self._isDirty else succeed(0)
+        return self._make(isAwaited=True) if self._isDirty else succeed(0)
 
     def fresh(self) -> Deferred[int]:
         """Fires when the state was made from now on; fails if it cannot be."""
         self._isDirty = True
-        return self._make()
+        return self._make(isAwaited=True)
 
     def since(self, moment: int) -> Deferred[int]:
         """Fires when the state was made from *moment* on; fails if it cannot be."""
@@ -216,6 +219,14 @@ class LiveWatch:
         self.watchers.pop(watcher, None)
         if not self.watchers:
             self._stopRetry()
+        self.letGo()
+
+    def letGo(self) -> None:
+        """Keep nothing of a state that nobody compares, once everybody has it."""
+        isNeeded = self.isCompared or self._isRunning or self.answering
+        if not isNeeded and not any(watcher.hasNews for watcher in self.watchers):
+            self.state.letGo()
+            self.feed.renew()
 
     def sleep(self) -> None:
         """Nobody watches any more: from now on it is not known whether the state is what it was."""
@@ -231,6 +242,8 @@ class LiveWatch:
             waiter.errback(UnknownObservable("this is not offered any more"))
         if self._deadline is not None:
             self._deadline.lift()
+        self._owner.makings.forget(self)
+        self._leavePlace()
         if self._again is not None:
             self._again.cancel()
             self._again = None
@@ -253,21 +266,31 @@ class LiveWatch:
 
     # ---- making it
 
-    def _make(self) -> Deferred[int]:
-        waiter = _waiterOf(self._waiting)
-        if not self._isRunning and self._again is None:
-            self._start()
-        return waiter
-
-    def _start(self) -> None:
+    def begin(self) -> None:
+        """For `LiveMakings`: it is its turn to be made."""
         self._again = None
         self._stopRetry()
-        self._isRunning = True
+        self._isRunning = self._hasPlace = True
         self._isDirty = False
         self._runFrom = self._owner.moment()
         self._runNotified, self._notified = self._notified, Notified()
         self._running, self._waiting = self._waiting, []
         Deferred.fromCoroutine(self._run())
+
+    def _make(self, *, isAwaited: bool = False) -> Deferred[int]:
+        waiter = _waiterOf(self._waiting)
+        if not self._isRunning and self._again is None:
+            self._owner.makings.ask(self, isAwaited=isAwaited)
+        return waiter
+
+    def _askAgain(self) -> None:
+        self._again = None
+        self._owner.makings.ask(self, isAwaited=True)
+
+    def _leavePlace(self) -> None:
+        if self._hasPlace:
+            self._hasPlace = False
+            self._owner.makings.over()
 
     async def _run(self) -> None:
         told = 0
@@ -283,13 +306,15 @@ class LiveWatch:
             self._notified.update(self._runNotified)
             self._logFailure(failure)
         self._isRunning = False
+        self._leavePlace()
         running, self._running = self._running, []
         for waiter in running:
             waiter.callback(told) if failure is None else waiter.errback(failure)
+        self.letGo()
         if self._isRunning:
             return  # one of those who waited has begun it again
         if self._waiting:  # not at once: what makes it may be what asks for it
-            self._again = self._again or self._owner.clock.callLater(0, self._start)
+            self._again = self._again or self._owner.clock.callLater(0, self._askAgain)
         elif not self.isWanted:
             self._owner.unwanted(self)
         elif failure is not None and self.watchers:

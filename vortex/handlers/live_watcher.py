@@ -252,3 +252,9 @@ class NotifiedWatcher(PlainWatcher):
         super().wasAnswered(moment)
         if not isDue:
             self._isDue, self.lateSince = False, 0
+            self.watch.letGo()
+
+    def next(self) -> Message | None:
+        message = super().next()
+        self.watch.letGo()
+        return message

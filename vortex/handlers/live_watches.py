@@ -5,6 +5,7 @@ What is watched, how its state is made and who may see it are the handler's; wha
 out here and in the files beside it:
 
     live_watch      one thing that is watched: its state is made once for all who watch it
+    live_makings    when it is made, where not all can be at once
     live_state      the state and what has changed since when            live_log
     live_feed       its messages, each made once
     live_watcher    one peer's place in a watch: what it is sent next
@@ -35,6 +36,7 @@ from vortex.handlers.live_checks import LiveChecks
 from vortex.handlers.live_feed import LiveFeed
 from vortex.handlers.live_holds import LiveHolds
 from vortex.handlers.live_lingering import Lingering, laterWeakly
+from vortex.handlers.live_makings import LiveMakings
 from vortex.handlers.live_roster import LiveRoster
 from vortex.handlers.live_sieve import LiveSieve, maySend
 from vortex.handlers.live_state import LiveState
@@ -67,12 +69,14 @@ class LiveWatches:
         policy: How they are told, as far as they ask for nothing else.
         keepsCurrent: Whether the state of a watch is kept up to date while nobody watches.
         changesUntold: Whether a state may change without a word, so that it is made anew for who asks.
+        makesAtOnce: Of how many watches at a time the state is made; None: of all.
         plain: What becomes of a peer that reads no live data: who is told of each change, or a
             `NotifiedWatcher`.
         onForgotten: Called with a watch that is not kept any longer.
 
     Attributes:
         answers: For who gives answers of his own.
+        makings: For watches: when it is their turn to be made.
     """
 
     def __init__(
@@ -86,10 +90,12 @@ class LiveWatches:
         policy: DeliveryPolicy | None = None,
         keepsCurrent: bool = False,
         changesUntold: bool = False,
+        makesAtOnce: int | None = None,
         plain: type[PlainWatcher] = PlainWatcher,
         onForgotten: Callable[[LiveWatch], object] | None = None,
     ) -> None:
         self.make = make
+        self.makings = LiveMakings(makesAtOnce)
         self.limits = node.limits
         self.positions = positionsOf(node)
         self.policy = policy or DeliveryPolicy()
@@ -163,6 +169,7 @@ class LiveWatches:
 
         async def answer() -> None:
             watch = self._watchFor(subject)
+            watch.answering += 1
             try:
                 watcher = self._join(peer, watch, filt, policy, kind)
                 if isinstance(watcher, PlainWatcher) and len(watcher.names) < self.limits.maxWatchesPerPeer:
@@ -172,6 +179,8 @@ class LiveWatches:
                     answer = self.answers.give(answer, peer, watch)
                 await answer
             finally:
+                watch.answering -= 1
+                watch.letGo()
                 self.unwanted(watch)
 
         return self._waiting.run(peer, answer)
@@ -407,12 +416,15 @@ class LiveWatches:
 
     async def _answerOnce(self, subject: Subject, delivery: Delivery) -> None:
         watch = self._watchFor(subject)
+        watch.answering += 1
         try:
             await watch.fresh()
             if not self._maySee(delivery.peer, delivery.filt):
                 raise AccessDenied("you may not see this any more")
             delivery.reply(self._seenBy(delivery.peer, watch.state.tuples))
         finally:
+            watch.answering -= 1
+            watch.letGo()
             self.unwanted(watch)
 
     def _seenBy(self, peer: Peer, records: list[Any]) -> list[Any]:

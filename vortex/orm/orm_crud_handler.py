@@ -78,6 +78,9 @@ _ALL: Key = ()
 
 _UPDATE = "update"
 
+AT_ONCE = 4
+"""Loads of one handler that are under way at a time; the others leave the threads to who else needs them."""
+
 USUAL = 100
 """The priority of an answer, unless what it should not overtake has a worse one."""
 
@@ -133,6 +136,7 @@ class OrmCrudHandler:
             filt=self._filt,
             maySee=self._access.maySee,
             changesUntold=True,
+            makesAtOnce=AT_ONCE,
             plain=NotifiedWatcher,
         )
         self._toUpdate: dict[Key, None] = {}
