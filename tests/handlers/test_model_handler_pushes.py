@@ -78,7 +78,7 @@ class TestAnUpdate:
         ada.settle()
 
         assert (came(ada), came(bob)) == (["newer"], ["older"])
-        assert resultOf(sent) == 2
+        assert resultOf(sent) == 1
         assert len(jobs.updates) == 1
 
     def test_that_is_there_before_the_answer_does_not_come_after_it_either(

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from twisted.internet.task import Clock
+from twisted.logger import capturedLogs
 
 from tests.handlers.nodes import Client, resultOf, settle
 from vortex import Tuple, TupleField, addTupleType
@@ -88,6 +89,26 @@ class TestWhatIsRemembered:
         jobs.buildModel = build  # type: ignore[method-assign]
 
         assert told(jobs, ada) == [[1]]
+
+    def test_is_not_built_again_and_again_if_it_cannot_be(
+        self, jobs: Jobs, ada: Client, clock: Clock
+    ) -> None:
+        ada.ask(FILT)
+        ada.came.clear()
+        asked: list[float] = []
+
+        def build(filt: dict[str, Any], delivery: Delivery | None = None) -> list[Job]:
+            asked.append(clock.seconds())
+            raise ValueError("no")
+
+        jobs.buildModel = build  # type: ignore[method-assign]
+        with capturedLogs() as logged:
+            assert resultOf(jobs.sendModelUpdate()) == 0
+            for _ in range(600):
+                clock.advance(1)
+
+        assert len(asked) == len(logged) == 1 + 3
+        assert ada.came == []
 
     def test_is_nothing_of_a_state_that_nobody_compares(self, jobs: Jobs, ada: Client) -> None:
         """Nobody comes back for a position, so nothing is kept for that."""

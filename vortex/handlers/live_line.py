@@ -57,9 +57,11 @@ class LiveLine:
         There is news for *watcher*: send it, now or as soon as that can be.
 
         Returns:
-            False if it is not to be sent, because it may not be, or cannot.
+            False if it is not to be sent, because it may not be, or cannot, or not yet.
         """
-        if watcher in self._behind or watcher in self._paced or self._isHeld(watcher):
+        if self._isHeld(watcher):
+            return False
+        if watcher in self._behind or watcher in self._paced:
             return True
         wait = watcher.sentAt + watcher.policy.minInterval - self._clock.seconds()
         if watcher.policy.minInterval and wait > 0:

@@ -37,6 +37,9 @@ FIRST_WAIT = 1.0
 LONGEST_WAIT = 60.0
 """Seconds, at most, until a state that could not be made is tried again."""
 
+TRIES = 3
+"""How often that is done for peers that are told of updates only, and never say that it is enough."""
+
 ADOPTED: Any = object()
 """What makes a state returns this when it has called `LiveWatch.adopt`."""
 
@@ -89,6 +92,7 @@ class LiveWatch:
         self._runNotified = Notified()  # and who is, of what is being made
         self._runFrom = 0
         self._isRunning = False
+        self._tries = 0
         self._hasPlace = False  # whether what is being made counts among those under way
         self._isClosed = False
         self._running: list[Deferred[int]] = []
@@ -123,6 +127,7 @@ class LiveWatch:
         """
         self._touch()
         self._isDirty = True
+        self._tries = 0
         if not self.watchers:
             return succeed(0)
         if force:
@@ -295,11 +300,13 @@ class LiveWatch:
     async def _run(self) -> None:
         told = 0
         failure = None
+        moment = self._runFrom
         try:
             records = await self._makeInTime()
             if records is not ADOPTED:
                 told = self._made(records)
             self._backoff.reset()
+            self._tries = 0
         except Exception:
             failure = Failure()
             self._isDirty = True
@@ -311,13 +318,14 @@ class LiveWatch:
         for waiter in running:
             waiter.callback(told) if failure is None else waiter.errback(failure)
         self.letGo()
-        if self._isRunning:
+        if self._runFrom != moment:
             return  # one of those who waited has begun it again
         if self._waiting:  # not at once: what makes it may be what asks for it
             self._again = self._again or self._owner.clock.callLater(0, self._askAgain)
         elif not self.isWanted:
             self._owner.unwanted(self)
-        elif failure is not None and self.watchers:
+        elif failure is not None and self._isWorthRetrying():
+            self._tries += 1
             self._retry = self._owner.later(self._backoff.next(), self._makeAgain)
 
     def _makeInTime(self) -> Deferred[Any]:
@@ -326,6 +334,12 @@ class LiveWatch:
             return maybeDeferred(self._owner.make, self)
         self._deadline = deadline
         return deadline.wait(self._owner.make, self)
+
+    def _isWorthRetrying(self) -> bool:
+        """Who says that it watches is to see it some day; to others it was news, and is not for long."""
+        if any(watcher.seesChanges for watcher in self.watchers):
+            return True
+        return bool(self.watchers and self._notified and self._tries < TRIES)
 
     def _makeAgain(self) -> None:
         """It could not be made, and is watched still: they are to see what there is."""
