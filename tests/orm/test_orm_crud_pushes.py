@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from twisted.internet.task import Clock
 from twisted.logger import capturedLogs
 
-from tests.handlers.nodes import Client, encodings, resultOf, settle
+from tests.handlers.nodes import Client, ThreadedVortex, encodings, resultOf, settle
 from tests.orm.rows import (
     EVERYTHING,
     FILT,
@@ -289,7 +289,53 @@ class TestAPush:
         assert sorted(told) == [[(1, "dig")], [(2, "sow")]]
 
 
+class TestAnAnswer:
+    def test_does_not_overtake_an_update_though_that_is_of_less_importance(
+        self, jobs: OrmCrudHandler, ada: Client, bob: Client, engine: Engine
+    ) -> None:
+        """The peer reads the same in both ways, and what it is told waits behind other things."""
+        ada.ask({**ROW_1, "live": {"policy": {"priority": 500}}})
+        ada.ask(ROW_1)
+        ada.came.clear()
+        ada.link.pause()
+        bob.ask(FILT, [job(id=1, title="older")])
+        fill(engine, "update job set title = 'newer' where id = 1")
+        ada.request(ROW_1)
+        ada.link.pause(False)
+        ada.settle()
+
+        assert [row.title for each in ada.came if "view" not in each.filt for row in each.tuples] == [
+            "older",
+            "newer",
+        ]
+
+
 class TestSendModelUpdate:
+    def test_is_not_held_up_by_a_load_that_comes_to_no_end(
+        self, clock: Clock, sessions: Sessions, twoJobs: None
+    ) -> None:
+        server = ThreadedVortex("server", reactor=clock)
+        jobs = OrmCrudHandler(sessions, Job, FILT, vortex=server)
+        clients = [Client(server, clock, name) for name in ("ada", "bob")]
+        for client, filt in zip(clients, (ROW_1, ROW_2), strict=True):
+            client.request(filt)
+            server.waiting.pop()()
+            client.settle()
+        ada, bob = clients
+        first: list[int] = []
+        jobs.sendModelUpdate(1).addCallback(first.append)
+        ada.settle()
+        server.waiting.clear()
+        second = jobs.sendModelUpdate(2)
+        bob.settle()
+        server.waiting.pop()()
+        bob.settle()
+
+        assert resultOf(second) == 1
+        assert [filt for filt, _ in bob.pushed] == [ROW_2]
+        assert first == []
+        jobs.shutdown()
+
     def test_tells_of_what_was_changed_elsewhere(
         self, jobs: OrmCrudHandler, ada: Client, bob: Client, engine: Engine
     ) -> None:

@@ -118,6 +118,7 @@ class TestInThreads:
         counts = [jobs.sendModelUpdate(1) for _ in range(100)]
         assert len(server.waiting) == 1
         server.waiting.pop(0)()
+        ada.settle()
         assert len(server.waiting) == 1
         server.waiting.pop(0)()
         ada.settle()

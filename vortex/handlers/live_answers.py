@@ -99,6 +99,10 @@ class LiveAnswers:
                 if not watcher.isAhead:
                     break  # it is told now, or as soon as another answer is on its way
 
+    def priorityFor(self, watcher: Watcher) -> int:
+        """A priority with which an answer to *watcher* overtakes nothing that it was told."""
+        return self._roster.priorityOf(watcher)
+
     def priorityOf(self, peer: Peer) -> int:
         """A priority with which an answer to *peer* overtakes nothing that it is told; 0: any does."""
         watchers = self._roster.of(peer)

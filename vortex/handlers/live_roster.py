@@ -57,6 +57,11 @@ class LiveRoster:
         """The line to the peer of *watcher*, which is there."""
         return self._lines[watcher.peer]
 
+    def priorityOf(self, watcher: Watcher) -> int:
+        """That of an answer to *watcher*, there or not, which overtakes nothing that it was told."""
+        line = self._lines.get(watcher.peer)
+        return watcher.policy.priority if line is None else line.priorityOf(watcher)
+
     def put(self, watcher: Watcher, filt: Mapping[str, Any]) -> list[Watcher]:
         """
         *watcher*, there or not yet, has asked with *filt*.

@@ -218,10 +218,10 @@ class PlainWatcher(Watcher):
         self._isDue |= isNotified  # as its own servers do it, whether anything is different or not
         return self.hasNews
 
-    def answer(self, delivery: Delivery) -> None:
-        """Answer the request that it watches by."""
+    def answer(self, delivery: Delivery, *, priority: int) -> None:
+        """Answer the request that it watches by; *priority* is that of the answer."""
         self._sent, self._isDue = self.feed.state.serial, False
-        delivery.reply(self.feed.state.tuples, priority=self.policy.priority)
+        delivery.reply(self.feed.state.tuples, priority=priority)
         self.isAnswered, self.lateSince = True, 0
 
     def next(self) -> Message | None:

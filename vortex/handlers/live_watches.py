@@ -401,7 +401,7 @@ class LiveWatches:
                 raise AccessDenied("you may not see this any more")
             watcher.follow(isMadeAnew=not watcher.isAnswered)
             if isinstance(watcher, PlainWatcher):
-                watcher.answer(delivery)
+                watcher.answer(delivery, priority=self._roster.priorityOf(watcher))
             elif not self._isThere(watcher):
                 raise NotConnected("the session that asked for this is over: ask again")
             elif isinstance(watcher, LiveWatcher):

@@ -176,7 +176,8 @@ class ModelHandler(ABC):
         mark = positionsOf(self._node).mark()
         try:
             deadline = Deadline(self._node.clock, self._node.limits)
-            delivery.reply(await deadline.wait(self._build, watcher.watch.subject.what, delivery))
+            model = await deadline.wait(self._build, watcher.watch.subject.what, delivery)
+            delivery.reply(model, priority=self._live.answers.priorityFor(watcher))
             self._live.answers.given(watcher, mark)
         finally:
             self._waiting[peer] -= 1

@@ -180,7 +180,7 @@ class OrmCrudHandler:
         else:
             keys = [self._work.main.key(objId, "objId")]
         self._toUpdate.update(dict.fromkeys(keys))
-        return self._turns.join(_UPDATE, self._update)
+        return self._turns.join(_UPDATE, self._update).addCallback(_told)
 
     def shutdown(self) -> None:
         """Answer nothing and update nobody from now on."""
@@ -294,8 +294,13 @@ class OrmCrudHandler:
         outcome = await self._node.runInThread(self._work.load, key, filt)
         return outcome.tuples
 
-    async def _update(self) -> int:
-        """Tell what has become of the rows that changed. What changes meanwhile is for the next time."""
+    async def _update(self) -> list[Deferred[int]]:
+        """
+        Tell what has become of the rows that changed. What changes meanwhile is for the next time.
+
+        Returns:
+            How many are told of each, as soon as that is known: the next time need not wait for it.
+        """
         keys, self._toUpdate = list(self._toUpdate), {}
         self._batch = batch = LoadBatch()
         try:
@@ -305,7 +310,7 @@ class OrmCrudHandler:
         batch.load(self._node, self._work)
         if _ALL not in keys:
             told += await self._tellAll(keys)
-        return sum(await gatherResults(told, consumeErrors=True))
+        return told
 
     async def _tellAll(self, keys: Sequence[Key]) -> list[Deferred[int]]:
         """Tell those who watch all rows what has become of those with *keys*."""
@@ -334,6 +339,11 @@ class _CrudEndpoint(PayloadEndpoint):
 def _line(peer: Peer) -> Hashable:
     """One line per peer: what it asks for is carried out in order."""
     return "peer", peer
+
+
+def _told(told: list[Deferred[int]]) -> Deferred[int]:
+    """How many were told in all; several may ask for that."""
+    return gatherResults(told, consumeErrors=True).addCallback(sum)
 
 
 def _record(delivery: Delivery, session: Session, saved: list[Any] | None) -> None:
