@@ -231,3 +231,19 @@ class TestAPeerThatReadsBoth:
             (False, "dug"),
             (True, "dug"),
         ]
+
+    def test_is_not_answered_before_what_it_was_told_earlier(self, jobs: Jobs, ada: Client) -> None:
+        """Though one of the ways is of less importance to it, and waits."""
+        ada.ask({**FILT, "live": {"policy": {"priority": 500}}})
+        ada.ask(FILT)
+        ada.came.clear()
+        ada.link.pause()
+        jobs.title = "older"
+        jobs.sendModelUpdate()
+        jobs.title = "newer"
+        ada.request(FILT)
+        ada.link.pause(False)
+        ada.settle()
+
+        titles = [each.tuples[0].title for each in ada.came if "view" not in each.filt]
+        assert titles == ["older", "newer"]
