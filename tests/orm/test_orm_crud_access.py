@@ -213,7 +213,7 @@ class TestAccess:
         answer()
         ada.settle()
 
-        assert resultOf(sent) == 0
+        assert resultOf(sent) == 1  # was meant for it
         assert resultOf(asked).tuples
         assert ada.pushed == []
         jobs.shutdown()

@@ -57,10 +57,10 @@ class LiveLine:
         There is news for *watcher*: send it, now or as soon as that can be.
 
         Returns:
-            False if it is not to be sent, because it may not be, or cannot, or not yet.
+            False if it is not to be sent, because it may not be, or cannot, or the peer knows better.
         """
         if self._isHeld(watcher):
-            return False
+            return not watcher.isAhead
         if watcher in self._behind or watcher in self._paced:
             return True
         wait = watcher.sentAt + watcher.policy.minInterval - self._clock.seconds()
