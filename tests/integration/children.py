@@ -11,6 +11,7 @@ import json
 import os
 import queue
 import signal
+import socket
 import subprocess
 import threading
 from collections.abc import Callable, Mapping
@@ -26,7 +27,17 @@ PATIENCE = 30.0
 SET_UP = {"VORTEX_PEER_IS_SET_UP": "yes"}
 """Tells tests/peers that the fixture ``realPeers`` has looked after the real peers' environment."""
 
-__all__ = ["PATIENCE", "PEERS", "ROOT", "Child", "OurChild", "TalkingPeer", "oldPeer", "peer"]
+__all__ = [
+    "PATIENCE",
+    "PEERS",
+    "ROOT",
+    "Child",
+    "OurChild",
+    "TalkingPeer",
+    "oldPeer",
+    "peer",
+    "waitUntilItAnswers",
+]
 
 
 class Child:
@@ -197,6 +208,13 @@ def oldPeer(version: str, script: str, *arguments: object) -> Child:
     """One of tests/peers, run with the real VortexPY 0.3.0 or 2.4.1."""
     environment = {**SET_UP, "SCRIPT": script}
     return Child("sh", PEERS / "run_old.sh", version, *map(str, arguments), environment=environment)
+
+
+def waitUntilItAnswers(port: int) -> None:
+    """Until a server of HTTP that listens there does, which it does not before its reactor runs."""
+    with socket.create_connection(("127.0.0.1", port), PATIENCE) as line:
+        line.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        assert line.recv(1), "it has hung up"
 
 
 class TalkingPeer:

@@ -17,13 +17,15 @@ from pathlib import Path
 import pytest
 
 from tests.docs.documents import Command, blocksOf, filesOf, withLanguage
-from tests.integration.children import PATIENCE, Child
+from tests.integration.children import PATIENCE, Child, waitUntilItAnswers
 from tests.integration.postgresql import freePort
 
 SERVERS = (
     *("vortex demo", "make demo", "twistd -ny ", "twistd -n vortex "),
     *("python existing_site.py", "python shop.py"),
 )
+BY_TCP = "python shop.py"
+"""The only one of them that does not serve HTTP."""
 IN_A_CLONE = ("make ", "pip install ")
 HANGS_UP = 28
 """What curl ends with when ``-m`` makes it hang up, as it has to on a held response."""
@@ -91,6 +93,8 @@ class Console:
             (said,) = command.printed
             server.line(lambda line: Command("", [said]).prints(line), within=5 * PATIENCE)
         self._waitUntilItListens(server)
+        if not command.typed.startswith(BY_TCP):
+            waitUntilItAnswers(self._port)  # from then on Ctrl-C ends it in order
 
     def _waitUntilItListens(self, server: Child) -> None:
         deadline = time.monotonic() + PATIENCE

@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from tests.docs.documents import EXAMPLES
-from tests.integration.children import PATIENCE, Child
+from tests.integration.children import PATIENCE, Child, waitUntilItAnswers
 from tests.integration.postgresql import freePort
 from tests.integration.wire_by_hand import WebSocketClient, envelope
 
@@ -63,9 +63,10 @@ class Workshop:
         return self.start("python", *WARNINGS, script, *arguments)
 
     def serve(self, app: str, port: int) -> Child:
-        """An application under ``twistd vortex``, once it listens."""
+        """An application under ``twistd vortex``, once it answers: from then on a signal ends it in order."""
         child = self.twistd("-n", "vortex", "--app", app, "--port", f"tcp:{port}:interface=127.0.0.1")
         waitUntilItListens(port)
+        waitUntilItAnswers(port)
         return child
 
     def serveBoard(self) -> Child:
