@@ -313,8 +313,8 @@ class LiveWatch:
             self._notified.update(self._runNotified)
             self._logFailure(failure)
         self._isRunning = False
-        self._leavePlace()
         running, self._running = self._running, []
+        self._leavePlace()  # what begins now may have this begun again
         for waiter in running:
             waiter.callback(told) if failure is None else waiter.errback(failure)
         self.letGo()
