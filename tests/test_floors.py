@@ -24,7 +24,7 @@ FLOORS = {
     **dict.fromkeys(("routing", "access"), 2),
     **dict.fromkeys(("transports",), 3),
     **dict.fromkeys(("node", "backplane"), 4),
-    **dict.fromkeys(("handlers", "orm"), 5),
+    **dict.fromkeys(("live", "handlers", "orm"), 5),
     **dict.fromkeys(("inspector", "codegen", "cli", "testing", "__init__", "__main__"), 6),
 }
 TOP = 6

@@ -74,13 +74,13 @@ if TYPE_CHECKING:
     from vortex.handlers.action_client import TupleActionClient
     from vortex.handlers.action_proxy import TupleActionProxy
     from vortex.handlers.actions import TupleActionProcessor
-    from vortex.handlers.delivery_policy import DeliveryPolicy
     from vortex.handlers.loader import TupleLoader
     from vortex.handlers.model_handler import ModelHandler
     from vortex.handlers.observable import TupleDataObservableHandler, TupleDataProvider
     from vortex.handlers.observable_proxy import TupleDataObservableProxy
     from vortex.handlers.observer import TupleDataObserver
     from vortex.handlers.rpc import vortexRpc
+    from vortex.live.delivery_policy import DeliveryPolicy
     from vortex.node.assets import VortexAssets
     from vortex.node.background_sender import BackgroundSender
     from vortex.node.blocking_client import BlockingVortexClient
@@ -210,7 +210,7 @@ _ON_USE = {
     "CookieAuthenticator": "vortex.access.cookies",
     "Credentials": "vortex.access.principal",
     "Delivery": "vortex.routing.delivery",
-    "DeliveryPolicy": "vortex.handlers.delivery_policy",
+    "DeliveryPolicy": "vortex.live.delivery_policy",
     "JwtAuthenticator": "vortex.access.jwt",
     "MemoryLink": "vortex.transports.memory",
     "ModelHandler": "vortex.handlers.model_handler",

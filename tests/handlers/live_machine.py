@@ -16,9 +16,9 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 from tests.handlers.observed import JOBS, Job
 from tests.node.links import AlwaysLongest
 from vortex import Limits, TupleDataObservableProxy, TupleSelector, Vortex
-from vortex.handlers.delivery_policy import DeliveryPolicy
 from vortex.handlers.observable import TupleDataObservableHandler
 from vortex.handlers.observer import TupleDataObserver
+from vortex.live.delivery_policy import DeliveryPolicy
 from vortex.node.vortex_connection import VortexConnection
 from vortex.testing import VortexHarness
 from vortex.tuples.change import TupleChange

@@ -16,7 +16,7 @@ from twisted.logger import capturedLogs
 
 from tests.handlers.live_scene import ALL, FILT, Job, Note, Scene, jobs, scene
 from vortex import EncodeError, Limits, RemoteError, TupleAccess, TupleChange, TupleSelector
-from vortex.handlers.delivery_policy import DeliveryPolicy
+from vortex.live.delivery_policy import DeliveryPolicy
 from vortex.testing.virtual_clock import describeCall
 
 
@@ -37,7 +37,7 @@ def live() -> Iterator[Scene]:
 def timers(live: Scene) -> list[tuple[str, float]]:
     """What waits for its time on behalf of live data."""
     calls = [(describeCall(call), call.getTime()) for call in live.harness.clock.getDelayedCalls()]
-    return [(name, at) for name, at in calls if "vortex.handlers" in name]
+    return [(name, at) for name, at in calls if "vortex.live" in name or "vortex.handlers" in name]
 
 
 class Eyes(TupleAccess):

@@ -13,7 +13,7 @@ from tests.handlers.observed import Job, Told
 from tests.node.links import AlwaysLongest, cutAll
 from vortex import ModelHandler, TupleLoader
 from vortex.errors import DecodeError, EncodeError, NotConnected, Rejected, RemoteError
-from vortex.handlers.delivery_policy import DeliveryPolicy
+from vortex.live.delivery_policy import DeliveryPolicy
 from vortex.node.vortex_connection import VortexConnection
 from vortex.protocol.envelope import Message
 from vortex.protocol.payload import Payload

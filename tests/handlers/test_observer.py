@@ -13,10 +13,10 @@ from tests.handlers.observed import JOBS, Job, Jobs
 from tests.node.links import cutAll
 from vortex import TupleSelector
 from vortex.errors import EncodeError, NotConnected, Rejected, RemoteError, RequestTimeout
-from vortex.handlers.delivery_policy import DeliveryPolicy
 from vortex.handlers.observable import TupleDataObservableHandler
 from vortex.handlers.observer import TupleDataObserver
 from vortex.handlers.view_rows import RowsView
+from vortex.live.delivery_policy import DeliveryPolicy
 from vortex.protocol.envelope import Message
 from vortex.protocol.payload import Payload
 from vortex.testing import VortexHarness

@@ -16,14 +16,15 @@ from tests.node.links import cutAll
 from vortex import Limits, TupleDataObservableProxy, TupleSelector
 from vortex.access.tuple_access import TupleAccess
 from vortex.errors import AccessDenied, NotConnected, Rejected, RemoteError, RequestTimeout
-from vortex.handlers import live_row, live_state
 from vortex.handlers.action_client import TupleActionClient
 from vortex.handlers.action_proxy import TupleActionProxy
-from vortex.handlers.delivery_policy import DeliveryPolicy
-from vortex.handlers.live_watcher import PlainWatcher
 from vortex.handlers.observable import TupleDataObservableHandler
 from vortex.handlers.observable_proxy import AFTER_TIMEOUT, POLL_TIMEOUT
 from vortex.handlers.observer import TupleDataObserver
+from vortex.live import row as live_row
+from vortex.live import state as live_state
+from vortex.live.delivery_policy import DeliveryPolicy
+from vortex.live.watcher import PlainWatcher
 from vortex.protocol.envelope import Message
 from vortex.protocol.payload import Payload
 from vortex.routing.delivery import Delivery

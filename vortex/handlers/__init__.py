@@ -1,1 +1,1 @@
-"""Floor 5: what is done with payloads. Models that are built on request, and who hears of their changes."""
+"""Floor 5: what is done with payloads. Models, rows, observables, actions, calls; and what asks for them."""

@@ -31,8 +31,8 @@ from vortex.errors import AccessDenied, DecodeError, LimitExceeded, UnknownActio
 from vortex.handlers.action_memory import ActionMemory
 from vortex.handlers.delegates import Delegate, Delegated
 from vortex.handlers.handler_access import HandlerAccess
-from vortex.handlers.positions import positionsOf
 from vortex.handlers.turns import Turns
+from vortex.live.positions import positionsOf
 from vortex.protocol.payload import Payload
 from vortex.routing.callbacks import callAlone
 from vortex.routing.delivery import Delivery

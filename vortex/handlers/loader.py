@@ -23,11 +23,11 @@ from typing import Any, TypeVar
 from twisted.internet.defer import Deferred
 
 from vortex.errors import DecodeError
-from vortex.handlers.delivery_policy import DeliveryPolicy
 from vortex.handlers.model_handler import handlerFilt
 from vortex.handlers.subscription import Callback, Subscription
 from vortex.handlers.view_observer import ViewObserver
 from vortex.handlers.watched_view import Question, WatchedView
+from vortex.live.delivery_policy import DeliveryPolicy
 from vortex.node.reactor_thread import checkThread
 from vortex.protocol.payload import Payload
 from vortex.routing.filt import MESSAGE_ID, identity, watchFilt

@@ -10,7 +10,7 @@ ModelHandler: data that a program builds on request, and sends again when it has
     jobs.sendModelUpdate()
 
 Whoever has asked gets the updates, each for what it asked: who reads live data is told what has changed,
-others are sent the whole. How, is `vortex.handlers.live_watches`' work. A message is taken for a request
+others are sent the whole. How, is `vortex.live.watches`' work. A message is taken for a request
 unless it is a reply or a push, or carries tuples without a messageId: so two nodes with the same handler
 never answer each other for ever.
 
@@ -30,14 +30,14 @@ from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 from twisted.logger import Logger
 
 from vortex.errors import AccessDenied, LimitExceeded, NotConnected, VortexError
-from vortex.handlers.asked import Asked
-from vortex.handlers.deadline import Deadline
 from vortex.handlers.handler_access import HandlerAccess
-from vortex.handlers.live_watch import LiveWatch, Subject, heldWeakly
-from vortex.handlers.live_watcher import NotifiedWatcher, Watcher
-from vortex.handlers.live_watches import LIVE, LiveWatches
-from vortex.handlers.positions import positionsOf
 from vortex.handlers.turns import Turns
+from vortex.live.asked import Asked
+from vortex.live.deadline import Deadline
+from vortex.live.positions import positionsOf
+from vortex.live.watch import LiveWatch, Subject, heldWeakly
+from vortex.live.watcher import NotifiedWatcher, Watcher
+from vortex.live.watches import LIVE, LiveWatches
 from vortex.node.reactor_thread import checkThread
 from vortex.protocol.envelope import Message
 from vortex.protocol.payload import Payload

@@ -7,7 +7,7 @@ TupleDataObservableHandler: lists of tuples that others watch, each made by a pr
     handler.notifyOfTupleUpdate(TupleSelector(name="demo.Job"))
 
 Peers of ours get what has changed, others (VortexPY's) the whole list each time: that is
-`vortex.handlers.live_watches`' work.
+`vortex.live.watches`' work.
 
 Keep the handler: when nothing refers to it any more it is gone, and its endpoint with it.
 """
@@ -23,12 +23,12 @@ from twisted.logger import Logger
 
 from vortex.access.tuple_access import TupleAccess
 from vortex.errors import AccessDenied, DecodeError, DuplicateName, UnknownObservable
-from vortex.handlers.asked import keyOf
-from vortex.handlers.delivery_policy import DeliveryPolicy
 from vortex.handlers.handler_access import HandlerAccess
 from vortex.handlers.known_changes import netOf
-from vortex.handlers.live_watch import LiveWatch, Subject, heldWeakly
-from vortex.handlers.live_watches import LiveWatches
+from vortex.live.asked import keyOf
+from vortex.live.delivery_policy import DeliveryPolicy
+from vortex.live.watch import LiveWatch, Subject, heldWeakly
+from vortex.live.watches import LiveWatches
 from vortex.node.reactor_thread import checkThread
 from vortex.protocol.payload import Payload
 from vortex.routing.delivery import Delivery

@@ -24,15 +24,15 @@ from twisted.internet.defer import Deferred, gatherResults, succeed
 
 from vortex.access.tuple_access import TupleAccess
 from vortex.errors import AccessDenied, DecodeError, RequestTimeout, UnknownObservable, VortexError
-from vortex.handlers.asked import keyOf
-from vortex.handlers.delivery_policy import DeliveryPolicy
 from vortex.handlers.handler_access import HandlerAccess
-from vortex.handlers.live_watch import LiveWatch, Subject, heldWeakly
-from vortex.handlers.live_watcher import LiveWatcher
-from vortex.handlers.live_watches import LIVE, LiveWatches
 from vortex.handlers.observer import TupleDataObserver
 from vortex.handlers.relayed_view import RelayedView
 from vortex.handlers.subscription import Subscription
+from vortex.live.asked import keyOf
+from vortex.live.delivery_policy import DeliveryPolicy
+from vortex.live.watch import LiveWatch, Subject, heldWeakly
+from vortex.live.watcher import LiveWatcher
+from vortex.live.watches import LIVE, LiveWatches
 from vortex.protocol.payload import Payload
 from vortex.routing.delivery import Delivery
 from vortex.routing.live_filt import observableFilt

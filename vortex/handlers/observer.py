@@ -20,10 +20,10 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from vortex.handlers.delivery_policy import DeliveryPolicy
 from vortex.handlers.subscription import Callback, Subscription
 from vortex.handlers.view_observer import ViewObserver
 from vortex.handlers.watched_view import Question, WatchedView
+from vortex.live.delivery_policy import DeliveryPolicy
 from vortex.node.reactor_thread import checkThread
 from vortex.protocol.payload import Payload
 from vortex.routing.live_filt import observableFilt

@@ -18,8 +18,8 @@ from twisted.logger import Logger
 
 from vortex.errors import AccessDenied, Unauthenticated, UnknownObservable, VortexError
 from vortex.handlers.live_rows import Taken
-from vortex.handlers.live_watch import ADOPTED, LiveWatch
 from vortex.handlers.watched_view import WatchedView
+from vortex.live.watch import ADOPTED, LiveWatch
 from vortex.routing.ports import Peer
 
 __all__ = ["RelayedView"]

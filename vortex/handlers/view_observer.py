@@ -15,11 +15,11 @@ from typing import Any
 from twisted.internet.defer import Deferred, gatherResults
 
 from vortex.errors import NotConnected
-from vortex.handlers.delivery_policy import DeliveryPolicy
 from vortex.handlers.live_rows import LiveRows
 from vortex.handlers.subscription import Callback, Subscription
 from vortex.handlers.view_message import watchNumber
 from vortex.handlers.watched_view import Question, WatchedView
+from vortex.live.delivery_policy import DeliveryPolicy
 from vortex.node.session_events import SessionReset
 from vortex.protocol.payload import Payload
 from vortex.routing.delivery import Delivery

@@ -19,12 +19,12 @@ from twisted.python.failure import Failure
 
 from vortex.clocks import DelayedCall
 from vortex.errors import NotConnected, VortexError, errorText
-from vortex.handlers.delivery_policy import DeliveryPolicy
 from vortex.handlers.live_rows import Ask, LiveRows, Taken, ViewState
 from vortex.handlers.subscription import Callback, Subscription
 from vortex.handlers.view_message import watchNumber
 from vortex.handlers.view_rows import RowsView
 from vortex.handlers.view_waiters import ViewWaiters
+from vortex.live.delivery_policy import DeliveryPolicy
 from vortex.protocol.backoff import Backoff
 from vortex.protocol.envelope import Message
 from vortex.protocol.payload import Payload

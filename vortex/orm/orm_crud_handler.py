@@ -45,14 +45,14 @@ from twisted.internet.defer import Deferred, gatherResults, succeed
 from twisted.logger import Logger
 
 from vortex.errors import AccessDenied, DatabaseUnavailable, DecodeError, LimitExceeded
-from vortex.handlers.deadline import Deadline
 from vortex.handlers.handler_access import HandlerAccess
-from vortex.handlers.live_watch import LiveWatch, heldWeakly
-from vortex.handlers.live_watcher import NotifiedWatcher
-from vortex.handlers.live_watches import LiveWatches
 from vortex.handlers.model_handler import handlerFilt, liveSubject
 from vortex.handlers.turns import Turns
 from vortex.limits import Limits
+from vortex.live.deadline import Deadline
+from vortex.live.watch import LiveWatch, heldWeakly
+from vortex.live.watcher import NotifiedWatcher
+from vortex.live.watches import LiveWatches
 from vortex.node.reactor_thread import checkThread
 from vortex.orm.action_marks import recordsActions
 from vortex.orm.changes import Change, Key

@@ -13,7 +13,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from vortex.errors import EncodeError
-from vortex.handlers.live_watch import LiveWatch
+from vortex.live.watch import LiveWatch
 from vortex.orm.changes import Key
 
 __all__ = ["tellRows"]

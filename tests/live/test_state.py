@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from tests.handlers.live_scene import Job, Note, jobs
 from vortex import EncodeError, Tuple, TupleField, addTupleType
-from vortex.handlers import live_row
-from vortex.handlers.live_log import Fate, LiveLog
-from vortex.handlers.live_state import MAX_HEAD, Delta, LiveState
+from vortex.live import row as live_row
+from vortex.live.log import Fate, LiveLog
+from vortex.live.state import MAX_HEAD, Delta, LiveState
 from vortex.tuples import row_sum
 
 

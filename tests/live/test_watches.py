@@ -15,9 +15,9 @@ from twisted.logger import capturedLogs
 from tests.handlers.live_scene import ALL, FILT, Client, Job, Scene, View, jobs, scene
 from tests.handlers.test_live_promises import created, deleted, timers
 from vortex import Limits, Payload, Rejected, RemoteError, TupleSelector
-from vortex.handlers.live_watch import ADOPTED, LiveWatch, Subject
-from vortex.handlers.live_watches import LiveWatches
-from vortex.handlers.positions import positionsOf
+from vortex.live.positions import positionsOf
+from vortex.live.watch import ADOPTED, LiveWatch, Subject
+from vortex.live.watches import LiveWatches
 from vortex.routing.delivery import Delivery
 from vortex.routing.payload_endpoint import PayloadEndpoint
 

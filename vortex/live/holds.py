@@ -13,8 +13,8 @@ from __future__ import annotations
 from collections import Counter
 from itertools import count
 
-from vortex.handlers.live_watch import LiveWatch
-from vortex.handlers.live_watcher import LiveWatcher, Watcher
+from vortex.live.watch import LiveWatch
+from vortex.live.watcher import LiveWatcher, Watcher
 from vortex.routing.ports import Peer
 
 __all__ = ["LiveHolds"]

@@ -14,8 +14,8 @@ from twisted.logger import Logger
 
 from vortex.clocks import Clock, DelayedCall
 from vortex.errors import NotConnected
-from vortex.handlers.live_watch import LiveWatch
-from vortex.handlers.live_watcher import Watcher
+from vortex.live.watch import LiveWatch
+from vortex.live.watcher import Watcher
 from vortex.protocol.envelope import Message
 from vortex.routing.ports import Peer
 

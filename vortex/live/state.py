@@ -3,7 +3,7 @@ LiveState: a list of tuples as it changes: its serial, and what has changed sinc
 
 It is told the tuples anew (`replace`), or what has changed (`change`), and finds out what of that is news: by
 what would travel, so that a program may change its objects in place. No sockets, no clock, no messages: those
-are `vortex.handlers.live_feed`'s. What the words mean is docs/reference/live-data.md.
+are `vortex.live.feed`'s. What the words mean is docs/reference/live-data.md.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import secrets
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from vortex.handlers.live_log import Fate, Fates, LiveLog
-from vortex.handlers.live_row import Row, Rows, rowOf, stayers
+from vortex.live.log import Fate, Fates, LiveLog
+from vortex.live.row import Row, Rows, rowOf, stayers
 from vortex.tuples.keys import KeyReader, keysOf
 from vortex.tuples.tuple import Tuple
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from vortex.handlers.asked import Asked
+from vortex.live.asked import Asked
 from vortex.routing.filt import MESSAGE_ID, normalise
 
 

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from vortex.errors import LimitExceeded
-from vortex.handlers.asked import keyOf
-from vortex.handlers.live_line import LiveLine
-from vortex.handlers.live_watch import LiveWatch
-from vortex.handlers.live_watcher import Watcher
+from vortex.live.asked import keyOf
+from vortex.live.line import LiveLine
+from vortex.live.watch import LiveWatch
+from vortex.live.watcher import Watcher
 from vortex.routing.filt import watchFilt
 from vortex.routing.ports import Node, Peer
 

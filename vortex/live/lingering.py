@@ -8,8 +8,8 @@ import weakref
 from collections.abc import Callable
 
 from vortex.clocks import Clock, DelayedCall
-from vortex.handlers.live_watch import LiveWatch
 from vortex.limits import Limits
+from vortex.live.watch import LiveWatch
 
 __all__ = ["Lingering", "laterWeakly"]
 

@@ -16,9 +16,9 @@ from twisted.logger import capturedLogs
 from tests.handlers.live_scene import ALL, Scene, jobs, scene
 from tests.handlers.nodes import Client, resultOf, settle
 from vortex.errors import RemoteError, RequestTimeout
-from vortex.handlers.deadline import Deadline
 from vortex.handlers.model_handler import ModelHandler
 from vortex.limits import Limits
+from vortex.live.deadline import Deadline
 from vortex.node.vortex import Vortex
 from vortex.routing.delivery import Delivery
 

@@ -18,16 +18,16 @@ from twisted.python.failure import Failure
 
 from vortex.clocks import DelayedCall
 from vortex.errors import UnknownObservable, VortexError, errorText
-from vortex.handlers.deadline import Deadline
-from vortex.handlers.live_notified import Notified
-from vortex.handlers.live_state import LiveState, Places
-from vortex.handlers.live_watcher import LiveWatcher, Watcher
+from vortex.live.deadline import Deadline
+from vortex.live.notified import Notified
+from vortex.live.state import LiveState, Places
+from vortex.live.watcher import LiveWatcher, Watcher
 from vortex.protocol.backoff import Backoff
 from vortex.routing.ports import Peer
 from vortex.tuples.tuple import Tuple
 
 if TYPE_CHECKING:
-    from vortex.handlers.live_watches import LiveWatches
+    from vortex.live.watches import LiveWatches
 
 __all__ = ["ADOPTED", "LiveWatch", "Subject", "heldWeakly"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.handlers.live_engine_machine import EngineMachine
+from tests.live.engine_machine import EngineMachine
 
 
 class TestWhateverHappens:

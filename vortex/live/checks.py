@@ -7,9 +7,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from vortex.clocks import Clock, DelayedCall
-from vortex.handlers.live_lingering import laterWeakly
-from vortex.handlers.live_roster import LiveRoster
-from vortex.handlers.live_watcher import LiveWatcher, Watcher
+from vortex.live.lingering import laterWeakly
+from vortex.live.roster import LiveRoster
+from vortex.live.watcher import LiveWatcher, Watcher
 
 __all__ = ["LiveChecks"]
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from vortex import DecodeError
-from vortex.handlers.delivery_policy import DeliveryPolicy
+from vortex.live.delivery_policy import DeliveryPolicy
 
 
 class TestAPolicy:

@@ -13,8 +13,8 @@ from typing import Any
 
 from twisted.logger import Logger
 
-from vortex.handlers.live_log import Fate
-from vortex.handlers.live_state import LiveState
+from vortex.live.log import Fate
+from vortex.live.state import LiveState
 
 __all__ = ["LiveSieve", "maySend"]
 

@@ -17,7 +17,7 @@ from weakref import WeakKeyDictionary, WeakSet
 from vortex.routing.ports import Node, Peer
 
 if TYPE_CHECKING:
-    from vortex.handlers.live_watches import LiveWatches
+    from vortex.live.watches import LiveWatches
 
 __all__ = ["Positions", "positionsOf"]
 

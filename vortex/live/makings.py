@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from vortex.handlers.live_watch import LiveWatch
+    from vortex.live.watch import LiveWatch
 
 __all__ = ["LiveMakings"]
 

@@ -13,10 +13,12 @@ from twisted.internet.defer import Deferred, succeed
 
 from tests.handlers.live_scene import ALL, FILT, Client, Job, Scene, jobs, scene
 from tests.handlers.test_live_promises import created, deleted
-from tests.handlers.test_live_watches import nothingIsLeft
+from tests.live.test_watches import nothingIsLeft
 from tests.routing.peers import FakePeer
 from vortex import Limits, Payload, TupleChange, TupleSelector
-from vortex.handlers import live_feed, live_row, live_state
+from vortex.live import feed as live_feed
+from vortex.live import row as live_row
+from vortex.live import state as live_state
 from vortex.protocol.envelope import Form, Message
 from vortex.tuples import row_sum
 

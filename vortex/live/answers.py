@@ -11,10 +11,10 @@ from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
 from vortex.clocks import Clock
-from vortex.handlers.live_holds import LiveHolds
-from vortex.handlers.live_roster import LiveRoster
-from vortex.handlers.live_watch import LiveWatch
-from vortex.handlers.live_watcher import Watcher
+from vortex.live.holds import LiveHolds
+from vortex.live.roster import LiveRoster
+from vortex.live.watch import LiveWatch
+from vortex.live.watcher import Watcher
 from vortex.routing.ports import Peer
 
 __all__ = ["LiveAnswers"]

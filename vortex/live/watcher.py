@@ -11,15 +11,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from vortex.handlers.delivery_policy import DeliveryPolicy
-from vortex.handlers.live_feed import LiveFeed, Whole
-from vortex.handlers.live_sieve import LiveSieve
+from vortex.live.delivery_policy import DeliveryPolicy
+from vortex.live.feed import LiveFeed, Whole
+from vortex.live.sieve import LiveSieve
 from vortex.protocol.envelope import Message
 from vortex.routing.delivery import Delivery
 from vortex.routing.ports import Peer
 
 if TYPE_CHECKING:
-    from vortex.handlers.live_watch import LiveWatch
+    from vortex.live.watch import LiveWatch
 
 __all__ = ["LiveWatcher", "NotifiedWatcher", "PlainWatcher", "Watcher"]
 

@@ -16,7 +16,7 @@ from twisted.logger import capturedLogs
 
 from tests.handlers.live_scene import ALL, Client, Job, Scene, View
 from vortex import Limits, Rejected, TupleChange
-from vortex.handlers.live_state import LiveState
+from vortex.live.state import LiveState
 from vortex.testing import VortexHarness
 
 __all__ = ["EngineMachine"]

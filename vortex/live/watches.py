@@ -4,18 +4,18 @@ LiveWatches: who watches what of one handler, from when they ask until they go.
 What is watched, how its state is made and who may see it are the handler's; what is sent and when is found
 out here and in the files beside it:
 
-    live_watch      one thing that is watched: its state is made once for all who watch it
-    live_makings    when it is made, where not all can be at once
-    live_state      the state and what has changed since when            live_log
-    live_feed       its messages, each made once
-    live_watcher    one peer's place in a watch: what it is sent next
-    live_line       one peer: when it can take what is new
-    live_holds      what is not to be told yet, because of an answer
-    live_answers    for handlers that give answers of their own
-    live_roster     who watches what, and how much that may be
-    live_sieve      what one peer may see, where that is asked for each tuple
-    live_checks     what is told again every now and then, so that nothing goes wrong for long
-    live_lingering  what nobody watches any more
+    watch      one thing that is watched: its state is made once for all who watch it
+    makings    when it is made, where not all can be at once
+    state      the state and what has changed since when            log
+    feed       its messages, each made once
+    watcher    one peer's place in a watch: what it is sent next
+    line       one peer: when it can take what is new
+    holds      what is not to be told yet, because of an answer
+    answers    for handlers that give answers of their own
+    roster     who watches what, and how much that may be
+    sieve      what one peer may see, where that is asked for each tuple
+    checks     what is told again every now and then, so that nothing goes wrong for long
+    lingering  what nobody watches any more
 """
 
 from __future__ import annotations
@@ -29,21 +29,21 @@ from twisted.internet.defer import Deferred
 
 from vortex.clocks import DelayedCall
 from vortex.errors import AccessDenied, DecodeError, LimitExceeded, NotConnected, UnknownObservable
-from vortex.handlers.deadline import Deadline
-from vortex.handlers.delivery_policy import DeliveryPolicy
-from vortex.handlers.live_answers import LiveAnswers
-from vortex.handlers.live_checks import LiveChecks
-from vortex.handlers.live_feed import LiveFeed
-from vortex.handlers.live_holds import LiveHolds
-from vortex.handlers.live_lingering import Lingering, laterWeakly
-from vortex.handlers.live_makings import LiveMakings
-from vortex.handlers.live_roster import LiveRoster
-from vortex.handlers.live_sieve import LiveSieve, maySend
-from vortex.handlers.live_state import LiveState
-from vortex.handlers.live_watch import LiveWatch, Subject
-from vortex.handlers.live_watcher import LiveWatcher, NotifiedWatcher, PlainWatcher, Watcher
-from vortex.handlers.positions import positionsOf
-from vortex.handlers.waiting_requests import WaitingRequests
+from vortex.live.answers import LiveAnswers
+from vortex.live.checks import LiveChecks
+from vortex.live.deadline import Deadline
+from vortex.live.delivery_policy import DeliveryPolicy
+from vortex.live.feed import LiveFeed
+from vortex.live.holds import LiveHolds
+from vortex.live.lingering import Lingering, laterWeakly
+from vortex.live.makings import LiveMakings
+from vortex.live.positions import positionsOf
+from vortex.live.roster import LiveRoster
+from vortex.live.sieve import LiveSieve, maySend
+from vortex.live.state import LiveState
+from vortex.live.waiting_requests import WaitingRequests
+from vortex.live.watch import LiveWatch, Subject
+from vortex.live.watcher import LiveWatcher, NotifiedWatcher, PlainWatcher, Watcher
 from vortex.routing.delivery import Delivery
 from vortex.routing.ports import Node, Peer
 

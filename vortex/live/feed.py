@@ -2,7 +2,7 @@
 LiveFeed: the messages by which a state is told to those who watch it, each made once and shared.
 
 What is in their filts is docs/reference/live-data.md, section 3. Who gets which of them, and when, is
-`vortex.handlers.live_watcher`'s.
+`vortex.live.watcher`'s.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping
 from typing import Any
 
 from vortex.errors import errorText
-from vortex.handlers.live_row import Row
-from vortex.handlers.live_state import Delta, LiveState
 from vortex.limits import Limits
+from vortex.live.row import Row
+from vortex.live.state import Delta, LiveState
 from vortex.protocol.envelope import Envelope, Form, Message
 from vortex.protocol.native_body import encodeNativeBody
 from vortex.protocol.payload import Payload
