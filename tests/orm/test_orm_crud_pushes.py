@@ -255,20 +255,6 @@ class TestAPush:
             ("b", ["b"]),
         ]
 
-    def test_of_many_filts_are_read_in_one_session(
-        self, jobs: OrmCrudHandler, ada: Client, bob: Client, statements: list[str]
-    ) -> None:
-        for row in (ROW_1, ROW_2):
-            ada.ask(row)
-            bob.ask({**row, "for": "bob"})
-        statements.clear()
-
-        assert resultOf(jobs.sendModelUpdate()) == 4
-        ada.settle()
-
-        assert statements == ["SELECT"] * 4 + ["ROLLBACK"]
-        assert [shown(tuples) for _, tuples in ada.pushed] == [[(1, "dig")], [(2, "sow")]]
-
     def test_that_cannot_be_read_at_all_is_tried_again(
         self, jobs: OrmCrudHandler, ada: Client, clock: Clock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -278,8 +264,8 @@ class TestAPush:
         def fail(*_arguments: Any) -> None:
             raise DatabaseUnavailable("not now")
 
-        monkeypatch.setattr(jobs._work, "loadEach", fail)
-        with capturedLogs() as logged:
+        with monkeypatch.context() as patch, capturedLogs() as logged:
+            patch.setattr(jobs._work, "load", fail)
             assert resultOf(jobs.sendModelUpdate()) == 0
         assert [each["text"] for each in logged if "watch" in each] == ["database-unavailable: not now"] * 2
         clock.advance(1)

@@ -121,20 +121,6 @@ class CrudWork:
         with self._working() as work:
             return Outcome(self._retrieve(work, key, filt), work.changes.committed)
 
-    def loadEach(self, wanted: Sequence[tuple[Key | None, Filt]]) -> list[list[Any] | None]:
-        """As `load`, for many at once in one session; None for each that fails: try it by itself."""
-        found: list[list[Any] | None] = []
-        with self._working() as work:
-            for key, filt in wanted:
-                try:
-                    found.append(self._retrieve(work, key, filt))
-                except Exception:
-                    work.session.rollback()
-                    found.append(None)
-                # Each has rows of its own: what a hook does to one row for one filt is for that filt only.
-                work.session.expunge_all()
-        return found
-
     def rowsAsTheyAre(self, keys: Sequence[Key]) -> dict[Key, Any] | None:
         """
         Those of the rows with *keys* that there are; None if it is better to load all: they are many, their

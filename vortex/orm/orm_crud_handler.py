@@ -58,7 +58,6 @@ from vortex.orm.action_marks import recordsActions
 from vortex.orm.changes import Change, Key
 from vortex.orm.crud_extension import OrmCrudExtension
 from vortex.orm.crud_work import CrudWork, Outcome
-from vortex.orm.load_batch import LoadBatch
 from vortex.orm.told_rows import tellRows
 from vortex.orm.work import SessionFactory
 from vortex.protocol.native_message import decodeNativeMessage
@@ -140,7 +139,6 @@ class OrmCrudHandler:
             plain=NotifiedWatcher,
         )
         self._toUpdate: dict[Key, None] = {}
-        self._batch: LoadBatch | None = None  # while it is filled
         self._endpoint = _CrudEndpoint(self._filt, self._onPayload, self._node)
         self._endpoint.handlesReplies = False
         self._endpoint.handler = weakref.ref(self)
@@ -287,10 +285,6 @@ class OrmCrudHandler:
 
     async def _make(self, watch: LiveWatch) -> list[Any]:
         key, filt = cast("Key", watch.subject.about) or None, dict(watch.subject.what.filt)
-        if self._batch is not None:
-            rows = await self._batch.add(key, filt)
-            if rows is not None:
-                return rows
         outcome = await self._node.runInThread(self._work.load, key, filt)
         return outcome.tuples
 
@@ -302,12 +296,7 @@ class OrmCrudHandler:
             How many are told of each, as soon as that is known: the next time need not wait for it.
         """
         keys, self._toUpdate = list(self._toUpdate), {}
-        self._batch = batch = LoadBatch()
-        try:
-            told = [watch.notify() for key in keys for watch in self._live.about(key)]
-        finally:
-            self._batch = None
-        batch.load(self._node, self._work)
+        told = [watch.notify() for key in keys for watch in self._live.about(key)]
         if _ALL not in keys:
             told += await self._tellAll(keys)
         return told
