@@ -318,7 +318,7 @@ class TestWhatIsWrittenPastTheServer:
 class TestPoll:
     def test_gives_the_rows_once(self, scene: Scene) -> None:
         assert scene.harness.resultOf(scene.loader.poll({"list": "b"})) == [Job(id=7, title="bread")]
-        assert scene.watchers() == []
+        assert [watch.watchers for watch in scene.models._live.watches] == []
 
     def test_fails_where_there_is_nobody(self, scene: Scene) -> None:
         with pytest.raises(NotConnected, match="named 'nobody'"):

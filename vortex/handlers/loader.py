@@ -28,6 +28,7 @@ from vortex.handlers.subscription import Callback, Subscription
 from vortex.handlers.view_observer import ViewObserver
 from vortex.handlers.watched_view import Question, WatchedView
 from vortex.live.delivery_policy import DeliveryPolicy
+from vortex.live.watches import LIVE
 from vortex.node.reactor_thread import checkThread
 from vortex.protocol.payload import Payload
 from vortex.routing.filt import MESSAGE_ID, identity, watchFilt
@@ -118,7 +119,7 @@ class TupleLoader(ViewObserver):
 
     def poll(self, filt: Mapping[str, Any] | None = None, timeout: float | None = 30) -> Deferred[list[Any]]:
         """
-        Ask for the rows once.
+        Ask for the rows once, and be told of no change. A VortexPY server tells of changes nevertheless.
 
         Args:
             filt: What more to ask with, as `subscribe` has it.
@@ -129,7 +130,7 @@ class TupleLoader(ViewObserver):
             NotConnected, RequestTimeout, ConnectionLost: As a request does.
             DecodeError: What came cannot be read here.
         """
-        asked = {**self.filt, **_checked(filt or {})}
+        asked = {**self.filt, **_checked(filt or {}), LIVE: {"once": True}}
         return self._ask(Payload(asked), timeout).addCallback(lambda payload: payload.tuples)
 
     # ---- to change

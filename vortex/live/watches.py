@@ -146,7 +146,8 @@ class LiveWatches:
         Answer a request with what it asks for, and tell its peer what changes from then on.
 
         Args:
-            delivery: The request. With a key ``live`` in its filt the peer gets deltas, else whole states.
+            delivery: The request. With a key ``live`` in its filt the peer gets deltas, else whole states; where
+                that is ``{"once": True}``, just the answer.
             subject: What it asks for.
             name: Which of the peer's observers asks, where it is sent whole states.
             filt: The request's filt, where that is at hand.
@@ -163,6 +164,8 @@ class LiveWatches:
         live = filt.get(LIVE)
         if live is not None and not isinstance(live, Mapping):
             raise DecodeError(f"expected an object, got {live!r:.40}", f".{LIVE}")
+        if live is not None and live.get("once") is True:
+            return self.poll(delivery, subject)
         policy = self.policy if live is None else self.policy.asked(live.get("policy"))
         kind: type[Watcher] = self._plain if live is None else LiveWatcher
         at = None if live is None else live.get("at")
