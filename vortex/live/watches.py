@@ -146,8 +146,8 @@ class LiveWatches:
         Answer a request with what it asks for, and tell its peer what changes from then on.
 
         Args:
-            delivery: The request. With a key ``live`` in its filt the peer gets deltas, else whole states; where
-                that is ``{"once": True}``, just the answer.
+            delivery: The request. With a key ``live`` in its filt the peer gets deltas, else whole states.
+                Where that is ``{"once": True}`` it gets just the answer.
             subject: What it asks for.
             name: Which of the peer's observers asks, where it is sent whole states.
             filt: The request's filt, where that is at hand.
