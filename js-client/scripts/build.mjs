@@ -4,6 +4,7 @@
 //
 // The same sources give the same bytes, wherever and whenever it is run: the built files are committed, and a
 // test builds them again.
+import { createHash } from "node:crypto"
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { dirname, join, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -20,48 +21,89 @@ const banner = `/*! txvortex ${version}, ${license} licence */`
 
 mkdirSync(folder, { recursive: true })
 
-const { outputFiles } = await build({
-  absWorkingDir: root,
-  entryPoints: ["src/index.ts"],
-  outfile: "vortex.mjs",
-  write: false,
-  bundle: true,
-  format: "esm",
-  minify: true,
-  sourcemap: "external",
-  mangleProps: new RegExp(`^(${internal.join("|")})$`),
-  target: "es2022",
-  logLevel: "warning",
-})
-const [bundledMap, bundled] = outputFiles.map(({ text }) => text)
+// The transports over POST are a file of their own, which `http_later` fetches: they are no part of the others.
+const LATER = "vortex-http.mjs"
+const later = {
+  name: "later",
+  setup({ onResolve }) {
+    onResolve({ filter: /\/http_transports\.ts$/ }, ({ kind }) =>
+      kind === "dynamic-import" ? { path: `./${LATER}`, external: true } : undefined,
+    )
+  },
+}
 
-// Terser finds some more that is not needed, and names what is used most by the letters that compress best.
-const { code, map } = await minify(bundled, {
-  ecma: 2022,
-  module: true,
-  compress: { passes: 3 },
-  sourceMap: { content: bundledMap, includeSources: true },
-})
-const { mappings, ...rest } = JSON.parse(String(map))
-delete rest.file
-// Sources are named by their place beside the map; a build elsewhere is to give the same map.
-const sources = rest.sources.map((source) => `txvortex/${source.slice(source.lastIndexOf("src/"))}`)
+/** What esbuild makes of a file of src; a property that *names* has is called so, and they get those it had not. */
+async function bundle(entry, file, names) {
+  const { outputFiles, mangleCache } = await build({
+    absWorkingDir: root,
+    entryPoints: [entry],
+    outfile: file,
+    write: false,
+    bundle: true,
+    format: "esm",
+    minify: true,
+    sourcemap: "external",
+    mangleProps: new RegExp(`^(${internal.join("|")})$`),
+    mangleCache: names,
+    plugins: [later],
+    target: "es2022",
+    logLevel: "warning",
+  })
+  Object.assign(names, mangleCache)
+  const [map, code] = outputFiles.map(({ text }) => text)
+  return { map, code }
+}
+
+/** Terser finds some more that is not needed, and names what is used most by the letters that compress best. */
+async function smallest(bundled) {
+  const { code, map } = await minify(bundled.code, {
+    ecma: 2022,
+    module: true,
+    compress: { passes: 2, sequences: false, lhs_constants: false, pure_getters: true, unsafe: true },
+    sourceMap: { content: bundled.map, includeSources: true },
+  })
+  const { mappings, ...rest } = JSON.parse(String(map))
+  delete rest.file
+  // Sources are named by their place beside the map; a build elsewhere is to give the same map.
+  const sources = rest.sources.map((source) => `txvortex/${source.slice(source.lastIndexOf("src/"))}`)
+  return { code, mappings, rest: { ...rest, sources } }
+}
 
 /** Writes *lines* of code, before whose map so many others stand. */
-function write(file, lines, shift) {
+function write(file, lines, { mappings, rest }, shift) {
   writeFileSync(join(folder, file), `${[banner, ...lines].join("\n")}\n//# sourceMappingURL=${file}.map\n`)
-  const moved = { ...rest, sources, mappings: ";".repeat(shift) + mappings }
+  const moved = { ...rest, mappings: ";".repeat(shift) + mappings }
   writeFileSync(join(folder, `${file}.map`), JSON.stringify(moved))
 }
 
-write("vortex.mjs", [code], 1)
+// Both call what they share by the same names.
+const shortened = {}
+const client = await smallest(await bundle("src/index.ts", "vortex.mjs", shortened))
+const http = await smallest(await bundle("src/transports/http_transports.ts", LATER, shortened))
+
+// What the two files share has names that are shorter in both: those of two builds do not go together. So what one
+// takes from the other is called by what that holds, in as many letters as before, which leaves the maps right.
+const shared = "openers"
+const tag = `o${createHash("sha256").update(http.code).digest("hex")}`.slice(0, shared.length)
+for (const file of [http, client]) {
+  if (!file.code.includes(shared)) throw new Error(`expected ${shared} in both files`)
+  file.code = file.code.replaceAll(shared, tag)
+}
+
+write(LATER, [http.code], http, 1)
+write("vortex.mjs", [client.code], client, 1)
 
 // The same for classic scripts: what a module exports, one object holds.
-const [exported, names] = /export\{(.*?)\};?$/.exec(code) ?? []
+const [exported, names] = /export\{(.*?)\};?$/.exec(client.code) ?? []
 if (!exported) throw new Error("expected a module that exports its names at its end")
 const members = names.split(",").map((name) => name.split(" as ").reverse().join(":"))
-const script = code.slice(0, -exported.length)
-write("vortex.js", ['var Vortex=(()=>{"use strict";', `${script}return{${members.join(",")}}})();`], 2)
+const script = client.code.slice(0, -exported.length)
+write(
+  "vortex.js",
+  ['var Vortex=(()=>{"use strict";', `${script}return{${members.join(",")}}})();`],
+  client,
+  2,
+)
 
 const types = await rollup({
   input: join(root, "src/index.ts"),

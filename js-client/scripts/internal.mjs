@@ -3,10 +3,11 @@
 // None of them is a name of the wire, of a browser, or of what an application sees: `build` refuses one that is
 // in the types that we publish.
 export const internal = `
-  about apply ask candidate cannotPass carrier changed closing compared depthLeft detach expiresAt feed fieldsOf forget
-  framesToSend generation hasKey heard held isAsItCame isAwaited isBehind isCancel isCarried isClosed isCurrent
-  isMisread isMoving isSilent keyOf lay lift line loads merged nextDeadline nextMs nodesLeft notSent openMs openedAt
-  predictions refetch refresh renew rewind sendHead settle settled show tell wants
+  stopTimer index count about action apply ask candidate cannotPass carrier change changed closing compared depthLeft detach envelope events
+  expiresAt feed fieldsOf flush forget frame framesToSend generation hasKey heard held hello isAsItCame
+  isAwaited isBehind isBuffered isCancel isCarried isClosed isCurrent isMisread isMoving isOver keyOf kind lay leave
+  lift line loads lost merged nextDeadline nextMs nodesLeft notSent number path pending predictions quickEnds receive
+  refetch refresh renew rewind sendHead serial settle settled show stay take tell tick timer wants watch welcome
 `
   .trim()
   .split(/\s+/)

@@ -9,6 +9,14 @@ export interface Clock {
   clearTimer(timer: unknown): void
 }
 
+/** Have *callback* called in *ms* milliseconds, unless what this returns is called before. */
+export function later(clock: Clock, callback: () => void, ms: number): () => void {
+  const timer = clock.setTimer(callback, ms)
+  return () => {
+    clock.clearTimer(timer)
+  }
+}
+
 /** The time there is. */
 export const systemClock: Clock = {
   now: () => performance.now(),

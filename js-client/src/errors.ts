@@ -10,8 +10,9 @@ export class VortexError extends Error {
   /** Lower-case words joined by hyphens; stable, unlike the message. */
   readonly code: string
 
-  constructor(message: string, code = "internal") {
-    super(message)
+  /** @param path - Where in a message it is, as in ".tuples[3].due". */
+  constructor(message: string, code = "internal", path = "") {
+    super(path ? `${message} - at ${path}` : message)
     this.code = code
   }
 }
@@ -47,16 +48,16 @@ export class DecodeError extends VortexError {
    * @param problem - What was expected, and what came.
    * @param path - Where, as in ".tuples[3].due".
    */
-  constructor(problem: string, path = "") {
-    super(path ? `${problem} - at ${path}` : problem, "bad-payload")
+  constructor(problem: string, path?: string) {
+    super(problem, "bad-payload", path)
   }
 }
 
 /** A value cannot travel. */
 export class EncodeError extends VortexError {
   override name = "EncodeError"
-  constructor(problem: string, path = "") {
-    super(path ? `${problem} - at ${path}` : problem, "cannot-encode")
+  constructor(problem: string, path?: string) {
+    super(problem, "cannot-encode", path)
   }
 }
 
@@ -86,10 +87,10 @@ export class RemoteError extends VortexError {
  * @returns null for null and true, which mean that all is well.
  */
 export function errorOf(result: unknown): VortexError | null {
-  if (result === null || result === undefined || result === true) return null
+  if ((result ?? true) === true) return null
   const text = typeof result === "string" ? result : shown(result)
-  const [head, code] = /^([a-z]+(?:-[a-z]+)*): /.exec(text) ?? []
-  return head && code ? new RemoteError(code, text.slice(head.length)) : new RemoteError("remote-error", text)
+  const [, code = "remote-error", message = text] = /^([a-z]+(?:-[a-z]+)*): ([^]*)/.exec(text) ?? []
+  return new RemoteError(code, message)
 }
 
 /** *value* for an error's text: not all of it, it may be long. */
@@ -98,9 +99,19 @@ export function shown(value: unknown): string {
   return (text as string | undefined)?.slice(0, 200) ?? "nothing"
 }
 
+/** For what is told elsewhere. */
+export function nothing(): void {
+  // No more.
+}
+
+/** What is raised where *what* was expected, and *got* came. */
+export const unexpected = (what: string, got: unknown, path?: string): DecodeError =>
+  new DecodeError(`expected ${what}, got ${shown(got)}`, path)
+
+/** What an error says, whatever was thrown. */
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
 /** Whatever was thrown, as an error with a code. */
 export function asVortexError(error: unknown): VortexError {
-  return error instanceof VortexError
-    ? error
-    : new VortexError(error instanceof Error ? error.message : String(error))
+  return error instanceof VortexError ? error : new VortexError(messageOf(error))
 }

@@ -28,6 +28,20 @@ export interface TypedEventTarget<E> extends EventTarget {
   ): void
 }
 
+/** Have *callback* called when *signal* says stop, unless what this returns is called before. */
+export function onAbort(signal: AbortSignal | undefined, callback: () => void): () => void {
+  signal?.addEventListener("abort", callback)
+  return () => signal?.removeEventListener("abort", callback)
+}
+
+/**
+ * Tell of *detail* as an event of *target*.
+ *
+ * @returns Whether nobody has prevented what is usual.
+ */
+export const tell = (target: EventTarget, type: string, detail: unknown): boolean =>
+  target.dispatchEvent(new CustomEvent(type, { detail, cancelable: true }))
+
 /** What makes one, that has no listeners. */
 export type TypedEventTargetConstructor = new <E>() => TypedEventTarget<E>
 

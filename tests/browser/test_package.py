@@ -109,6 +109,7 @@ class TestAPlainPage:
         folder = tmp_path / "site"
         folder.mkdir()
         shutil.copy(package / manifest(package)["unpkg"], folder / "client.js")
+        shutil.copy(package / "dist" / "vortex-http.mjs", folder)
         (folder / "plain.html").write_text(PLAIN.replace("TRANSPORT", transport))
         page = pageAt(demo, folder, visit)
 

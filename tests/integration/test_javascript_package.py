@@ -146,6 +146,7 @@ class TestTheTarball:
         named = manifest(package)
         exported = named["exports"]["."]
         entries = [*exported.values(), named["exports"]["./vortex.js"]]
+        entries.append(named["exports"]["./vortex-http.mjs"])
         entries += [named[field] for field in ("main", "module", "types", "unpkg", "jsdelivr")]
 
         assert list(exported) == ["types", "import", "default"]

@@ -14,8 +14,12 @@ import vortex
 from tests.integration.javascript import CLIENT, STATIC, build, manifest
 
 SCRIPTS = ("vortex.mjs", "vortex.js")
-FILES = {"vortex.d.ts", *SCRIPTS, *(f"{name}.map" for name in SCRIPTS)}
-LARGEST = 18 * 1024
+LATER = "vortex-http.mjs"
+"""What both fetch when they need it."""
+
+CODE = (*SCRIPTS, LATER)
+FILES = {"vortex.d.ts", *CODE, *(f"{name}.map" for name in CODE)}
+LARGEST = 15 * 1024
 
 
 @pytest.fixture(scope="module")
@@ -51,25 +55,37 @@ class TestTheBuiltFiles:
 
         assert size <= LARGEST
 
-    @pytest.mark.parametrize("name", [*SCRIPTS, "vortex.d.ts"])
+    @pytest.mark.parametrize("name", [*CODE, "vortex.d.ts"])
     def test_say_what_they_are_and_under_which_licence(self, name: str) -> None:
         first, _, _ = (STATIC / name).read_text().partition("\n")
 
         assert first == f"/*! txvortex {vortex.__version__}, MIT licence */"
 
-    @pytest.mark.parametrize("name", SCRIPTS)
+    @pytest.mark.parametrize("name", CODE)
     def test_have_a_map_that_holds_their_sources(self, name: str) -> None:
         built = (STATIC / name).read_text()
         map_ = json.loads((STATIC / f"{name}.map").read_text())
 
         assert built.endswith(f"//# sourceMappingURL={name}.map\n")
         sources = dict(zip(map_["sources"], map_["sourcesContent"], strict=True))
-        assert "txvortex/src/node/vortex_connection.ts" in sources
+        isLater = name == LATER
+        assert ("txvortex/src/node/vortex_connection.ts" in sources) is not isLater
+        assert ("txvortex/src/transports/http.ts" in sources) is isLater
         for source, text in sources.items():
             assert text == (CLIENT / source.removeprefix("txvortex/")).read_text()
 
+    @pytest.mark.parametrize("name", SCRIPTS)
+    def test_go_with_one_build_of_what_they_fetch(self, name: str) -> None:
+        # What one takes from the other is called by what that holds: of another build it would not be there.
+        shared = re.findall(r"export\{\w+ as (\w+)\}", (STATIC / LATER).read_text())
+
+        assert [bool(re.fullmatch("o[0-9a-f]{6}", each)) for each in shared] == [True]
+        assert (STATIC / name).read_text().count(f"{{{shared[0]}:") == 1
+        assert (STATIC / name).read_text().count(f'import("./{LATER}")') == 1
+
     def test_have_no_dependency(self) -> None:
-        assert not re.search(r"\bimport\b[^(]*?[\"']", (STATIC / "vortex.mjs").read_text())
+        for name in ("vortex.mjs", LATER):
+            assert not re.search(r"\bimport\b[^(]*?[\"']", (STATIC / name).read_text())
         assert not re.search(r"^import\b", (STATIC / "vortex.d.ts").read_text(), re.MULTILINE)
         assert "dependencies" not in manifest()
 

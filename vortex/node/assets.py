@@ -111,7 +111,8 @@ class VortexAssets(Resource):
         root = VortexAssets("page")  # page/index.html is at /
 
     Args:
-        folder: Whose files; None: the browser client (vortex.mjs, vortex.js, their source maps and types).
+        folder: Whose files; None: the browser client (vortex.mjs and vortex.js, the vortex-http.mjs that
+            they fetch when it is needed, their source maps and types).
             Files and folders whose names begin with a dot are left out. ``index.html`` is served for the
             folder itself.
         headers: Sent with every file, as a Content-Security-Policy; they count before those that are sent

@@ -1,4 +1,14 @@
 /*! txvortex 0.1.0, MIT licence */
+/** Clock: what is asked of time. Tests pass one whose time passes when they say so. */
+interface Clock {
+    /** Milliseconds since some fixed moment; never goes back. */
+    now(): number;
+    /** Call *callback* once, in *ms* milliseconds. Returns what `clearTimer` takes. */
+    setTimer(callback: () => void, ms: number): unknown;
+    /** Forget a timer; one that is over, or was none, does nothing. */
+    clearTimer(timer: unknown): void;
+}
+
 /**
  * Errors: everything that the client raises on purpose, and the stable word for each.
  *
@@ -9,7 +19,8 @@ declare class VortexError extends Error {
     name: string;
     /** Lower-case words joined by hyphens; stable, unlike the message. */
     readonly code: string;
-    constructor(message: string, code?: string);
+    /** @param path - Where in a message it is, as in ".tuples[3].due". */
+    constructor(message: string, code?: string, path?: string);
 }
 /** The connection was closed: nothing was sent. */
 declare class NotConnected extends VortexError {
@@ -59,55 +70,18 @@ declare class RemoteError extends VortexError {
  */
 declare function errorOf(result: unknown): VortexError | null;
 
-/**
- * Limits: every bound that the client keeps. Sizes are in bytes, times in milliseconds.
- *
- * Nothing in here enforces anything: who reads, inflates or waits takes its bound from a connection's limits.
- */
-/** What a connection lets a server do to it. */
-interface Limits {
-    /** Bytes in one frame. */
-    readonly maxFrame: number;
-    /** Bytes that one compressed payload may inflate to. */
-    readonly maxInflated: number;
-    /** Levels of lists, objects and tuples inside each other. */
-    readonly maxDepth: number;
-    /** Values in one message. */
-    readonly maxNodes: number;
-    /** Keys in one filt. */
-    readonly maxFiltItems: number;
-    /** Messages that wait to be sent; one more is an error of who sends it. */
-    readonly maxOutboxItems: number;
-    /** Bytes of those; one that is larger still waits alone. */
-    readonly maxOutboxBytes: number;
-    /** How long a connection may take until the server has said its first word. */
-    readonly helloTimeoutMs: number;
-}
-/** What holds where a connection is told nothing else. */
-declare const defaultLimits: Limits;
-
-/** Clock: what is asked of time. Tests pass one whose time passes when they say so. */
-interface Clock {
-    /** Milliseconds since some fixed moment; never goes back. */
-    now(): number;
-    /** Call *callback* once, in *ms* milliseconds. Returns what `clearTimer` takes. */
-    setTimer(callback: () => void, ms: number): unknown;
-    /** Forget a timer; one that is over, or was none, does nothing. */
-    clearTimer(timer: unknown): void;
-}
-
-/** DateTime: a Date that remembers the exact text it came as, so that microseconds and plain days survive. */
-/** A Date as it came over the wire, to the microsecond. */
-declare class DateTime extends Date {
-    /** As it stands on the wire, as in "2026-01-02 03:04:05.000006+0000". */
-    readonly text: string;
-    /**
-     * @param text - ISO 8601, with a blank or a T; without an offset it is UTC, without a time it is a day.
-     * @throws DecodeError if it is no date.
-     */
-    constructor(text: string);
-    /** Those of its text that a Date has no room for: 0 to 999. */
-    get microseconds(): number;
+/** Payload: what is sent and received, a filt, tuples and a result. */
+/** What a payload is routed by. */
+type Filt = Readonly<Record<string, unknown>>;
+/** The only thing that is routed. */
+declare class Payload {
+    filt: Filt;
+    tuples: unknown[];
+    /** null: nothing to say; true: done; anything else tells an error. */
+    result: unknown;
+    /** When it was made; null where the sender does not say. */
+    date: Date | null;
+    constructor(filt?: Filt, tuples?: readonly unknown[], result?: unknown, date?: Date | null);
 }
 
 /**
@@ -153,45 +127,54 @@ declare class Tuple {
 /** What *tuple* is called on the wire. */
 declare function tupleTypeOf(tuple: Tuple): string;
 
-/** Registry: which class stands for which tuple type, for everything in this page or program. */
+/** Delivery: one message on its way to who wants it, and how to answer it. */
+
+/** What a callback gets beside the payload. */
+interface Delivery {
+    /** The filt that the message came with. */
+    readonly filt: Filt;
+    /** Whether it is an answer or a push: then it is not answered again. */
+    readonly isReply: boolean;
+    /** Answer it, under the filt that it came with; default: that it is done, without tuples. */
+    reply(tuples?: readonly unknown[], result?: unknown): Promise<void>;
+}
 
 /**
- * Have tuples of this class's type arrive as instances of it.
+ * Limits: every bound that the client keeps. Sizes are in bytes, times in milliseconds.
  *
- * A class under a name that is taken replaces the one before it, as a reloaded module's has to.
- *
- * @throws TypeError if the class does not name its type.
+ * Nothing in here enforces anything: who reads, inflates or waits takes its bound from a connection's limits.
  */
-declare function addTupleType<C extends TupleClass>(cls: C): C;
-/** The class of *tupleType*; undefined where nobody has added one. */
-declare function tupleClassOf(tupleType: string): TupleClass | undefined;
-
-/** Payload: what is sent and received, a filt, tuples and a result. */
-/** What a payload is routed by. */
-type Filt = Readonly<Record<string, unknown>>;
-/** The only thing that is routed. */
-declare class Payload {
-    filt: Filt;
-    tuples: unknown[];
-    /** null: nothing to say; true: done; anything else tells an error. */
-    result: unknown;
-    /** When it was made; null where the sender does not say. */
-    date: Date | null;
-    constructor(filt?: Filt, tuples?: readonly unknown[], result?: unknown, date?: Date | null);
+/** What a connection lets a server do to it. */
+interface Limits {
+    /** Bytes in one frame. */
+    readonly maxFrame: number;
+    /** Bytes that one compressed payload may inflate to. */
+    readonly maxInflated: number;
+    /** Levels of lists, objects and tuples inside each other. */
+    readonly maxDepth: number;
+    /** Values in one message. */
+    readonly maxNodes: number;
+    /** Keys in one filt. */
+    readonly maxFiltItems: number;
+    /** Messages that wait to be sent; one more is an error of who sends it. */
+    readonly maxOutboxItems: number;
+    /** Bytes of those; one that is larger still waits alone. */
+    readonly maxOutboxBytes: number;
+    /** How long a connection may take until the server has said its first word. */
+    readonly helloTimeoutMs: number;
 }
+/** What holds where a connection is told nothing else. */
+declare const defaultLimits: Limits;
 
 /** Envelope: a message that is addressed and not opened. How it stands on the wire is `native_message`'s. */
 
 /** A message whose body is still encoded. */
-declare class Envelope {
-    #private;
+interface Envelope {
     readonly filt: Filt;
     readonly result: unknown;
     readonly date: Date | null;
     /** An answer or a push, which is not to be answered. */
     readonly isReply: boolean;
-    /** @param body - Inflates and decodes what is in it; throws DecodeError and LimitExceeded. */
-    constructor(filt: Filt, result: unknown, date: Date | null, isReply: boolean, body: (limits: Limits) => unknown[] | Promise<unknown[]>);
     /**
      * Inflate and decode what is in it.
      *
@@ -199,41 +182,6 @@ declare class Envelope {
      */
     open(limits: Limits): Promise<Payload>;
 }
-
-/**
- * Events: what a session tells its owner.
- *
- * A session never calls anybody. It collects these, and whoever drives it takes them once, in order.
- */
-
-/** Who is at the other end, in its own words: labels, never proof of anything. */
-interface PeerIdentity {
-    readonly uuid: string;
-    readonly name: string;
-}
-
-/** Delivery: one message on its way to who wants it, and how to answer it. */
-
-/** What a callback gets beside the payload. */
-declare class Delivery {
-    #private;
-    /** The filt that the message came with. */
-    readonly filt: Filt;
-    /** Whether it is an answer or a push: then it is not answered again. */
-    readonly isReply: boolean;
-    constructor(filt: Filt, isReply: boolean, send: (payload: Payload) => Promise<void>);
-    /** Answer it, under the filt that it came with. */
-    reply(tuples?: readonly unknown[], result?: unknown): Promise<void>;
-}
-
-/** Filt: which messages an endpoint's filt matches. */
-
-/** The filt's key that ties an answer to its request. */
-declare const MESSAGE_ID = "PayloadResponse.messageId";
-/** Whether a message of *filt* goes to an endpoint of *wanted*: it has the same of everything, dicts aside. */
-declare function isSubset(wanted: Filt, filt: Filt): boolean;
-/** What a message is about: its filt less the messageId and the `rapui` keys, which are of one message. */
-declare function aboutOf(filt: Filt): Filt;
 
 /**
  * PayloadIO: takes each message to the endpoints that it matches, and to who waits for it.
@@ -298,40 +246,22 @@ declare class PayloadEndpoint {
     shutdown(): void;
 }
 
-/**
- * What a transport is to the session that it carries.
- *
- * A transport moves whole frames and knows nothing of what is in them. It never calls its listener while it
- * is being opened, nor after it was closed, nor does anything that the listener throws reach it.
- */
-
-/**
- * The ways to reach one and the same server: a WebSocket; a POST whose response is held open, as bytes or as
- * events; and POSTs one after the other, each answered when there is something.
- */
-type TransportKind = "websocket" | "post" | "sse" | "poll";
-
-/** WebSocket: a browser's, or one with the same interface, as a `Transport`. Each message holds whole frames. */
-
-/** What of a WebSocket is used; a browser's has it, so has that of the package `ws`. */
-interface SocketLike {
-    /** How what comes is handed over. */
-    binaryType: string;
-    /** Called when it is open. */
-    onopen: ((event: never) => void) | null;
-    /** Called with each message, in `data`. */
-    onmessage: ((event: never) => void) | null;
-    /** Called once it is over, with `code` and `reason`. */
-    onclose: ((event: never) => void) | null;
-    /** Called when it fails, before `onclose`. */
-    onerror: ((event: never) => void) | null;
-    /** Send one message. */
-    send(bytes: Uint8Array<ArrayBuffer>): void;
-    /** End it in good order. */
-    close(): void;
+/** What makes one, that has no listeners. */
+type TypedEventTargetConstructor = new <E>() => TypedEventTarget<E>;
+/** Typed events: an EventTarget that says which events it has; nothing of it is there at run time. */
+/** An EventTarget whose events are those of *E*, by their names. */
+interface TypedEventTarget<E> extends EventTarget {
+    /** Be told of one of its events. */
+    addEventListener<K extends keyof E>(type: K, listener: ((event: E[K]) => void) | null, options?: AddEventListenerOptions | boolean): void;
+    /** Be told of any event. */
+    addEventListener(type: string, listener: EventListenerOrEventListenerObject | null, options?: AddEventListenerOptions | boolean): void;
+    /** Be told no more of one of its events. */
+    removeEventListener<K extends keyof E>(type: K, listener: ((event: E[K]) => void) | null, options?: EventListenerOptions | boolean): void;
+    /** Be told no more of any event. */
+    removeEventListener(type: string, listener: EventListenerOrEventListenerObject | null, options?: EventListenerOptions | boolean): void;
 }
-/** Makes the WebSocket to a URL, for a subprotocol, as `WebSocket` does. */
-type SocketConstructor = new (url: string, protocol: string) => SocketLike;
+/** Makes one. */
+declare const TypedEventTarget: TypedEventTargetConstructor;
 
 /**
  * LiveRows: the rows of one watch, and what each message makes of them, as docs/reference/live-data.md says.
@@ -353,23 +283,6 @@ interface RowsChange<T> {
     /** As they were. */
     readonly deleted: readonly T[];
 }
-
-/** What makes one, that has no listeners. */
-type TypedEventTargetConstructor = new <E>() => TypedEventTarget<E>;
-/** Typed events: an EventTarget that says which events it has; nothing of it is there at run time. */
-/** An EventTarget whose events are those of *E*, by their names. */
-interface TypedEventTarget<E> extends EventTarget {
-    /** Be told of one of its events. */
-    addEventListener<K extends keyof E>(type: K, listener: ((event: E[K]) => void) | null, options?: AddEventListenerOptions | boolean): void;
-    /** Be told of any event. */
-    addEventListener(type: string, listener: EventListenerOrEventListenerObject | null, options?: AddEventListenerOptions | boolean): void;
-    /** Be told no more of one of its events. */
-    removeEventListener<K extends keyof E>(type: K, listener: ((event: E[K]) => void) | null, options?: EventListenerOptions | boolean): void;
-    /** Be told no more of any event. */
-    removeEventListener(type: string, listener: EventListenerOrEventListenerObject | null, options?: EventListenerOptions | boolean): void;
-}
-/** Makes one. */
-declare const TypedEventTarget: TypedEventTargetConstructor;
 
 /** One expected change. `withCreated`, `withUpdated` and `withDeleted` of a view make it, an action takes it. */
 declare class Prediction {
@@ -412,7 +325,7 @@ interface Line {
     readonly state: string;
     /** Send it, and wait for its answer; *taken* is called with that in its turn, before what comes after. */
     request(payload: Payload, options?: {
-        readonly timeout?: number;
+        readonly timeout?: number | undefined;
         readonly signal?: AbortSignal;
         readonly taken?: (answer: Payload) => void;
     }): Promise<Payload>;
@@ -427,7 +340,7 @@ interface Line {
     /** Have *callback* called in *ms* milliseconds, unless what this returns is called before. */
     later(callback: () => void, ms: number): () => void;
     /** Tell whoever looks after the page of a callback that has failed, or of rows that could not be loaded. */
-    report(error: unknown): void;
+    readonly report: (error: unknown) => void;
 }
 /** What a view tells. */
 interface ViewEvents<T> {
@@ -473,6 +386,23 @@ declare class LiveView<T extends Tuple = AnyTuple, E extends ViewEvents<T> = Vie
     withDeleted(rowOrKey: Key): Prediction;
     /** Ends with the view; every `for await` has a turn of its own. */
     [Symbol.asyncIterator](): AsyncIterator<readonly T[], undefined>;
+}
+
+/** Actions: what a page wants done, and what it shows until that is so. */
+
+/** How one action is made. */
+interface ActOptions {
+    /**
+     * What is shown ahead of the answer: what views give for `withCreated`, `withUpdated` and `withDeleted`. If the action
+     * fails it is gone, and what is under it is there; if not, it stays until the rows have it by themselves.
+     */
+    readonly optimistic?: Prediction | readonly Prediction[];
+    /** How long to wait for the answer, in milliseconds. */
+    readonly timeout?: number;
+    /** Ends the wait with its reason; the server is told, and may stop. */
+    readonly signal?: AbortSignal;
+    /** What stands beside the processor's name in the filt of the server's handler. */
+    readonly filt?: Filt;
 }
 
 /**
@@ -573,22 +503,52 @@ declare class Observation<T extends Tuple = AnyTuple> extends LiveView<T> {
     constructor(line: Line, observableName: string, selector: Selector, onRows?: RowsCallback<T>, { filt, ...options }?: ObserveOptions);
 }
 
-/** Actions: what a page wants done, and what it shows until that is so. */
+/**
+ * Events: what a session tells its owner.
+ *
+ * A session never calls anybody. It collects these, and whoever drives it takes them once, in order.
+ */
 
-/** How one action is made. */
-interface ActOptions {
-    /**
-     * What is shown ahead of the answer: what views give for `withCreated`, `withUpdated` and `withDeleted`. If the action
-     * fails it is gone, and what is under it is there; if not, it stays until the rows have it by themselves.
-     */
-    readonly optimistic?: Prediction | readonly Prediction[];
-    /** How long to wait for the answer, in milliseconds. */
-    readonly timeout?: number;
-    /** Ends the wait with its reason; the server is told, and may stop. */
-    readonly signal?: AbortSignal;
-    /** What stands beside the processor's name in the filt of the server's handler. */
-    readonly filt?: Filt;
+/** Who is at the other end, in its own words: labels, never proof of anything. */
+interface PeerIdentity {
+    readonly uuid: string;
+    readonly name: string;
 }
+
+/**
+ * What a transport is to the session that it carries.
+ *
+ * A transport moves whole frames and knows nothing of what is in them. It never calls its listener while it
+ * is being opened, nor after it was closed, nor does anything that the listener throws reach it.
+ */
+
+/**
+ * The ways to reach one and the same server: a WebSocket; a POST whose response is held open, as bytes or as
+ * events; and POSTs one after the other, each answered when there is something.
+ */
+type TransportKind = "websocket" | "post" | "sse" | "poll";
+
+/** WebSocket: a browser's, or one with the same interface, as a `Transport`. Each message holds whole frames. */
+
+/** What of a WebSocket is used; a browser's has it, so has that of the package `ws`. */
+interface SocketLike {
+    /** How what comes is handed over. */
+    binaryType: string;
+    /** Called when it is open. */
+    onopen: ((event: never) => void) | null;
+    /** Called with each message, in `data`. */
+    onmessage: ((event: never) => void) | null;
+    /** Called once it is over, with `code` and `reason`. */
+    onclose: ((event: never) => void) | null;
+    /** Called when it fails, before `onclose`. */
+    onerror: ((event: never) => void) | null;
+    /** Send one message. */
+    send(bytes: Uint8Array<ArrayBuffer>): void;
+    /** End it in good order. */
+    close(): void;
+}
+/** Makes the WebSocket to a URL, for a subprotocol, as `WebSocket` does. */
+type SocketConstructor = new (url: string, protocol: string) => SocketLike;
 
 /**
  * VortexConnection: the page's link to one server, which comes back by itself.
@@ -648,7 +608,7 @@ interface RequestOptions {
     /** What is sent along; default: the payload's own. */
     readonly tuples?: readonly unknown[];
     /** How long to wait for the answer, in milliseconds. */
-    readonly timeout?: number;
+    readonly timeout?: number | undefined;
     /** Ends the wait with its reason; the server is told, and may stop. */
     readonly signal?: AbortSignal;
     /** Is called with the answer in its turn, before what comes after it. */
@@ -804,7 +764,44 @@ declare class VortexConnection extends TypedEventTarget<ConnectionEvents> {
     close(): void;
 }
 
-export { ConnectionLost, DateTime, DecodeError, Delivery, EncodeError, Envelope, LimitExceeded, LiveView, Loader, MESSAGE_ID, NotConnected, Observation, Payload, PayloadEndpoint, PayloadIO, Prediction, RemoteError, RequestTimeout, Tuple, TypedEventTarget, VortexConnection, VortexError, aboutOf, addTupleType, defaultLimits, errorOf, isSubset, tupleClassOf, tupleTypeOf };
-export type { ActOptions, AnyTuple, Clock, ConnectionEvents, ConnectionOptions, EndpointCallback, Filt, Key, Limits, Line, LoaderEvents, LoaderOptions, ObserveOptions, PeerIdentity, Policy, RequestOptions, RowStatus, RowsCallback, RowsChange, Selector, SessionReset, SessionResumed, SocketConstructor, SocketLike, State, StateChange, TransportKind, TupleClass, TypedEventTargetConstructor, ViewEvents, ViewOptions, ViewState, Waiting };
+/** Filt: which messages an endpoint's filt matches. */
+
+/** The filt's key that ties an answer to its request. */
+declare const MESSAGE_ID = "PayloadResponse.messageId";
+/** Whether a message of *filt* goes to an endpoint of *wanted*: it has the same of everything, dicts aside. */
+declare function isSubset(wanted: Filt, filt: Filt): boolean;
+/** What a message is about: its filt less the messageId and the `rapui` keys, which are of one message. */
+declare function aboutOf(filt: Filt): Filt;
+
+/** Registry: which class stands for which tuple type, for everything in this page or program. */
+
+/**
+ * Have tuples of this class's type arrive as instances of it.
+ *
+ * A class under a name that is taken replaces the one before it, as a reloaded module's has to.
+ *
+ * @throws TypeError if the class does not name its type.
+ */
+declare function addTupleType<C extends TupleClass>(cls: C): C;
+/** The class of *tupleType*; undefined where nobody has added one. */
+declare function tupleClassOf(tupleType: string): TupleClass | undefined;
+
+/** DateTime: a Date that remembers the exact text it came as, so that microseconds and plain days survive. */
+/** A Date as it came over the wire, to the microsecond. */
+declare class DateTime extends Date {
+    #private;
+    /** As it stands on the wire, as in "2026-01-02 03:04:05.000006+0000". */
+    readonly text: string;
+    /**
+     * @param text - ISO 8601, with a blank or a T; without an offset it is UTC, without a time it is a day.
+     * @throws DecodeError if it is no date.
+     */
+    constructor(text: string);
+    /** Those of its text that a Date has no room for: 0 to 999. */
+    get microseconds(): number;
+}
+
+export { ConnectionLost, DateTime, DecodeError, EncodeError, LimitExceeded, LiveView, Loader, MESSAGE_ID, NotConnected, Observation, Payload, PayloadEndpoint, PayloadIO, Prediction, RemoteError, RequestTimeout, Tuple, TypedEventTarget, VortexConnection, VortexError, aboutOf, addTupleType, defaultLimits, errorOf, isSubset, tupleClassOf, tupleTypeOf };
+export type { ActOptions, AnyTuple, Clock, ConnectionEvents, ConnectionOptions, Delivery, EndpointCallback, Envelope, Filt, Key, Limits, Line, LoaderEvents, LoaderOptions, ObserveOptions, PeerIdentity, Policy, RequestOptions, RowStatus, RowsCallback, RowsChange, Selector, SessionReset, SessionResumed, SocketConstructor, SocketLike, State, StateChange, TransportKind, TupleClass, TypedEventTargetConstructor, ViewEvents, ViewOptions, ViewState, Waiting };
 
 export as namespace Vortex

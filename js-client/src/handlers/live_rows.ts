@@ -7,9 +7,8 @@
  * again. A row that has not changed stays the same object.
  */
 
-import { DecodeError } from "../errors.ts"
 import { isPlain, toJsonable } from "../tuples/convert.ts"
-import { equalValues } from "../tuples/equal.ts"
+import { equalValues, sameItems } from "../tuples/equal.ts"
 import { rowSum } from "../tuples/row_sum.ts"
 import { type AnyTuple, type Tuple, tupleTypeOf } from "../tuples/tuple.ts"
 
@@ -136,18 +135,11 @@ export class LiveRows<T extends Tuple> {
   /** What *rows* are beside those *before*: a row that is as it was is that one. */
   compared(before: Shown<T>, rows: readonly T[]): Shown<T> & { readonly change: RowsChange<T> | null } {
     const byKey = this.#byIds(rows)
-    const created: T[] = []
-    const updated: T[] = []
-    for (const [id, row] of byKey) {
-      const old = before.byKey.get(id)
-      const kept = old && equalValues(old, row) ? old : row
-      if (kept !== old) (old ? updated : created).push(kept)
-      byKey.set(id, kept)
-    }
+    const change = newChange<T>()
+    for (const [id, row] of byKey) byKey.set(id, keptOf(before.byKey.get(id), row, change))
+    for (const [id, row] of before.byKey) if (!byKey.has(id)) change.deleted.push(row)
     const now = [...byKey.values()]
-    const isSame = now.length === before.rows.length && now.every((row, index) => row === before.rows[index])
-    const deleted = [...before.byKey].filter(([id]) => !byKey.has(id)).map(([, row]) => row)
-    return { rows: now, byKey, change: isSame ? null : { created, updated, deleted } }
+    return { rows: now, byKey, change: sameItems(now, before.rows) ? null : change }
   }
 
   #byIds(rows: readonly T[]): Rows<T> {
@@ -173,10 +165,9 @@ export class LiveRows<T extends Tuple> {
   /** Take a message of the watch, or the answer with which it begins. */
   take(view: ViewMessage, tuples: readonly unknown[]): Taken<T> {
     try {
-      const rows = tuples as readonly T[]
       if (view.c) return this.#check(view)
-      if (view.s !== undefined) return this.#whole(view, rows)
-      return this.#delta(view, rows)
+      if (view.s !== undefined) return this.#whole(view, tuples as readonly T[])
+      return this.#delta(view, tuples as readonly T[])
     } catch {
       // It makes no sense: what is held is to be had anew.
       this.#parts = null
@@ -245,15 +236,13 @@ export class LiveRows<T extends Tuple> {
       const row = byKey.get(id)
       if (row) out.set(row, id)
     }
-    const created: T[] = []
-    const updated: T[] = []
+    const change = newChange<T>()
     const now = new Map<Key, T>()
     const newer = new Map<T, T>()
     rows.forEach((row, index) => {
       const id = ids[index]
       const old = byKey.get(id)
-      const kept = old && equalValues(old, row) ? old : row
-      if (kept !== old) (old ? updated : created).push(kept)
+      const kept = keptOf(old, row, change)
       now.set(id, kept)
       if (old && !out.has(old)) newer.set(old, kept)
     })
@@ -266,13 +255,14 @@ export class LiveRows<T extends Tuple> {
       expect(row && place > last && place <= there.length)
       there.splice((last = place), 0, row)
     }
-    const deleted = [...out].filter(([, id]) => !now.has(id)).map(([row]) => row)
-    for (const id of out.values()) byKey.delete(id)
+    for (const [row, id] of out) {
+      if (!now.has(id)) change.deleted.push(row)
+      byKey.delete(id)
+    }
     for (const [id, row] of now) byKey.set(id, row)
-    const isSame =
-      !deleted.length && there.length === this.rows.length && there.every((row, at) => row === this.rows[at])
+    const isSame = sameItems(there, this.rows)
     this.rows = there
-    return isSame ? null : { created, updated, deleted }
+    return isSame ? null : change
   }
 
   #check(check: ViewMessage): Taken<T> {
@@ -295,8 +285,22 @@ export class LiveRows<T extends Tuple> {
   }
 }
 
+/** A change that is none yet. */
+export const newChange = <T>(): { created: T[]; updated: T[]; deleted: T[] } => ({
+  created: [],
+  updated: [],
+  deleted: [],
+})
+
+/** *row*, or the *old* one if that is as it is; what is new is noted in *change*. */
+function keptOf<T>(old: T | undefined, row: T, change: { created: T[]; updated: T[] }): T {
+  if (old && equalValues(old, row)) return old
+  ;(old ? change.updated : change.created).push(row)
+  return row
+}
+
 function expect(isSo: unknown): asserts isSo {
-  if (!isSo) throw new DecodeError("expected a message of a view")
+  if (!isSo) throw new Error("expected a message of a view")
 }
 
 /** What *filt* says of a view; undefined where that is nothing. */

@@ -7,14 +7,14 @@
  */
 
 import { RemoteError, RequestTimeout, VortexError, asVortexError, errorOf, shown } from "../errors.ts"
-import { Backoff } from "../protocol/backoff.ts"
+import { newBackoff } from "../protocol/backoff.ts"
 import { type Filt, Payload } from "../protocol/payload.ts"
 import type { Delivery } from "../routing/delivery.ts"
 import { aboutOf, identity } from "../routing/filt.ts"
 import type { PayloadEndpoint } from "../routing/payload_endpoint.ts"
 import { newTuple } from "../tuples/convert.ts"
 import { type AnyTuple, Tuple, tupleTypeOf } from "../tuples/tuple.ts"
-import { TypedEventTarget } from "../typed_events.ts"
+import { TypedEventTarget, onAbort, tell } from "../typed_events.ts"
 import {
   type Key,
   LiveRows,
@@ -22,6 +22,7 @@ import {
   type Shown,
   type ViewMessage,
   idOf,
+  newChange,
   viewOf,
 } from "./live_rows.ts"
 import { Prediction } from "./prediction.ts"
@@ -60,7 +61,7 @@ export interface Line {
   request(
     payload: Payload,
     options?: {
-      readonly timeout?: number
+      readonly timeout?: number | undefined
       readonly signal?: AbortSignal
       readonly taken?: (answer: Payload) => void
     },
@@ -76,7 +77,7 @@ export interface Line {
   /** Have *callback* called in *ms* milliseconds, unless what this returns is called before. */
   later(callback: () => void, ms: number): () => void
   /** Tell whoever looks after the page of a callback that has failed, or of rows that could not be loaded. */
-  report(error: unknown): void
+  readonly report: (error: unknown) => void
 }
 
 /** Milliseconds, at most, until what was refused or has failed is asked for again. */
@@ -91,8 +92,8 @@ export interface ViewEvents<T> {
   state: CustomEvent<ViewState>
 }
 
-/** The views of each line: what two of them ask for is one watch to the server. */
-const views = new WeakMap<Line, Set<{ readonly about: string }>>()
+/** The views that are not closed: what two of one line ask for is one watch to the server. */
+const views = new Set<{ readonly line: Line; readonly about: string }>()
 
 /**
  * Rows that are kept current: what `Loader` and `Observation` have in common.
@@ -129,8 +130,8 @@ export class LiveView<T extends Tuple = AnyTuple, E extends ViewEvents<T> = View
   #isAhead = false
   #state: ViewState = "loading"
   #error: VortexError | null = null
-  readonly #backoff = new Backoff(FIRST_WAIT, LONGEST_WAIT)
-  #stopRetry: () => void = () => undefined
+  readonly #backoff = newBackoff(FIRST_WAIT, LONGEST_WAIT)
+  #stopRetry: (() => void) | undefined
 
   /**
    * @param filt - What is asked for, less what says that it is asked for live.
@@ -162,9 +163,7 @@ export class LiveView<T extends Tuple = AnyTuple, E extends ViewEvents<T> = View
       this.addEventListener("rows", ({ detail }) => {
         new Promise((done) => {
           done(onRows(this.#shown.rows, detail))
-        }).catch((error: unknown) => {
-          line.report(error)
-        })
+        }).catch(line.report)
       })
     this.#ends.push(
       line.onStateChange(() => {
@@ -176,13 +175,12 @@ export class LiveView<T extends Tuple = AnyTuple, E extends ViewEvents<T> = View
         this.#lineChanged()
       }),
     )
-    const all = views.get(line) ?? new Set()
-    views.set(line, all.add(this))
-    const close = (): void => {
-      this.close()
-    }
-    signal?.addEventListener("abort", close)
-    this.#ends.push(() => signal?.removeEventListener("abort", close))
+    views.add(this)
+    this.#ends.push(
+      onAbort(signal, () => {
+        this.close()
+      }),
+    )
     if (signal?.aborted) this.close()
     else this.#lineChanged()
   }
@@ -223,14 +221,11 @@ export class LiveView<T extends Tuple = AnyTuple, E extends ViewEvents<T> = View
    * @throws VortexError if they cannot be had; `error` has it too.
    */
   async reload(): Promise<readonly T[]> {
-    const { policy } = this.#options
-    const live: Record<string, unknown> = {}
-    const { at } = this.held
-    if (at !== null) live["at"] = at
-    if (policy) live["policy"] = policy
+    // What is undefined does not travel.
+    const live = { at: this.held.at ?? undefined, policy: this.#options.policy }
     this.loads++
     this.#isFollowing = true
-    this.#stopRetry()
+    this.#stopRetry?.()
     try {
       await this.ask(new Payload({ ...this.filt, live }), (answer) => {
         const view = viewOf(answer.filt)
@@ -253,20 +248,18 @@ export class LiveView<T extends Tuple = AnyTuple, E extends ViewEvents<T> = View
   close(): void {
     if (this.isClosed) return
     this.#endpoint.shutdown()
-    this.#stopRetry()
+    this.#stopRetry?.()
     for (const end of this.#ends) end()
-    views.get(this.line)?.delete(this)
+    views.delete(this)
     this.#leave(this.held.watch)
     this.#setState("closed")
   }
 
   /** Tell the server that nobody looks, if no other view does. */
   #leave(watch: number | null): void {
-    const isLast = ![...(views.get(this.line) ?? [])].some(({ about }) => about === this.about)
+    const isLast = ![...views].some(({ line, about }) => line === this.line && about === this.about)
     if (isLast && watch !== null && this.line.state !== "closed")
-      this.line.send(new Payload({ ...this.filt, live: { end: watch } })).catch((error: unknown) => {
-        this.line.report(error)
-      })
+      this.line.send(new Payload({ ...this.filt, live: { end: watch } })).catch(this.line.report)
   }
 
   // ---- what an action is expected to do, see `VortexConnection.act`
@@ -311,33 +304,26 @@ export class LiveView<T extends Tuple = AnyTuple, E extends ViewEvents<T> = View
   /** Ends with the view; every `for await` has a turn of its own. */
   [Symbol.asyncIterator](): AsyncIterator<readonly T[], undefined> {
     let given: readonly T[] | null = this.#state === "loading" ? this.#shown.rows : null
-    let isOver = false
+    const leaving = new AbortController()
+    const { signal } = leaving
     const waiting: (() => void)[] = []
     const wake = (): void => {
       for (const each of waiting.splice(0)) each()
     }
-    this.addEventListener("rows", wake)
-    this.addEventListener("state", wake)
-    const end = (): void => {
-      isOver = true
-      this.removeEventListener("rows", wake)
-      this.removeEventListener("state", wake)
+    for (const type of ["rows", "state"]) this.addEventListener(type, wake, { signal })
+    const end = (): Promise<IteratorReturnResult<undefined>> => {
+      leaving.abort()
       wake()
+      return Promise.resolve({ done: true, value: undefined })
     }
+    const isOver = (): boolean => signal.aborted || this.isClosed
     return {
       next: async () => {
-        while (!isOver && !this.isClosed && (given === this.#shown.rows || this.#state === "loading"))
+        while (!isOver() && (given === this.#shown.rows || this.#state === "loading"))
           await new Promise<void>((resolve) => waiting.push(resolve))
-        if (isOver || this.isClosed) {
-          end()
-          return { done: true, value: undefined }
-        }
-        return { done: false, value: (given = this.#shown.rows) }
+        return isOver() ? end() : { done: false, value: (given = this.#shown.rows) }
       },
-      return: () => {
-        end()
-        return Promise.resolve({ done: true, value: undefined })
-      },
+      return: end,
     }
   }
 
@@ -427,15 +413,15 @@ export class LiveView<T extends Tuple = AnyTuple, E extends ViewEvents<T> = View
     if (predictions.size || this.#isAhead) {
       let rows = held.rows
       for (const { apply } of predictions) rows = apply(rows) as readonly T[]
-      const compared = held.compared(this.#shown, rows)
-      change = compared.change
-      this.#shown = compared
+      const { change: seen, ...shown } = held.compared(this.#shown, rows)
+      change = seen
+      this.#shown = shown
       this.#isAhead = predictions.size > 0
       // What is shown already is kept, where it is what the server has.
-      if (!this.#isAhead) Object.assign(held, { rows: compared.rows, byKey: compared.byKey })
+      if (!this.#isAhead) Object.assign(held, shown)
     } else this.#shown = { rows: held.rows, byKey: held.byKey }
     if (!change && !isFirst) return
-    change ??= { created: [], updated: [], deleted: [] }
+    change ??= newChange()
     this.changed?.(change)
     this.tell("rows", change)
   }
@@ -479,7 +465,7 @@ export class LiveView<T extends Tuple = AnyTuple, E extends ViewEvents<T> = View
     if (this.isClosed || this.line.state !== "open") return
     this.#error = error
     // It may be for a while only: of a middle node, say, that is there before what it shows is.
-    this.#stopRetry()
+    this.#stopRetry?.()
     this.#stopRetry = this.line.later(() => {
       if (this.line.state === "open" && !this.loads) this.refetch()
     }, this.#backoff.nextMs())
@@ -489,7 +475,7 @@ export class LiveView<T extends Tuple = AnyTuple, E extends ViewEvents<T> = View
   /** @internal */
   ask(payload: Payload, taken: (answer: Payload) => void): Promise<Payload> {
     const { timeout } = this.#options
-    return this.line.request(payload, timeout === undefined ? { taken } : { timeout, taken })
+    return this.line.request(payload, { timeout, taken })
   }
 
   // ---- events
@@ -507,7 +493,7 @@ export class LiveView<T extends Tuple = AnyTuple, E extends ViewEvents<T> = View
 
   /** @internal */
   tell(type: string, detail: unknown): void {
-    this.dispatchEvent(new CustomEvent(type, { detail }))
+    tell(this, type, detail)
   }
 }
 

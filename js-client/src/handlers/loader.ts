@@ -8,7 +8,7 @@
  * comes back nothing was missed.
  */
 
-import { VortexError, asVortexError } from "../errors.ts"
+import { type VortexError, asVortexError, unexpected } from "../errors.ts"
 import { type Filt, Payload } from "../protocol/payload.ts"
 import { aboutOf } from "../routing/filt.ts"
 import { equalValues } from "../tuples/equal.ts"
@@ -153,8 +153,7 @@ export class Loader<T extends Tuple = AnyTuple> extends LiveView<T, LoaderEvents
 
   async #busyWith<R>(row: T, busy: "saving" | "deleting", work: (key: Key) => Promise<R>): Promise<R> {
     const key = this.keyOf(row)
-    if (!this.held.hasKey(row))
-      throw new TypeError(`a row needs its ${this.#keyFields(row).join(", ")} to be changed by`)
+    if (!this.held.hasKey(row)) throw new TypeError(`a row needs its ${this.#keyFields(row).join(", ")}`)
     this.#setStatus(key, 1, { busy, error: null })
     try {
       const done = await work(key)
@@ -172,15 +171,16 @@ export class Loader<T extends Tuple = AnyTuple> extends LiveView<T, LoaderEvents
     const id = idOf(key)
     const before = this.#status.get(id) ?? { ...IDLE, pending: 0 }
     const pending = before.pending + more
-    const { busy, error } = { ...before, ...changes, ...(pending ? {} : { busy: null }) }
-    if (pending || error) this.#status.set(id, { pending, busy, error })
+    const { busy, error } = { ...before, ...changes }
+    const status = { busy: pending ? busy : null, error }
+    if (pending || error) this.#status.set(id, { pending, ...status })
     else this.#status.delete(id)
-    if (!this.isClosed) this.tell("status", { key, busy, error })
+    if (!this.isClosed) this.tell("status", { key, ...status })
   }
 
   /** The row that an answer holds: the object that is shown, unless that is newer. */
   #stored({ tuples: [row] }: Payload): T {
-    if (!(row instanceof Tuple)) throw new VortexError("the server's answer holds no row")
+    if (!(row instanceof Tuple)) throw unexpected("a row", row)
     const here = this.get(this.keyOf(row))
     return here && equalValues(here, row) ? here : (row as T)
   }
@@ -190,7 +190,7 @@ export class Loader<T extends Tuple = AnyTuple> extends LiveView<T, LoaderEvents
     const [row] = this.rows
     if (tuple !== undefined) return typeof tuple === "string" ? tuple : tuple.tupleType
     if (row) return tupleTypeOf(row)
-    throw new TypeError("no rows tell the new one's type: pass load() the option tuple, as in { tuple: Job }")
+    throw new TypeError("a new row needs a type: load with { tuple: Job }")
   }
 
   #keyFields(row: T): readonly string[] {

@@ -10,7 +10,7 @@
  * whose answer had not come is answered on the next one.
  */
 
-import { type Clock, systemClock } from "../clock.ts"
+import { type Clock, later, systemClock } from "../clock.ts"
 import {
   ConnectionLost,
   NotConnected,
@@ -18,28 +18,29 @@ import {
   VortexError,
   asVortexError,
   errorOf,
+  nothing,
 } from "../errors.ts"
 import { type ActOptions, act } from "../handlers/actions.ts"
 import type { RowsCallback } from "../handlers/live_view.ts"
 import { Loader, type LoaderOptions } from "../handlers/loader.ts"
 import { Observation, type ObserveOptions, type Selector } from "../handlers/observer.ts"
 import { type Limits, defaultLimits } from "../limits.ts"
-import { Backoff } from "../protocol/backoff.ts"
-import type { Opened, PeerIdentity } from "../protocol/events.ts"
+import { type Backoff, newBackoff } from "../protocol/backoff.ts"
+import type { Envelope } from "../protocol/envelope.ts"
+import type { Opened, PeerIdentity, Received } from "../protocol/events.ts"
 import type { Bytes } from "../protocol/native.ts"
-import { encodeMessage } from "../protocol/native_message.ts"
+import { EXPECTS_ANSWER, IS_REPLY, encodeMessage } from "../protocol/native_message.ts"
 import { type Filt, Payload } from "../protocol/payload.ts"
 import { type Action, ClientSession } from "../protocol/session.ts"
 import { SERVER_ECHO } from "../routing/filt.ts"
 import { type EndpointCallback, PayloadEndpoint } from "../routing/payload_endpoint.ts"
 import { PayloadIO, type Waiting } from "../routing/payload_io.ts"
 import type { AnyTuple, Tuple } from "../tuples/tuple.ts"
-import { TypedEventTarget } from "../typed_events.ts"
-import { openFetchStream } from "../transports/fetch_stream.ts"
-import { openLongPoll } from "../transports/long_poll.ts"
+import { TypedEventTarget, onAbort, tell } from "../typed_events.ts"
+import type { HttpOptions } from "../transports/http.ts"
+import { openHttp } from "../transports/http_later.ts"
 import { type DriverEvent, type LostLink, SessionDriver } from "../transports/session_driver.ts"
-import { openSse } from "../transports/sse.ts"
-import type { OpenTransport, TransportKind } from "../transports/transport.ts"
+import type { Transport, TransportKind, TransportListener } from "../transports/transport.ts"
 import { type SocketConstructor, openWebSocket } from "../transports/websocket.ts"
 import { newUuid } from "../uuid.ts"
 
@@ -92,7 +93,7 @@ export interface RequestOptions {
   /** What is sent along; default: the payload's own. */
   readonly tuples?: readonly unknown[]
   /** How long to wait for the answer, in milliseconds. */
-  readonly timeout?: number
+  readonly timeout?: number | undefined
   /** Ends the wait with its reason; the server is told, and may stop. */
   readonly signal?: AbortSignal
   /** Is called with the answer in its turn, before what comes after it. */
@@ -133,17 +134,6 @@ export interface ConnectionEvents {
 }
 
 const CLOSED = "the connection was closed"
-const PAGE_EVENTS = ["online", "pagehide", "pageshow"]
-
-/** Until when a response that is held open has to begin, or something in between holds it back. */
-const BUFFERED_MS = 3_000
-
-/** One that ends sooner than this, so many times in a row, is held back too. */
-const QUICK_MS = 2_000
-const QUICK_ENDS = 3
-
-/** After how long it is tried whether something better than polls gets through, give or take a fifth. */
-const IMPROVE_MS = 300_000
 
 /**
  * A link to a server's vortex. It connects at once, and again whenever its line is lost.
@@ -161,29 +151,29 @@ export class VortexConnection extends TypedEventTarget<ConnectionEvents> {
   readonly #options: ConnectionOptions
   readonly #limits: Limits
   readonly #clock: Clock
-  readonly #random: () => number
+  readonly #http: HttpOptions
   readonly #backoff: Backoff
   readonly #session: ClientSession
   readonly #driver: SessionDriver
-  readonly #waiting = new Map<Action, Waiting>()
+  readonly #waiting = new Map<Action | null, Waiting>()
   #state: State = "connecting"
   #peer: PeerIdentity | null = null
-  #opens = 0
+  #opens = -1
   #resumes = 0
   #resets = 0
   #roundTripMs: number | null = null
   #retryAtMs: number | null = null
-  #lostAtMs: number | null = null
-  #timer: unknown = null
+  #lostAtMs: number | undefined
+  #stopTimer: (() => void) | undefined
   /** Which transport an attempt begins with, and whether others are tried when that fails. */
-  #preferred: TransportKind
-  #auto: boolean
+  #preferred: TransportKind = "websocket"
+  #auto = true
   /** What carried the line last. */
-  #carrier: TransportKind | null = null
-  #quickEnds = 0
+  #carrier: TransportKind | undefined
   /** Why nothing is tried until somebody says so. */
-  #parked: "cut" | "hidden" | null = null
-  #connected: Deferred<PeerIdentity> | null = null
+  #parked: "cut" | "hidden" | undefined
+  /** Says stop to what looks after the page. */
+  readonly #leaving = new AbortController()
   #outgoing: Promise<unknown> = Promise.resolve()
 
   /**
@@ -192,25 +182,33 @@ export class VortexConnection extends TypedEventTarget<ConnectionEvents> {
    */
   constructor(url: string | URL, options: ConnectionOptions = {}) {
     super()
-    const page: { document?: { baseURI: string }; location?: { href: string } } = globalThis
-    this.uuid = options.uuid ?? newUuid()
-    this.name = options.name ?? "page"
+    const page: Partial<Pick<Window, "document" | "location" | "addEventListener">> = globalThis
+    const {
+      uuid = newUuid(),
+      name = "page",
+      fetch = globalThis.fetch,
+      clock = systemClock,
+      random = Math.random,
+      firstDelayMs,
+      maxDelayMs,
+    } = options
+    this.uuid = uuid
+    this.name = name
     this.#url = new URL(url, page.document?.baseURI ?? page.location?.href)
     this.#url.hash = ""
     this.#options = options
-    this.#limits = { ...defaultLimits, ...options.limits }
-    this.#clock = options.clock ?? systemClock
-    this.#random = options.random ?? Math.random
-    this.#backoff = new Backoff(options.firstDelayMs, options.maxDelayMs, this.#random)
-    this.#session = new ClientSession(this, this.#limits)
-    this.#driver = new SessionDriver(this.#session, this.#clock, (event) => {
+    const limits = (this.#limits = { ...defaultLimits, ...options.limits })
+    this.#clock = clock
+    this.#backoff = newBackoff(firstDelayMs, maxDelayMs, random)
+    this.#http = { url: this.#url, fetch, limits, clock, random, quickEnds: 0 }
+    this.#session = new ClientSession(this, limits)
+    this.#driver = new SessionDriver(this.#session, clock, (event) => {
       this.#take(event)
     })
-    this.payloadIO = new PayloadIO(this.#limits, (payload) => this.#send(payload, true), this.report)
-    const { transport = "auto" } = options
-    this.#auto = transport === "auto"
-    this.#preferred = transport === "auto" ? "websocket" : transport
-    this.#watchPage(true)
+    this.payloadIO = new PayloadIO(limits, (payload) => this.#send(payload, IS_REPLY), this.report)
+    for (const type of ["online", "pagehide", "pageshow"])
+      page.addEventListener?.(type, this.#onPage, { signal: this.#leaving.signal })
+    this.#prefer(options.transport)
     this.#connect(this.#preferred)
   }
 
@@ -221,7 +219,7 @@ export class VortexConnection extends TypedEventTarget<ConnectionEvents> {
 
   /** What carries the line, or is being tried; null while there is none. */
   get transport(): TransportKind | null {
-    return this.#driver.carrier ?? this.#driver.candidate
+    return this.#driver.carrier ?? this.#driver.candidate ?? null
   }
 
   /** Who answers, in its own words; while there is no line, who did last. */
@@ -231,7 +229,7 @@ export class VortexConnection extends TypedEventTarget<ConnectionEvents> {
 
   /** How often the line came back. */
   get reconnects(): number {
-    return Math.max(0, this.#opens - 1)
+    return Math.max(0, this.#opens)
   }
 
   /** How often the session went on, on another connection. */
@@ -256,9 +254,19 @@ export class VortexConnection extends TypedEventTarget<ConnectionEvents> {
 
   /** The present line's peer, or the next one's; rejects with `NotConnected` once closed. */
   get connected(): Promise<PeerIdentity> {
-    if (this.#state === "open" && this.#peer) return Promise.resolve(this.#peer)
-    if (this.#state === "closed") return Promise.reject(new NotConnected(CLOSED))
-    return (this.#connected ??= new Deferred()).promise
+    const connected = new Promise<PeerIdentity>((resolve, reject) => {
+      const look = (): void => {
+        if (this.#state === "open" && this.#peer) resolve(this.#peer)
+        else if (this.#state === "closed") reject(new NotConnected(CLOSED))
+        else return
+        stop()
+      }
+      const stop = this.onStateChange(look)
+      look()
+    })
+    // Whoever has asked hears of it; that nobody has is no error.
+    connected.catch(nothing)
+    return connected
   }
 
   /**
@@ -287,10 +295,7 @@ export class VortexConnection extends TypedEventTarget<ConnectionEvents> {
    * @internal
    */
   later(callback: () => void, ms: number): () => void {
-    const timer = this.#clock.setTimer(callback, ms)
-    return () => {
-      this.#clock.clearTimer(timer)
-    }
+    return later(this.#clock, callback, ms)
   }
 
   #on(type: string, callback: () => void): () => void {
@@ -317,8 +322,8 @@ export class VortexConnection extends TypedEventTarget<ConnectionEvents> {
    * @throws EncodeError if it holds what cannot travel.
    * @throws LimitExceeded if too much waits, or it is larger than the server takes.
    */
-  async send(payload: Payload): Promise<void> {
-    await this.#send(payload)
+  send(payload: Payload): Promise<void> {
+    return this.#send(payload)
   }
 
   /**
@@ -337,30 +342,28 @@ export class VortexConnection extends TypedEventTarget<ConnectionEvents> {
     signal?.throwIfAborted()
     const whole = about instanceof Payload ? about : new Payload(about)
     const payload = new Payload(whole.filt, tuples ?? whole.tuples, whole.result)
-    const message = await this.#encoded(payload, { expectsAnswer: true })
+    const message = await this.#encoded(payload, EXPECTS_ANSWER)
     signal?.throwIfAborted()
     const action = this.#session.send(message, true, this.#clock.now() + timeout)
-    const answer = new Deferred<Payload>()
-    this.#waiting.set(action, {
-      resolve: (payload) => {
-        taken?.(payload)
-        answer.resolve(payload)
-      },
-      reject: answer.reject,
-    })
-    const timer = this.#clock.setTimer(() => {
-      answer.reject(new RequestTimeout(`no answer came within ${timeout / 1000} s`))
-    }, timeout)
-    const stop = (): void => {
-      answer.reject(signal?.reason)
-    }
-    signal?.addEventListener("abort", stop)
-    this.#driver.flush()
+    const stops: (() => void)[] = []
     try {
-      return await answer.promise
+      return await new Promise((resolve, reject) => {
+        const answered = (answer: Payload): void => {
+          taken?.(answer)
+          resolve(answer)
+        }
+        const giveUp = (): void => {
+          reject(new RequestTimeout(`no answer came within ${timeout / 1000} s`))
+        }
+        const abort = (): void => {
+          reject(signal?.reason as Error)
+        }
+        this.#waiting.set(action, { resolve: answered, reject })
+        stops.push(this.later(giveUp, timeout), onAbort(signal, abort))
+        this.#driver.flush()
+      })
     } finally {
-      this.#clock.clearTimer(timer)
-      signal?.removeEventListener("abort", stop)
+      for (const stop of stops) stop()
       this.#waiting.delete(action)
       this.#session.cancel(action)
       this.#driver.flush()
@@ -377,7 +380,7 @@ export class VortexConnection extends TypedEventTarget<ConnectionEvents> {
     const start = this.#clock.now()
     await this.request({ [SERVER_ECHO]: true }, options)
     const took = (this.#roundTripMs = this.#clock.now() - start)
-    this.#tell("roundtrip", took)
+    tell(this, "roundtrip", took)
     return took
   }
 
@@ -387,7 +390,7 @@ export class VortexConnection extends TypedEventTarget<ConnectionEvents> {
   listen(
     filt: Filt,
     callback: EndpointCallback,
-    options: { readonly signal?: AbortSignal } = {},
+    options?: { readonly signal?: AbortSignal },
   ): PayloadEndpoint {
     return new PayloadEndpoint(filt, callback, this, options)
   }
@@ -432,7 +435,7 @@ export class VortexConnection extends TypedEventTarget<ConnectionEvents> {
 
   /** Tell of a failure that no caller hears of: as an "error" event, and on the console. */
   readonly report = (error: unknown): void => {
-    if (this.#tell("error", asVortexError(error))) console.error(error)
+    if (tell(this, "error", asVortexError(error))) console.error(error)
   }
 
   // ---- the line
@@ -444,8 +447,7 @@ export class VortexConnection extends TypedEventTarget<ConnectionEvents> {
    * opened, the line stays where it is.
    */
   useTransport(transport: TransportKind | "auto"): void {
-    this.#auto = transport === "auto"
-    this.#preferred = transport === "auto" ? "websocket" : transport
+    this.#prefer(transport)
     if (this.#state === "closed" || this.#parked) return
     if (this.#driver.carrier === this.#preferred) this.#driver.stay()
     else if (this.#state === "open") this.#open(this.#preferred)
@@ -466,7 +468,7 @@ export class VortexConnection extends TypedEventTarget<ConnectionEvents> {
   /** Try now, unless the line is open; this also ends a `cut`. Nothing ends a `close`. */
   reconnect(): void {
     if (this.#state === "open" || this.#state === "closed") return
-    this.#parked = null
+    this.#parked = undefined
     this.#connect(this.#preferred)
   }
 
@@ -476,18 +478,21 @@ export class VortexConnection extends TypedEventTarget<ConnectionEvents> {
    */
   close(): void {
     if (this.#state === "closed") return
-    this.#watchPage(false)
+    this.#leaving.abort()
     this.#driver.end(CLOSED)
     this.#clearTimer()
     // An answer that has come in, if only just, is still delivered.
     for (const { reject } of this.#waiting.values())
-      reject(new ConnectionLost(`${CLOSED}: what was asked for may have been done, or not`))
-    this.#waiting.clear()
-    this.#connected?.reject(new NotConnected(CLOSED))
+      reject(new ConnectionLost(`${CLOSED}: it may have been done, or not`))
     this.#setState("closed", CLOSED)
   }
 
   // ---- between them
+
+  #prefer(transport: TransportKind | "auto" = "auto"): void {
+    this.#auto = transport === "auto"
+    this.#preferred = transport === "auto" ? "websocket" : transport
+  }
 
   #connect(kind: TransportKind, reason: string | null = null): void {
     this.#clearTimer()
@@ -496,55 +501,30 @@ export class VortexConnection extends TypedEventTarget<ConnectionEvents> {
   }
 
   #open(kind: TransportKind): void {
-    const isHeld = kind === "post" || kind === "sse"
-    const timeoutMs = this.#auto && isHeld ? BUFFERED_MS : this.#limits.helloTimeoutMs
-    this.#driver.open(kind, this.#opener(kind), timeoutMs)
-  }
-
-  #opener(kind: TransportKind): OpenTransport {
-    const { WebSocket = globalThis.WebSocket, fetch = globalThis.fetch } = this.#options
-    const limits = this.#limits
-    if (kind === "websocket")
-      return (listener) => openWebSocket(this.#url, WebSocket, limits.maxFrame, listener)
-    const http = { url: this.#url, fetch, limits, clock: this.#clock, random: this.#random }
-    const openers = { post: openFetchStream, sse: openSse, poll: openLongPoll }
-    return (listener) => openers[kind](http, listener)
+    const { WebSocket = globalThis.WebSocket } = this.#options
+    const { maxFrame, helloTimeoutMs } = this.#limits
+    const open = (listener: TransportListener): Transport =>
+      kind === "websocket"
+        ? openWebSocket(this.#url, WebSocket, maxFrame, listener)
+        : openHttp(kind, this.#http, listener, this.#auto)
+    this.#driver.open(kind, open, helloTimeoutMs)
   }
 
   #take(event: DriverEvent): void {
-    switch (event.type) {
-      case "opened":
-        this.#opened(event)
-        break
-      case "received": {
-        const { envelope, action } = event
-        const waiting = this.#claim(action)
-        // The server's word on what it could not read has no filt, as that had none.
-        const complaint = !waiting && !Object.keys(envelope.filt).length && errorOf(envelope.result)
-        if (complaint) this.report(complaint)
-        else void this.payloadIO.route(envelope, waiting)
-        break
-      }
-      case "failed": {
-        const waiting = this.#claim(event.action)
-        if (waiting) waiting.reject(event.error)
-        else this.report(event.error)
-        break
-      }
-      case "renew":
-        // Not while it moves elsewhere.
-        if (!this.#driver.candidate) this.#open(event.kind)
-        break
-      case "lost":
-        this.#lost(event)
+    if (event.type === "opened") this.#opened(event)
+    else if (event.type === "lost") this.#lost(event)
+    else if (event.type === "renew") {
+      // Not while it moves elsewhere, nor to where it is not to go.
+      if (!this.#driver.candidate && (this.#auto || event.kind === this.#carrier)) this.#open(event.kind)
+    } else {
+      // Who waits for it has its answer from here on.
+      const waiting = this.#waiting.get(event.action)
+      this.#waiting.delete(event.action)
+      const error = event.type === "failed" ? event.error : !waiting && complaintOf(event.envelope)
+      if (!error) void this.payloadIO.route((event as Received).envelope, waiting)
+      else if (waiting) waiting.reject(error)
+      else this.report(error)
     }
-  }
-
-  /** Who waits for *action*, and from here on has its answer. */
-  #claim(action: Action | null): Waiting | undefined {
-    const waiting = action ? this.#waiting.get(action) : undefined
-    if (action) this.#waiting.delete(action)
-    return waiting
   }
 
   #opened({ peer, reset, replayed }: Opened): void {
@@ -552,118 +532,82 @@ export class VortexConnection extends TypedEventTarget<ConnectionEvents> {
     if (!carrier) return
     const isOpen = this.#state === "open"
     const isOther = carrier !== this.#carrier || !isOpen
-    const afterMs = this.#lostAtMs === null ? 0 : this.#clock.now() - this.#lostAtMs
+    const now = this.#clock.now()
+    const afterMs = now - (this.#lostAtMs ?? now)
     this.#clearTimer()
     this.#backoff.reset()
     this.#peer = peer
-    this.#lostAtMs = null
+    this.#lostAtMs = undefined
     this.#preferred = this.#carrier = carrier
     if (!isOpen) this.#opens++
-    if (carrier === "poll") this.#improveLater()
     if (replayed !== null) {
       this.#resumes++
-      this.#tell("resumed", { replayed, afterMs })
+      tell(this, "resumed", { replayed, afterMs })
     } else if (reset !== null) {
       this.#resets++
-      if (reset === "expired") this.#tell("expired", null)
-      this.#tell("reset", { reason: reset })
+      if (reset === "expired") tell(this, "expired", null)
+      tell(this, "reset", { reason: reset })
     }
     // Whoever was told may have left.
     if (this.#driver.carrier !== carrier) return
-    this.#connected?.resolve(peer)
-    this.#connected = null
     if (isOther) this.#setState("open", null)
   }
 
-  #lost({ kind, reason, openMs, isSilent }: LostLink): void {
+  #lost({ kind, reason, isBuffered }: LostLink): void {
     const { carrier, candidate } = this.#driver
     if (carrier) {
-      this.#stays(kind, reason)
+      // It stays where it is. Polls are what is left where nothing else gets through; that may change.
+      if (!this.#auto) this.report(new VortexError(`the line did not go over to ${kind}: ${reason}`))
+      else if (carrier === "poll" && kind === "websocket") this.#open("post")
       return
     }
     this.#lostAtMs ??= this.#clock.now()
     // It is moving already.
     if (candidate) return
-    const isHeld = kind === "post" || kind === "sse"
-    this.#quickEnds = isHeld && openMs < QUICK_MS ? this.#quickEnds + 1 : 0
-    const isBuffered = isHeld && (isSilent || this.#quickEnds >= QUICK_ENDS)
     const mayTurn = this.#auto && (isBuffered || (this.#state === "connecting" && kind === this.#preferred))
     if (mayTurn) {
-      this.#quickEnds = 0
       this.#connect(isBuffered ? "poll" : kind === "websocket" ? "post" : "websocket", reason)
       return
     }
-    const delay = this.#backoff.nextMs()
-    this.#wait(reason, () => {
-      this.#retryAtMs = this.#clock.now() + delay
-      this.#timer = this.#clock.setTimer(() => {
-        this.reconnect()
-      }, delay)
-    })
+    this.#wait(reason, this.#backoff.nextMs())
   }
 
-  /** The line could not be moved to *kind*, and stays where it is. */
-  #stays(kind: TransportKind, reason: string): void {
-    if (!this.#auto) this.report(new VortexError(`the line could not go over to ${kind}: ${reason}`))
-    else if (this.#driver.carrier === "poll" && kind === "websocket") this.#open("post")
-    else if (this.#driver.carrier === "poll") this.#improveLater()
-  }
-
-  /** Polls are what is left where nothing else gets through; that may change. */
-  #improveLater(): void {
-    if (!this.#auto) return
-    this.#clearTimer()
-    this.#timer = this.#clock.setTimer(
-      () => {
-        this.#open("websocket")
-      },
-      IMPROVE_MS * (0.8 + 0.4 * this.#random()),
-    )
-  }
-
-  #wait(reason: string, retry?: () => void): void {
+  #wait(reason: string, delayMs?: number): void {
     this.#clearTimer()
     this.#lostAtMs ??= this.#clock.now()
-    retry?.()
+    if (delayMs !== undefined) {
+      this.#retryAtMs = this.#clock.now() + delayMs
+      this.#stopTimer = this.later(() => {
+        this.reconnect()
+      }, delayMs)
+    }
     this.#setState("waiting", reason)
   }
 
   #clearTimer(): void {
-    this.#clock.clearTimer(this.#timer)
-    this.#timer = this.#retryAtMs = null
+    this.#stopTimer?.()
+    this.#retryAtMs = null
   }
 
   #setState(state: State, reason: string | null): void {
     const change: StateChange = { state, previous: this.#state, transport: this.transport, reason }
     this.#state = state
-    this.#tell("state", change)
-  }
-
-  /** @returns Whether nobody has prevented what is usual. */
-  #tell<K extends keyof ConnectionEvents>(type: K, detail: ConnectionEvents[K]["detail"]): boolean {
-    return this.dispatchEvent(new CustomEvent(type, { detail, cancelable: true }))
+    tell(this, "state", change)
   }
 
   /** *payload* as a message, when all that was sent before is in the queue. */
-  async #encoded(payload: Payload, flags: Parameters<typeof encodeMessage>[1]): Promise<Bytes> {
-    if (this.#state === "closed") throw new NotConnected(`${CLOSED}: nothing was sent`)
+  async #encoded(payload: Payload, flags: number): Promise<Bytes> {
     const turn = Promise.all([encodeMessage(payload, flags), this.#outgoing])
     this.#outgoing = turn.catch(nothing)
     const [message] = await turn
     // The page may have closed it meanwhile.
-    if ((this.#state as State) === "closed") throw new NotConnected(`${CLOSED}: nothing was sent`)
+    if (this.#state === "closed") throw new NotConnected(`${CLOSED}: nothing was sent`)
     return message
   }
 
-  async #send(payload: Payload, isReply = false): Promise<void> {
-    this.#session.send(await this.#encoded(payload, { isReply }), false)
+  async #send(payload: Payload, flags = 0): Promise<void> {
+    this.#session.send(await this.#encoded(payload, flags), false)
     this.#driver.flush()
-  }
-
-  #watchPage(watch: boolean): void {
-    const page: Partial<Pick<Window, "addEventListener" | "removeEventListener">> = globalThis
-    for (const type of PAGE_EVENTS)
-      page[watch ? "addEventListener" : "removeEventListener"]?.(type, this.#onPage)
   }
 
   /** A page that is left may come back as it was, but without its line: the server is told that it has gone. */
@@ -673,24 +617,11 @@ export class VortexConnection extends TypedEventTarget<ConnectionEvents> {
       this.#parked = "hidden"
       this.#driver.end("the page was left")
       this.#wait("the page was left")
-    } else if (this.#parked === (type === "online" ? null : "hidden")) this.reconnect()
+    } else if (this.#parked === (type === "online" ? undefined : "hidden")) this.reconnect()
   }
 }
 
-class Deferred<T> {
-  resolve!: (value: T) => void
-  reject!: (error: unknown) => void
-  readonly promise = new Promise<T>((resolve, reject) => {
-    this.resolve = resolve
-    this.reject = reject
-  })
-
-  constructor() {
-    // Whoever has asked hears of it; that nobody has is no error.
-    this.promise.catch(nothing)
-  }
-}
-
-function nothing(): void {
-  // Told elsewhere.
+/** The server's word on what it could not read: it has no filt, as that had none. */
+function complaintOf({ filt, result }: Envelope): VortexError | null {
+  return Object.keys(filt).length ? null : errorOf(result)
 }

@@ -1,6 +1,6 @@
 /** Base64: the standard alphabet, padded, with nothing else in between. */
 
-import { DecodeError, shown } from "../errors.ts"
+import { unexpected } from "../errors.ts"
 
 /** @throws DecodeError if *text* is no base64. */
 export function fromBase64(text: string): Uint8Array<ArrayBuffer> {
@@ -11,9 +11,13 @@ export function fromBase64(text: string): Uint8Array<ArrayBuffer> {
   } catch {
     // It is told below.
   }
-  throw new DecodeError(`expected base64, got ${shown(text)}`)
+  throw unexpected("base64", text)
 }
 
 export function toBase64(bytes: Uint8Array): string {
-  return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""))
+  return btoa(lettersOf(bytes))
 }
+
+/** Each byte as a letter. */
+export const lettersOf = (bytes: Uint8Array): string =>
+  Array.from(bytes, (byte) => String.fromCharCode(byte)).join("")

@@ -1,28 +1,23 @@
 /** Compression: zlib streams (RFC 1950), by what browsers have built in. */
 
-import { DecodeError, LimitExceeded } from "../errors.ts"
-import { joined } from "./native.ts"
+import { DecodeError, LimitExceeded, nothing } from "../errors.ts"
+import { type Bytes, joined } from "./native.ts"
 
 /** What one compressed byte can unpack to at most. */
 const MAX_RATIO = 1032
 
-export async function deflate(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
-  const stream = new Blob([bytes]).stream().pipeThrough(new CompressionStream("deflate"))
-  return new Uint8Array(await new Response(stream).arrayBuffer())
-}
-
 /**
- * Decompress one zlib stream.
+ * What comes out of *stream*, which compresses or decompresses, when *bytes* have gone in.
  *
  * @param limit - The largest result accepted, in bytes.
- * @throws LimitExceeded if it holds more.
- * @throws DecodeError if it is no zlib stream, or ends early.
+ * @throws LimitExceeded if it is larger.
+ * @throws DecodeError if *bytes* are no zlib stream, or end early, where that is what is expected.
  */
-export async function inflate(
-  bytes: Uint8Array<ArrayBuffer>,
+export async function through(
+  stream: CompressionStream | DecompressionStream,
+  bytes: Bytes,
   limit: number,
-): Promise<Uint8Array<ArrayBuffer>> {
-  const stream = new DecompressionStream("deflate")
+): Promise<Bytes> {
   const writer = stream.writable.getWriter()
   const write = async (): Promise<void> => {
     for (let start = 0, end; start < bytes.length; start = end) {
@@ -32,25 +27,22 @@ export async function inflate(
     }
     await writer.close()
   }
-  const reader = stream.readable.getReader()
+  const reader = stream.readable.getReader() as ReadableStreamDefaultReader<Uint8Array>
   const parts: Uint8Array[] = []
   let size = 0
-  write().catch(() => {
-    // The reader fails with it.
-  })
+  // The reader fails with it.
+  write().catch(nothing)
   try {
     for (;;) {
-      const { done, value } = (await reader.read()) as ReadableStreamReadResult<Uint8Array>
-      if (done) break
+      const { value } = await reader.read()
+      if (!value) return joined(parts)
       size += value.length
       if (size > limit) throw new LimitExceeded("maxInflated", `a payload unpacks to over ${limit} bytes`)
       parts.push(value)
     }
   } catch (error) {
-    reader.cancel().catch(() => {
-      // It has failed already.
-    })
+    // Where it has failed already, so does this.
+    reader.cancel().catch(nothing)
     throw error instanceof LimitExceeded ? error : new DecodeError(`expected a zlib stream: ${String(error)}`)
   }
-  return joined(parts)
 }

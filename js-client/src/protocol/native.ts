@@ -38,7 +38,7 @@ function partOfVarint(bytes: Uint8Array, at: number): [number: number, end: numb
     if (byte === undefined) return undefined
     number += (byte & 0x7f) * 128 ** index
     if (byte > 0x7f) continue
-    if (number > Number.MAX_SAFE_INTEGER) break
+    if (!Number.isSafeInteger(number)) break
     return [number, at + index + 1]
   }
   throw new DecodeError("expected a number of 53 bits")
@@ -47,7 +47,7 @@ function partOfVarint(bytes: Uint8Array, at: number): [number: number, end: numb
 /** @throws DecodeError if there is no number. */
 export function readVarint(bytes: Uint8Array, at: number): [number: number, end: number] {
   const read = partOfVarint(bytes, at)
-  if (!read) throw new DecodeError("expected a number")
+  if (!read) throw new DecodeError("expected a number of 53 bits")
   return read
 }
 
@@ -69,9 +69,12 @@ export function frame(kind: number, ...parts: readonly ArrayLike<number>[]): Byt
 }
 
 /** A whole frame with *fields* as JSON in it. */
-export function jsonFrame(kind: number, fields: object): Bytes {
-  return frame(kind, new TextEncoder().encode(JSON.stringify(fields)))
-}
+export const jsonFrame = (kind: number, fields: object): Bytes => frame(kind, jsonBytes(fields))
+
+export const encoder = new TextEncoder()
+
+/** *value* as JSON. */
+export const jsonBytes = (value: unknown): Bytes => encoder.encode(JSON.stringify(value))
 
 /** Takes a run of bytes apart into frames, however it was cut into chunks. */
 export class NativeDecoder {

@@ -7,34 +7,38 @@
  * and a list of values for each tuple. Values that have no kind of their own stand there as `convert` has them.
  */
 
-import { DecodeError, EncodeError, LimitExceeded, shown } from "../errors.ts"
+import { DecodeError, LimitExceeded, unexpected } from "../errors.ts"
 import type { Limits } from "../limits.ts"
 import {
-  Reading,
+  type Reading,
   decode,
+  decodeAt,
   enter,
-  fromJsonable,
   integer,
   isField,
   isPlain,
   located,
+  newReading,
   newTuple,
-  own,
+  ofText,
   toJsonable,
+  typeToSend,
 } from "../tuples/convert.ts"
 import { DateTime } from "../tuples/date_time.ts"
-import { type AnyTuple, Tuple, tupleTypeOf } from "../tuples/tuple.ts"
+import { type AnyTuple, Tuple } from "../tuples/tuple.ts"
 import { fromBase64 } from "./base64.ts"
-import { deflate, inflate } from "./compression.ts"
-import { Envelope } from "./envelope.ts"
-import { parseJson, utf8 } from "./json_text.ts"
-import { type Bytes, joined, readVarint, varint } from "./native.ts"
-import type { Payload } from "./payload.ts"
+import { through } from "./compression.ts"
+import type { Envelope } from "./envelope.ts"
+import { readJson } from "./json_text.ts"
+import { type Bytes, joined, jsonBytes, readVarint, varint } from "./native.ts"
+import { Payload } from "./payload.ts"
 
-const IS_REPLY = 1
+/** What a message is, for who has it written. */
+export const IS_REPLY = 1
+export const EXPECTS_ANSWER = 8
+
 const IS_COMPRESSED = 2
 const HAS_BODY = 4
-const EXPECTS_ANSWER = 8
 
 /** A body of fewer bytes is not worth compressing. */
 const COMPRESS_FROM = 256
@@ -60,42 +64,39 @@ export function readMessage(bytes: Uint8Array, limits: Limits): Envelope {
   const isWhole = hasBody ? end <= bytes.length : end === bytes.length && !(flags & IS_COMPRESSED)
   if (flags > 15 || (flags & IS_REPLY && flags & EXPECTS_ANSWER) || !isWhole)
     throw new DecodeError("expected a message")
-  const head = parseJson(utf8(bytes.subarray(start, end)))
-  if (!isPlain(head)) throw new DecodeError(`expected an object, got ${shown(head)}`, ".head")
-  const reading = new Reading(limits)
-  const part = (name: string): unknown => {
-    reading.path.push(name)
-    const value = fromJsonable(own(head, name) ?? null, reading)
-    reading.path.pop()
-    return value
-  }
+  const head = readJson(bytes.subarray(start, end))
+  if (!isPlain(head)) throw unexpected("an object", head, ".head")
+  const reading = newReading(limits)
+  const part = (name: string): unknown => located(reading, () => decodeAt(name, head[name] ?? null, reading))
   const filt = part("f") ?? {}
-  if (!isPlain(filt)) throw new DecodeError(`expected an object, got ${shown(filt)}`, ".f")
+  if (!isPlain(filt)) throw unexpected("an object", filt, ".f")
   if (Object.keys(filt).length > limits.maxFiltItems)
     throw new LimitExceeded("maxFiltItems", "a filt has too many keys")
-  const made = own(head, "d") ?? null
+  const made = head["d"] ?? null
   const date = isPlain(made) ? floatOf(made) : made
-  if (date !== null && !isDate(date)) throw new DecodeError(`expected microseconds, got ${shown(date)}`, ".d")
-  return new Envelope(
+  if (date !== null && !isDate(date)) throw unexpected("microseconds", date, ".d")
+  const result = part("r")
+  const sent = date === null ? null : new Date(Math.floor(date / 1000))
+  return {
     filt,
-    part("r"),
-    date === null ? null : new Date(Math.floor(date / 1000)),
-    (flags & IS_REPLY) > 0,
-    (itsLimits) => {
-      if (!hasBody) return []
-      const body = bytes.subarray(end) as Bytes
-      if (!(flags & IS_COMPRESSED)) return decodeBody(body, itsLimits)
-      return inflate(body, itsLimits.maxInflated).then((inflated) => decodeBody(inflated, itsLimits))
+    result,
+    date: sent,
+    isReply: (flags & IS_REPLY) > 0,
+    open: async (itsLimits) => {
+      let body = bytes.subarray(end) as Bytes
+      if (flags & IS_COMPRESSED)
+        body = await through(new DecompressionStream("deflate"), body, itsLimits.maxInflated)
+      return new Payload(filt, hasBody ? decodeBody(body, itsLimits) : [], result, sent)
     },
-  )
+  }
 }
 
 const isDate = (value: unknown): value is number =>
   Number.isInteger(value) && (value as number) >= FIRST_DATE && (value as number) < END_OF_DATES
 
 function decodeBody(body: Uint8Array, limits: Limits): unknown[] {
-  const groups = parseJson(utf8(body))
-  const reading = new Reading(limits)
+  const groups = readJson(body)
+  const reading = newReading(limits)
   return located(reading, () => {
     const values: unknown[] = []
     if (!Array.isArray(groups)) throw new DecodeError("expected groups")
@@ -120,11 +121,7 @@ function readGroup(group: unknown, values: unknown[], reading: Reading): void {
   const { length } = Object.keys(group ?? {})
   if (length === 1 && Array.isArray(others)) {
     enter(reading, others.length)
-    for (const value of others) {
-      reading.path.push(values.length)
-      values.push(decode(value, reading))
-      reading.path.pop()
-    }
+    for (const value of others) values.push(decodeAt(values.length, value, reading))
     reading.depthLeft++
     return
   }
@@ -137,18 +134,14 @@ function readGroup(group: unknown, values: unknown[], reading: Reading): void {
     kinds.length !== names.length ||
     /[^pifdDbj]/.test(kinds)
   )
-    throw new DecodeError(`expected a group, got ${shown(group)}`)
+    throw unexpected("a group", group)
   enter(reading, rows.length)
   enter(reading, rows.length * names.length)
-  const columns = names.map((name, index) => {
-    const kind = kinds.charAt(index) as ColumnKind
-    return { name, index, kind, read: readers[kind] }
-  })
+  const columns = names.map((name, index) => ({ name, index, kind: kinds.charAt(index) as ColumnKind }))
   let fields: readonly Column[] | undefined
   for (const row of rows as unknown[]) {
     reading.path.push(values.length)
-    if (!Array.isArray(row) || row.length !== names.length)
-      throw new DecodeError(`expected ${names.length} values, got ${shown(row)}`)
+    if (!Array.isArray(row) || row.length !== names.length) throw unexpected(`${names.length} values`, row)
     const tuple = newTuple(type)
     fields ??= columns.filter(({ name }) => isField(tuple, name))
     readRow(tuple, row, fields, reading)
@@ -167,15 +160,14 @@ interface Column {
   readonly name: string
   readonly index: number
   readonly kind: ColumnKind
-  readonly read: (value: unknown, reading: Reading) => unknown
 }
 
 function readRow(tuple: Tuple, row: readonly unknown[], fields: readonly Column[], reading: Reading): void {
-  for (const { name, index, kind, read } of fields) {
+  for (const { name, index, kind } of fields) {
     const raw = row[index]
     reading.path.push(name)
-    const value = raw === null ? null : read(raw, reading)
-    if (value === undefined) throw new DecodeError(`expected a value of kind ${kind}, got ${shown(raw)}`)
+    const value = raw === null ? null : readers[kind](raw, reading)
+    if (value === undefined) throw unexpected(`a value of kind ${kind}`, raw)
     ;(tuple as AnyTuple)[name] = value
     reading.path.pop()
   }
@@ -189,19 +181,15 @@ const readers = {
   f: (value: unknown) => {
     if (typeof value === "number") return value
     if (typeof value !== "string") return floatOf(value)
-    return infinities.has(value) ? Number(value) : undefined
+    return /^(NaN|-?Infinity)$/.test(value) ? Number(value) : undefined
   },
-  d: (value: unknown) => (isText(value) && value.includes(":") ? new DateTime(value) : undefined),
-  D: (value: unknown) => (isText(value) && !value.includes(":") ? new DateTime(value) : undefined),
-  b: (value: unknown) => (isText(value) ? fromBase64(value) : undefined),
+  d: ofText((text) => (text.includes(":") ? new DateTime(text) : undefined)),
+  D: ofText((text) => (text.includes(":") ? undefined : new DateTime(text))),
+  b: ofText(fromBase64),
   j: decode,
 }
 
 type ColumnKind = keyof typeof readers
-
-const isText = (value: unknown): value is string => typeof value === "string"
-
-const infinities = new Set(["NaN", "Infinity", "-Infinity"])
 
 /** A number of many digits, as `json_text` has it. */
 function wholeNumber(value: unknown): unknown {
@@ -220,32 +208,27 @@ function floatOf(value: unknown): number | undefined {
  *
  * @throws EncodeError if it holds what cannot travel.
  */
-export async function encodeMessage(
-  payload: Payload,
-  { isReply = false, expectsAnswer = false } = {},
-): Promise<Bytes> {
+export async function encodeMessage(payload: Payload, flags = 0): Promise<Bytes> {
   const filt = toJsonable(payload.filt, ".filt") as Json
   const head = {
     f: Object.keys(filt).length ? filt : undefined,
     r: toJsonable(payload.result, ".result") ?? undefined,
     d: microsecondsOf(payload.date ?? new Date()),
   }
-  let flags = (isReply ? IS_REPLY : 0) | (expectsAnswer ? EXPECTS_ANSWER : 0)
   let body: Bytes | undefined
   if (payload.tuples.length) {
     flags |= HAS_BODY
-    body = bytesOf(payload.tuples.map(groupOf))
-    const compressed = body.length < COMPRESS_FROM ? body : await deflate(body)
+    body = jsonBytes(payload.tuples.map(groupOf))
+    const compressed =
+      body.length < COMPRESS_FROM ? body : await through(new CompressionStream("deflate"), body, Infinity)
     if (compressed.length < body.length) {
       flags |= IS_COMPRESSED
       body = compressed
     }
   }
-  const headBytes = bytesOf(head)
+  const headBytes = jsonBytes(head)
   return joined([[flags], varint(headBytes.length), headBytes, body ?? []])
 }
-
-const bytesOf = (value: unknown): Bytes => new TextEncoder().encode(JSON.stringify(value))
 
 function microsecondsOf(date: Date): number {
   return date.getTime() * 1000 + (date instanceof DateTime ? date.microseconds : 0)
@@ -258,8 +241,7 @@ function microsecondsOf(date: Date): number {
 function groupOf(value: unknown, index: number): object {
   const path = `.tuples[${index}]`
   if (!(value instanceof Tuple)) return { v: [toJsonable(value, path)] }
-  const type = tupleTypeOf(value)
-  if (!type) throw new EncodeError(`${value.constructor.name} needs a static tupleType`, path)
+  const type = typeToSend(value, path)
   // What is not there is left as it is by the one who reads this.
   const fields = Object.entries(value).filter(([name, item]) => isField(value, name) && item !== undefined)
   return {

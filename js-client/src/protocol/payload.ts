@@ -1,14 +1,7 @@
 /** Payload: what is sent and received, a filt, tuples and a result. */
 
-import {
-  type Reading,
-  compositeDecoders,
-  compositeEncoders,
-  fromJsonable,
-  own,
-  toJsonable,
-} from "../tuples/convert.ts"
-import { DecodeError } from "../errors.ts"
+import { unexpected } from "../errors.ts"
+import { compositeDecoders, compositeHeads, decodeInto, isPlain } from "../tuples/convert.ts"
 
 /** What a payload is routed by. */
 export type Filt = Readonly<Record<string, unknown>>
@@ -35,28 +28,11 @@ export class Payload {
   }
 }
 
-/** A payload that is the value of a field; one that is a message is `native_message`'s. */
-function readNested(object: Readonly<Record<string, unknown>>, reading: Reading): Payload {
-  const part = (name: string): unknown => {
-    reading.path.push(name)
-    const value = fromJsonable(own(object, name), reading)
-    reading.path.pop()
-    return value
-  }
-  const filt = part("filt") ?? {}
-  const tuples = part("tuples") ?? []
-  const date = part("date")
-  if (!Array.isArray(tuples)) throw new DecodeError("expected a list", ".tuples")
-  if (typeof filt !== "object" || Array.isArray(filt)) throw new DecodeError("expected an object", ".filt")
-  return new Payload(filt as Filt, tuples, part("result") ?? null, date instanceof Date ? date : null)
-}
-
-compositeDecoders.set("rp", readNested)
-compositeEncoders.set(Payload, (payload: Payload, depth) => ({
-  _ct: "rp",
-  _c: "vortex.Payload.Payload",
-  filt: toJsonable(payload.filt, ".filt", depth),
-  tuples: toJsonable(payload.tuples, ".tuples", depth),
-  result: toJsonable(payload.result, ".result", depth),
-  date: toJsonable(payload.date, ".date", depth),
-}))
+// One that is the value of a field; what is a message is `native_message`'s.
+compositeDecoders.set("rp", (object, reading) => {
+  const { filt, tuples, result, date } = decodeInto<Partial<Payload>>({}, object, reading, false)
+  if (!Array.isArray(tuples ?? [])) throw unexpected("a list", tuples, ".tuples")
+  if (!isPlain(filt ?? {})) throw unexpected("an object", filt, ".filt")
+  return new Payload(filt ?? {}, tuples ?? [], result ?? null, date instanceof Date ? date : null)
+})
+compositeHeads.set(Payload, { _ct: "rp", _c: "vortex.Payload.Payload" })

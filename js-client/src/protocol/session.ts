@@ -11,11 +11,11 @@
  * deadline out. Times are milliseconds on the caller's clock.
  */
 
-import { DecodeError, LimitExceeded, VortexError } from "../errors.ts"
+import { DecodeError, LimitExceeded, VortexError, messageOf, unexpected } from "../errors.ts"
 import type { Limits } from "../limits.ts"
-import { isPlain, own } from "../tuples/convert.ts"
+import { isPlain } from "../tuples/convert.ts"
 import type { PeerIdentity, SessionEvent } from "./events.ts"
-import { parseJson, utf8 } from "./json_text.ts"
+import { readJson } from "./json_text.ts"
 import * as Kind from "./kinds.ts"
 import { type Bytes, frame, jsonFrame, readVarint, varint } from "./native.ts"
 import { readMessage } from "./native_message.ts"
@@ -32,7 +32,6 @@ const ACK_COUNT = 64
 const ACK_BYTES = 128 << 10
 const ACK_MS = 1_000
 
-/** What becomes of a HELLO. */
 /** What a frame has beside its message, at most: kind and three numbers. */
 const HEADER = 25
 
@@ -48,11 +47,13 @@ export interface Action {
   number: number
 }
 
-/** A message of the session: an action, or that nobody waits for it any more. */
-interface Outgoing {
-  readonly action: Action
-  readonly isCancel: boolean
+/** That nobody waits for the answer to the action of that number any more. */
+interface Cancel {
+  readonly number: number
+  readonly message?: undefined
 }
+
+type Outgoing = Action | Cancel
 
 /** How an HTTP response brings frames. */
 export type Via = "stream" | "sse" | "poll"
@@ -84,22 +85,22 @@ export class ClientSession {
   generation = 0
   readonly #identity: PeerIdentity
   readonly #limits: Limits
-  #isCarried = false
-  #via: Via | null = null
+  /** Whether a connection carries it now. */
+  isCarried = false
+  #via: Via | undefined
   /** What the last WELCOME gave: how to resume, who we are to the server, and its bounds. */
-  #resume: Resume | null = null
+  #resume: Resume | undefined
   #client: string | undefined
   #who: unknown
   #beatMs = Infinity
   #maxFrame = Infinity
-  /** Why the session that was is over, as far as we know; null where there was none. */
-  #over: string | null = null
+  /** Why the session that was is over, as far as we know; undefined where there was none. */
+  #over: string | undefined
   readonly #events: SessionEvent[] = []
   // Out: what waits, and what was written, of which the first so many on the present connection.
   #queue: Outgoing[] = []
   #queueBytes = 0
   #written: Outgoing[] = []
-  #writtenBytes = 0
   #cursor = 0
   #acknowledged = 0
   #nextAction = 1
@@ -121,30 +122,27 @@ export class ClientSession {
    * @param limits - Bounds on what comes in, and on what waits.
    */
   constructor(identity: PeerIdentity, limits: Limits) {
-    this.#identity = { uuid: identity.uuid, name: identity.name }
+    this.#identity = identity
     this.#limits = limits
-  }
-
-  /** Whether a connection carries it now. */
-  get isCarried(): boolean {
-    return this.#isCarried
   }
 
   // ---- the beginning and the end of a connection
 
   /** The first frame of a new connection. The old one, if there is one, carries the session until WELCOME. */
   hello(via?: Via, wait?: number): Bytes {
+    const { uuid, name } = this.#identity
     const resume = this.#resume && { ...this.#resume, n: this.#taken }
     // A poll's next hello is an acknowledgement as well.
     if (via === "poll" && this.#via === "poll") this.#acknowledgedTo(this.#taken, this.#settledTold)
     else this.#mayTell = this.#taken
     return jsonFrame(Kind.HELLO, {
       wire: 1,
-      ...this.#identity,
+      uuid,
+      name,
       client: this.#client,
       epoch: 1,
       next: this.#nextAction,
-      resume: resume ?? undefined,
+      resume,
       via,
       wait,
     })
@@ -152,7 +150,7 @@ export class ClientSession {
 
   /** The first frame of a POST that only sends; null while nothing carries the session. */
   sendHead(): Bytes | null {
-    if (!this.#isCarried || !this.#resume) return null
+    if (!this.isCarried || !this.#resume) return null
     const { session, token } = this.#resume
     return jsonFrame(Kind.SEND, { session, token })
   }
@@ -163,7 +161,7 @@ export class ClientSession {
    * @param isSame - It carried it before: what is on its way there will arrive.
    * @throws DecodeError if that is no WELCOME, or not one that can be.
    */
-  welcome(bytes: Uint8Array, via: Via | null, isSame: boolean, now: number): void {
+  welcome(bytes: Uint8Array, via: Via | undefined, isSame: boolean, now: number): void {
     const fields = (bytes[0] === Kind.WELCOME ? jsonOf(bytes) : {}) as unknown as Welcome
     const { outcome, reason, uuid, name, session, token, epoch, client, who, n, taken, beat, maxFrame } =
       fields
@@ -178,23 +176,23 @@ export class ClientSession {
     let lost: Action[] = []
     if (isResumed) {
       if (session !== this.#resume?.session || n < this.#taken)
-        throw new DecodeError("expected to resume what there was")
+        throw new DecodeError("expected the same session")
       this.#acknowledge(taken)
       if (!isSame) this.rewind()
     } else {
       if (this.#resume) this.#over = "unknown"
-      if (this.#over !== null) reset = reason ?? this.#over
+      if (this.#over) reset = reason ?? this.#over
       // What was sent as somebody else is not sent again.
       if (reset === "auth" || (who && this.#who && who !== this.#who)) {
         reset = "auth"
         lost = [...this.#open.values()].filter(({ isAwaited }) => isAwaited)
         this.#open.clear()
         this.#written = []
-        this.#queue = this.#queue.filter(({ action }) => !action.number)
+        this.#queue = this.#queue.filter(({ number }) => !number)
       }
       this.#beginAnew()
     }
-    this.#over = null
+    this.#over = undefined
     this.#mayTell = Infinity
     this.#who = who ?? this.#who
     if (typeof client === "string") this.#client = client
@@ -202,7 +200,7 @@ export class ClientSession {
     this.#beatMs = beat * 1000 || Infinity
     this.#maxFrame = maxFrame
     this.#via = via
-    this.#isCarried = true
+    this.isCarried = true
     this.#lastHeard = now
     this.#beatAt = via ? Infinity : now + this.#beatMs
     // Ends the life of the token before; a poll's next hello does so too.
@@ -215,11 +213,8 @@ export class ClientSession {
         reset,
         replayed: isResumed ? this.#written.length : null,
       })
-    for (const action of lost) {
-      action.isAwaited = false
-      const error = new VortexError("it was sent as somebody else", "outcome-unknown")
-      this.#events.push({ type: "failed", action, error })
-    }
+    for (const action of lost)
+      this.#fail(action, new VortexError("it was sent as somebody else", "outcome-unknown"))
   }
 
   /** The connection that a hello was for is not to be: the present one goes on. */
@@ -231,7 +226,7 @@ export class ClientSession {
 
   /** The connection that carried it is gone. */
   detach(): void {
-    this.#isCarried = false
+    this.isCarried = false
   }
 
   /** What was written and not acknowledged may not have arrived: write it again, and acknowledge again. */
@@ -249,19 +244,18 @@ export class ClientSession {
   /** This session is over, for a reason that has this *code*; what comes next is another one. */
   forget(code: string): void {
     if (this.#resume) this.#over = code
-    this.#resume = null
+    this.#resume = undefined
     this.detach()
   }
 
   #beginAnew(): void {
-    const cancels = this.#written.filter(({ isCancel }) => isCancel)
-    const again = [...this.#open.values()].map((action) => ({ action, isCancel: false }))
-    const waiting = this.#queue.filter((one) => one.isCancel || !this.#open.has(one.action.number))
-    this.#queue = [...again, ...cancels, ...waiting]
+    const cancels = this.#written.filter(({ message }) => !message)
+    const waiting = this.#queue.filter(({ message, number }) => !message || !this.#open.has(number))
+    this.#queue = [...this.#open.values(), ...cancels, ...waiting]
     this.generation++
     this.#written = []
-    this.#queueBytes = this.#queue.reduce((size, one) => size + sizeOf(one), 0)
-    this.#writtenBytes = this.#cursor = this.#acknowledged = this.#taken = this.#untoldBytes = 0
+    this.#queueBytes = bytesIn(this.#queue)
+    this.#cursor = this.#acknowledged = this.#taken = this.#untoldBytes = 0
     this.#told = this.#settledTold = 0
   }
 
@@ -274,84 +268,72 @@ export class ClientSession {
 
   /** A frame came in on the connection that carries the session. */
   receive(bytes: Uint8Array, now: number): void {
-    if (!this.#isCarried) return
+    if (!this.isCarried) return
     this.#lastHeard = now
     try {
       this.#receive(bytes, now)
     } catch (error) {
-      this.#lose(error instanceof VortexError ? error.message : String(error))
+      this.#lose(messageOf(error))
     }
   }
 
   #receive(bytes: Uint8Array, now: number): void {
     const kind = bytes[0] ?? 0
-    switch (kind) {
-      case Kind.DATA:
-      case Kind.REPLY:
-        this.#received(bytes, kind === Kind.REPLY, now)
-        return
-      case Kind.ACK:
-        this.#acknowledge(readVarint(bytes, 1)[0])
-        return
-      case Kind.BEAT:
-        if (readVarint(bytes, 1)[0] > this.#taken) this.#lose("a message was lost on the way")
-        return
-      case Kind.CLOSE: {
-        const fields = jsonOf(bytes)
-        const [code, reason] = [own(fields, "code"), own(fields, "reason")].map(String)
-        this.#lose(`${code}: ${reason}`)
-        if (own(fields, "again") !== true) this.forget(code ?? "")
-        return
-      }
-      case Kind.PAD:
-        return
-    }
-    if (kind < 0x80) throw new DecodeError(`expected a frame of a server, got kind ${kind}`)
+    if (kind === Kind.DATA || kind === Kind.REPLY) this.#received(bytes, kind === Kind.REPLY, now)
+    else if (kind === Kind.ACK) this.#acknowledge(readVarint(bytes, 1)[0])
+    else if (kind === Kind.BEAT) this.#expect(readVarint(bytes, 1)[0])
+    else if (kind === Kind.CLOSE) {
+      const { code, reason, again } = jsonOf(bytes)
+      this.#lose(`${String(code)}: ${String(reason)}`)
+      if (again !== true) this.forget(String(code))
+    } else if (kind !== Kind.PAD && kind < 0x80) throw unexpected("a frame of a server", kind)
   }
 
   #received(bytes: Uint8Array, isReply: boolean, now: number): void {
     const [number, start] = readVarint(bytes, 1)
     if (number <= this.#taken) return
-    if (number > this.#taken + 1) {
-      this.#lose(`message ${number} came after ${this.#taken}`)
-      return
-    }
+    this.#expect(number - 1)
+    if (!this.isCarried) return
     let at = start
     let action: Action | undefined
     if (isReply) {
-      let answered
-      ;[answered, at] = readVarint(bytes, at)
-      action = this.#open.get(answered)
-      this.#open.delete(answered)
+      let its
+      ;[its, at] = readVarint(bytes, at)
+      action = this.#open.get(its)
+      this.#open.delete(its)
     }
     this.#taken = number
     this.#untoldBytes += bytes.length
     if (this.#via !== "poll") this.#ackAt = Math.min(this.#ackAt, now + ACK_MS)
-    const waiting = action?.isAwaited ? action : null
-    if (action) action.isAwaited = false
     try {
       const envelope = readMessage(bytes.subarray(at), this.#limits)
-      this.#events.push({ type: "received", envelope, action: waiting })
+      this.#events.push({ type: "received", envelope, action: answered(action) })
     } catch (error) {
-      const known = error instanceof VortexError ? error : new DecodeError(String(error))
-      this.#events.push({ type: "failed", error: known, action: waiting })
+      this.#fail(action, error instanceof VortexError ? error : new DecodeError(String(error)))
     }
+  }
+
+  #fail(action: Action | undefined, error: VortexError): void {
+    this.#events.push({ type: "failed", error, action: answered(action) })
+  }
+
+  /** There have been so many messages. */
+  #expect(count: number): void {
+    if (count > this.#taken) this.#lose(`of ${count} messages ${this.#taken} have come`)
   }
 
   #acknowledge(number: number): void {
     const count = number - this.#acknowledged
     if (count > this.#written.length) throw new DecodeError(`message ${number} was not written`)
     if (count <= 0) return
-    for (const one of this.#written.splice(0, count)) {
-      this.#writtenBytes -= sizeOf(one)
-      if (!one.isCancel && !one.action.isAwaited) this.#open.delete(one.action.number)
-    }
+    for (const one of this.#written.splice(0, count))
+      if (one.message && !one.isAwaited) this.#open.delete(one.number)
     this.#acknowledged = number
     this.#cursor = Math.max(0, this.#cursor - count)
   }
 
   #lose(reason: string): void {
-    if (!this.#isCarried) return
+    if (!this.isCarried) return
     this.detach()
     this.#events.push({ type: "lost", reason })
   }
@@ -366,11 +348,11 @@ export class ClientSession {
   send(message: Bytes, isAwaited: boolean, expiresAt = Infinity): Action {
     const action: Action = { message, expiresAt, isAwaited, number: 0 }
     const { maxOutboxItems, maxOutboxBytes } = this.#limits
-    if (message.length + HEADER > this.#maxFrame) throw this.#tooLarge(action)
+    if (message.length + HEADER > this.#maxFrame) throw this.#tooLarge(message)
     const isMuch = this.#queueBytes > 0 && this.#queueBytes + message.length > maxOutboxBytes
     if (isMuch || this.#queue.length >= maxOutboxItems)
       throw new LimitExceeded(isMuch ? "maxOutboxBytes" : "maxOutboxItems", "too much waits to be sent")
-    this.#enqueue({ action, isCancel: false })
+    this.#enqueue(action)
     return action
   }
 
@@ -379,10 +361,10 @@ export class ClientSession {
     this.#queueBytes += sizeOf(one)
   }
 
-  #tooLarge({ message }: Action): LimitExceeded {
+  #tooLarge(message: Bytes): LimitExceeded {
     return new LimitExceeded(
       "maxFrame",
-      `a message has ${message.length} bytes, and the server takes ${this.#maxFrame}`,
+      `the server takes ${this.#maxFrame} bytes, a message has ${message.length}`,
     )
   }
 
@@ -391,14 +373,13 @@ export class ClientSession {
     if (!action.isAwaited) return
     action.isAwaited = false
     if (!action.number) {
-      this.#queue = this.#queue.filter((one) => one.action !== action)
+      this.#queue = this.#queue.filter((one) => one !== action)
       this.#queueBytes -= action.message.length
       return
     }
     // What the server has is done with; what it may not have is sent to it, since numbers leave none out.
-    if (![...this.#written, ...this.#queue].some((one) => one.action === action))
-      this.#open.delete(action.number)
-    this.#enqueue({ action, isCancel: true })
+    if (![...this.#written, ...this.#queue].includes(action)) this.#open.delete(action.number)
+    this.#enqueue({ number: action.number })
   }
 
   /**
@@ -408,19 +389,16 @@ export class ClientSession {
    * @returns whether that helps.
    */
   cannotPass(reason: string): boolean {
-    const { action, isCancel } = this.#written[this.#cursor - 1] ?? { isCancel: true }
-    if (isCancel || action.message === EMPTY) return false
-    this.#writtenBytes += EMPTY.length - action.message.length
+    const action = this.#written[this.#cursor - 1]
+    if (!action?.message || action.message === EMPTY) return false
     action.message = EMPTY
-    const error = new VortexError(reason, "limit-exceeded")
-    this.#events.push({ type: "failed", action: action.isAwaited ? action : null, error })
-    action.isAwaited = false
+    this.#fail(action, new VortexError(reason, "limit-exceeded"))
     return true
   }
 
   /** Take what is to be written next on the connection that carries the session: so many messages at most. */
   framesToSend(now: number, most = Infinity): Bytes[] {
-    if (!this.#isCarried) return []
+    if (!this.isCarried) return []
     const frames: Bytes[] = []
     for (let one; frames.length < most && (one = this.#next());) {
       this.#cursor++
@@ -460,26 +438,25 @@ export class ClientSession {
     if (!one) return undefined
     const size = sizeOf(one)
     if (this.#written.length >= WINDOW) return undefined
-    if (this.#written.length && this.#writtenBytes + size > WINDOW_BYTES) return undefined
+    if (this.#written.length && bytesIn(this.#written) + size > WINDOW_BYTES) return undefined
     this.#queue.shift()
     this.#queueBytes -= size
-    if (one.action.message.length + HEADER > this.#maxFrame && !one.isCancel && !one.action.number) {
-      this.#events.push({ type: "failed", action: one.action, error: this.#tooLarge(one.action) })
-      return this.#next()
-    }
-    if (!one.action.number) {
-      one.action.number = this.#nextAction++
-      this.#open.set(one.action.number, one.action)
+    if (one.message && !one.number) {
+      if (one.message.length + HEADER > this.#maxFrame) {
+        this.#fail(one, this.#tooLarge(one.message))
+        return this.#next()
+      }
+      one.number = this.#nextAction++
+      this.#open.set(one.number, one)
     }
     this.#written.push(one)
-    this.#writtenBytes += size
     return one
   }
 
-  #frameOf({ action, isCancel }: Outgoing, number: number, now: number): Bytes {
-    const head = [varint(number), varint(action.number)]
-    if (isCancel) return frame(Kind.CANCEL, ...head)
-    const { expiresAt, message } = action
+  #frameOf(one: Outgoing, number: number, now: number): Bytes {
+    const head = [varint(number), varint(one.number)]
+    if (!one.message) return frame(Kind.CANCEL, ...head)
+    const { expiresAt, message } = one
     const deadline = expiresAt === Infinity ? 0 : Math.max(1, Math.ceil(expiresAt - now))
     return frame(Kind.ACTION, ...head, varint(deadline), message)
   }
@@ -488,13 +465,13 @@ export class ClientSession {
 
   /** Do what is due at *now*; ask `nextDeadline` when to come again. */
   tick(now: number): void {
-    if (this.#isCarried && now >= this.#silentAt)
+    if (this.isCarried && now >= this.#silentAt)
       this.#lose(`nothing came for ${(now - this.#lastHeard) / 1000} s`)
   }
 
   /** When to call `tick` and `framesToSend` next, on the clock that *now* comes from; Infinity: never. */
   nextDeadline(): number {
-    return this.#isCarried ? Math.min(this.#beatAt, this.#ackAt, this.#silentAt) : Infinity
+    return this.isCarried ? Math.min(this.#beatAt, this.#ackAt, this.#silentAt) : Infinity
   }
 
   /** A poll is answered when there is something, and it knows by itself when that should be. */
@@ -508,11 +485,20 @@ export class ClientSession {
   }
 }
 
-const sizeOf = ({ action, isCancel }: Outgoing): number => (isCancel ? 0 : action.message.length)
+const sizeOf = ({ message }: Outgoing): number => message?.length ?? 0
+
+const bytesIn = (many: readonly Outgoing[]): number => many.reduce((size, one) => size + sizeOf(one), 0)
+
+/** The action, if its answer is waited for, which from here on it is not any more. */
+function answered(action: Action | undefined): Action | null {
+  if (!action?.isAwaited) return null
+  action.isAwaited = false
+  return action
+}
 
 /** @throws DecodeError if *bytes* are no frame of JSON. */
 function jsonOf(bytes: Uint8Array): Json {
-  const fields = parseJson(utf8(bytes.subarray(1)))
+  const fields = readJson(bytes.subarray(1))
   if (!isPlain(fields)) throw new DecodeError("expected an object")
   return fields
 }

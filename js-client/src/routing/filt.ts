@@ -1,6 +1,6 @@
 /** Filt: which messages an endpoint's filt matches. */
 
-import { isDict, toJsonable } from "../tuples/convert.ts"
+import { isDict, pairsOf, toJsonable } from "../tuples/convert.ts"
 import { DateTime, wireText } from "../tuples/date_time.ts"
 import type { Filt } from "../protocol/payload.ts"
 
@@ -23,16 +23,15 @@ export function identity(value: unknown): string {
 /** *value* as JSON in which all that is the same is written the same; what begins a list there says what it is. */
 function place(value: unknown, isOrdered: boolean): unknown {
   if (value === undefined || value === null || typeof value === "string") return value
-  if (typeof value === "boolean") return [0, String(Number(value))]
-  if (typeof value === "number") return [0, String(Number.isInteger(value) ? BigInt(value) : value)]
-  if (typeof value === "bigint") return [0, String(value)]
+  if (typeof value === "boolean") value = Number(value)
+  if (Number.isInteger(value)) value = BigInt(value as number)
+  if (typeof value === "number" || typeof value === "bigint") return [0, String(value)]
   if (Array.isArray(value) || value instanceof Set) {
     const items = Array.from(value as Iterable<unknown>, (item) => place(item, isOrdered) ?? null)
     return [1, isOrdered ? items : items.map((item) => JSON.stringify(item)).sort()]
   }
   if (isDict(value)) {
-    const pairs = [...(value instanceof Map ? value : Object.entries(value))] as [unknown, unknown][]
-    const there = pairs.filter(([, item]) => item !== undefined)
+    const there = [...pairsOf(value)].filter(([, item]) => item !== undefined)
     return [3, there.map(([key, item]) => JSON.stringify([String(key), place(item, isOrdered)])).sort()]
   }
   if (value instanceof Date) {
@@ -52,7 +51,7 @@ export function isSubset(wanted: Filt, filt: Filt): boolean {
 }
 
 function isSame(a: unknown, b: unknown): boolean {
-  if (a === b || typeof a === "string" || typeof b === "string") return a === b
+  if (a === b || typeof a === "string") return a === b
   try {
     return identity(a) === identity(b)
   } catch {

@@ -2,6 +2,7 @@
 
 import { shown } from "../errors.ts"
 import type { Filt, Payload } from "../protocol/payload.ts"
+import { onAbort } from "../typed_events.ts"
 import type { Delivery } from "./delivery.ts"
 import { isSubset } from "./filt.ts"
 import type { PayloadIO } from "./payload_io.ts"
@@ -24,10 +25,7 @@ export class PayloadEndpoint {
    */
   wants = (filt: Filt): boolean => isSubset(this.filt, filt)
   readonly #payloadIO: PayloadIO
-  readonly #signal: AbortSignal | undefined
-  readonly #onAbort = (): void => {
-    this.shutdown()
-  }
+  #stopListening: (() => void) | undefined
 
   /**
    * @param owner - A connection, or its `payloadIO`.
@@ -40,19 +38,21 @@ export class PayloadEndpoint {
     options: { readonly signal?: AbortSignal } = {},
   ) {
     if (!Object.hasOwn(filt, "key"))
-      throw new TypeError(`an endpoint's filt needs a 'key' to route by, got ${shown(filt)}`)
+      throw new TypeError(`a filt needs a 'key' to route by, got ${shown(filt)}`)
     this.filt = { ...filt }
     this.callback = callback
     this.#payloadIO = "payloadIO" in owner ? owner.payloadIO : owner
-    this.#signal = options.signal
-    if (this.#signal?.aborted) return
+    const { signal } = options
+    if (signal?.aborted) return
     this.#payloadIO.add(this)
-    this.#signal?.addEventListener("abort", this.#onAbort)
+    this.#stopListening = onAbort(signal, () => {
+      this.shutdown()
+    })
   }
 
   /** Have it called no more. */
   shutdown(): void {
     this.#payloadIO.discard(this)
-    this.#signal?.removeEventListener("abort", this.#onAbort)
+    this.#stopListening?.()
   }
 }

@@ -8,8 +8,8 @@
 import { errorOf } from "../errors.ts"
 import type { Limits } from "../limits.ts"
 import type { Envelope } from "../protocol/envelope.ts"
-import type { Payload } from "../protocol/payload.ts"
-import { Delivery } from "./delivery.ts"
+import { Payload } from "../protocol/payload.ts"
+import type { Delivery } from "./delivery.ts"
 import type { PayloadEndpoint } from "./payload_endpoint.ts"
 
 /** Who waits for an answer. */
@@ -79,7 +79,12 @@ export class PayloadIO {
     const error = errorOf(payload.result)
     if (error) waiting?.reject(error)
     else waiting?.resolve(payload)
-    const delivery = new Delivery(envelope.filt, envelope.isReply, this.#send)
+    const { filt, isReply } = envelope
+    const delivery: Delivery = {
+      filt,
+      isReply,
+      reply: (tuples = [], result = true) => this.#send(new Payload(filt, tuples, result)),
+    }
     for (const endpoint of wanted) {
       // One that came before may have shut it down.
       if (this.#endpoints.has(endpoint)) this.#call(endpoint, payload, delivery)

@@ -8,15 +8,26 @@ import type { Transport, TransportListener } from "./transport.ts"
 const ROTATE_MS = 300_000
 const ROTATE_BYTES = 24 << 20
 
+/** Until when a response has to begin, or something in between holds it back. */
+const BUFFERED_MS = 3_000
+
+/** One that ends sooner than this, so many times in a row, is held back too. */
+const QUICK_MS = 2_000
+const QUICK_ENDS = 3
+
 /** Makes, for each response, what takes its bytes. */
-type MakeReader = (listener: TransportListener) => (chunk: Uint8Array) => void
+type MakeReader = (onFrame: (bytes: Uint8Array) => void) => (chunk: Uint8Array) => void
 
 /** A response of bytes. */
-export function openFetchStream(options: HttpOptions, listener: TransportListener): Transport {
-  return openHeld("stream", VORTEX_TYPE, options, listener, () => {
+export function openFetchStream(
+  options: HttpOptions,
+  listener: TransportListener,
+  isAuto: boolean,
+): Transport {
+  return openHeld("stream", VORTEX_TYPE, options, listener, isAuto, (onFrame) => {
     const decoder = new NativeDecoder(options.limits.maxFrame)
     return (chunk) => {
-      for (const bytes of decoder.feed(chunk)) listener.frame(bytes)
+      for (const bytes of decoder.feed(chunk)) onFrame(bytes)
     }
   })
 }
@@ -27,13 +38,30 @@ export function openHeld(
   type: string,
   options: HttpOptions,
   listener: TransportListener,
+  isAuto: boolean,
   makeReader: MakeReader,
 ): Transport {
-  return new HttpTransport(options, listener, async (transport) => {
+  const { clock, random } = options
+  let begunAt: number | undefined
+  const isBuffered = (): boolean => {
+    const isQuick = begunAt !== undefined && clock.now() - begunAt < QUICK_MS
+    const isOneTooMany = isQuick && options.quickEnds + 1 >= QUICK_ENDS
+    options.quickEnds = isQuick && !isOneTooMany ? options.quickEnds + 1 : 0
+    return isOneTooMany
+  }
+  const run = async (transport: HttpTransport): Promise<void> => {
     // Nothing is told while it is being opened.
     await Promise.resolve()
+    const onSilence = (): void => {
+      transport.lose(`the server said nothing for ${BUFFERED_MS / 1000} s`, true)
+    }
+    const stop = isAuto ? transport.after(BUFFERED_MS, onSilence) : null
     let left = ROTATE_BYTES
-    const read = makeReader(listener)
+    const read = makeReader((bytes) => {
+      stop?.()
+      begunAt ??= clock.now()
+      listener.frame(bytes)
+    })
     const renew = (): void => {
       listener.renew()
     }
@@ -42,7 +70,8 @@ export function openHeld(
       read(chunk)
       if (left > 0 && (left -= chunk.length) <= 0) renew()
     }
-    const lateMs = ROTATE_MS * (0.8 + 0.4 * options.random())
+    const lateMs = ROTATE_MS * (0.8 + 0.4 * random())
     await transport.post([listener.hello(via)], type, lateMs, onChunk, renew)
-  })
+  }
+  return new HttpTransport(options, listener, run, isBuffered)
 }

@@ -5,7 +5,8 @@
 
 import type { Clock } from "../clock.ts"
 import type { Limits } from "../limits.ts"
-import { Backoff } from "../protocol/backoff.ts"
+import { messageOf, nothing } from "../errors.ts"
+import { type Backoff, newBackoff } from "../protocol/backoff.ts"
 import * as Kind from "../protocol/kinds.ts"
 import { type Bytes, NativeDecoder, PREAMBLE, joined } from "../protocol/native.ts"
 import type { Transport, TransportListener } from "./transport.ts"
@@ -32,6 +33,8 @@ export interface HttpOptions {
   readonly limits: Limits
   readonly clock: Clock
   readonly random: () => number
+  /** How many held responses in a row have ended at once. */
+  quickEnds: number
 }
 
 /** A POST was answered otherwise than a vortex does. */
@@ -51,44 +54,48 @@ export class HttpTransport implements Transport {
   /** What is to be done with what is under way when this is closed. */
   readonly #ends = new Set<() => void>()
   readonly #backoff: Backoff
+  readonly #isBuffered: () => boolean
   /** Messages in one POST, by what has got through. */
   #most = Infinity
   #failures = 0
   #isSending = false
 
-  /** @param run - Brings the frames that come; when it is over, or throws, the connection is lost. */
+  /**
+   * @param run - Brings the frames that come; when it is over, or throws, the connection is lost.
+   * @param isBuffered - Whether that has shown that something in between holds responses back; asked once.
+   */
   constructor(
     options: HttpOptions,
     listener: TransportListener,
     run: (transport: HttpTransport) => Promise<void>,
+    isBuffered: () => boolean = () => false,
   ) {
     this.options = options
     this.listener = listener
-    this.#backoff = new Backoff(undefined, 2_000, options.random)
+    this.#isBuffered = isBuffered
+    this.#backoff = newBackoff(undefined, 2_000, options.random)
     run(this).then(
       () => {
-        this.#lose("the server ended its response")
+        this.lose("the server ended its response")
       },
       (error: unknown) => {
-        this.#lose(error)
+        this.lose(error)
       },
     )
   }
 
-  #lose(error: unknown): void {
+  /** Give it up, since *error*; perhaps because something in between holds responses back. */
+  lose(error: unknown, isBuffered = false): void {
     if (this.isClosed) return
     this.close()
-    this.listener.lost(error instanceof Error ? error.message : String(error))
+    this.listener.lost(messageOf(error), isBuffered || this.#isBuffered())
   }
 
   close(last?: readonly Bytes[]): void {
     const head = last && this.listener.sendHead()
     this.isClosed = true
     for (const end of this.#ends) end()
-    if (head)
-      this.#fetch([head, ...last]).catch(() => {
-        // Nobody is there to be told.
-      })
+    if (head) this.#fetch([head, ...last]).catch(nothing)
   }
 
   /** Have *callback* called in *ms* milliseconds, unless this is closed before. */
@@ -193,7 +200,7 @@ export class HttpTransport implements Transport {
         const isHopeless =
           status < 500 && (status !== 410 || String(head) === String(this.listener.sendHead()))
         if (!isShorter && (isHopeless || ++this.#failures >= ATTEMPTS)) {
-          this.#lose(error)
+          this.lose(error)
           return
         }
         this.listener.notSent()

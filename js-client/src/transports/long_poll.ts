@@ -10,17 +10,27 @@ const WAIT = 25
 /** A server that does not wait is asked no more often than this. */
 const PAUSE_MS = 1_000
 
+/** After how long it is tried whether something better gets through, give or take a fifth. */
+const IMPROVE_MS = 300_000
+
 /** How often it is looked whether another connection that was to take over has failed. */
 const MOVING_MS = 100
 
 export function openLongPoll(options: HttpOptions, listener: TransportListener): Transport {
-  const { clock, limits } = options
+  const { clock, limits, random } = options
   return new HttpTransport(options, listener, async (transport) => {
     await Promise.resolve()
     const pause = (ms: number): Promise<void> =>
       new Promise((resolve) => {
         transport.after(ms, resolve)
       })
+    const improve = (): void => {
+      transport.after(IMPROVE_MS * (0.8 + 0.4 * random()), () => {
+        listener.renew("websocket")
+        improve()
+      })
+    }
+    improve()
     // The first is answered at once: then it is known who is there.
     for (let wait = 0; !transport.isClosed; wait = WAIT) {
       const start = clock.now()

@@ -5,8 +5,9 @@
  * then the one before goes on, so that a session moves without a gap.
  */
 
-import type { Clock } from "../clock.ts"
+import { type Clock, later } from "../clock.ts"
 import type { SessionEvent } from "../protocol/events.ts"
+import { messageOf } from "../errors.ts"
 import * as Kind from "../protocol/kinds.ts"
 import type { ClientSession, Via } from "../protocol/session.ts"
 import type { OpenTransport, Transport, TransportKind, TransportListener } from "./transport.ts"
@@ -23,51 +24,42 @@ export type DriverEvent =
 export interface LostLink {
   readonly kind: TransportKind
   readonly reason: string
-  /** How long it carried the session; NaN: it never did. */
-  readonly openMs: number
-  /** Whether it was given up because the server did not say a word. */
-  readonly isSilent: boolean
+  /** Whether something in between holds back what the server writes. */
+  readonly isBuffered: boolean
 }
 
 interface Link {
   readonly kind: TransportKind
-  readonly via: Via | null
-  transport: Transport | null
-  openedAt: number
-  timer: unknown
-}
-
-const VIAS: Readonly<Record<TransportKind, Via | null>> = {
-  websocket: null,
-  post: "stream",
-  sse: "sse",
-  poll: "poll",
+  /** As its hello has it. */
+  via?: Via | undefined
+  transport?: Transport | undefined
+  stopTimer?: () => void
 }
 
 export class SessionDriver {
-  readonly session: ClientSession
+  readonly #session: ClientSession
   readonly #clock: Clock
   readonly #onEvent: (event: DriverEvent) => void
-  #carrier: Link | null = null
-  #candidate: Link | null = null
-  #timer: unknown = null
+  #carrier: Link | undefined
+  #candidate: Link | undefined
+  #stopTimer: (() => void) | undefined
   #timerAt = Infinity
 
   /** @param onEvent - Is told everything there is to tell; throws nothing. Not called in here. */
   constructor(session: ClientSession, clock: Clock, onEvent: (event: DriverEvent) => void) {
-    this.session = session
+    this.#session = session
     this.#clock = clock
     this.#onEvent = onEvent
   }
 
-  /** What carries the session; null while nothing does. */
-  get carrier(): TransportKind | null {
-    return this.#carrier && this.#carrier.kind
+  /** What carries the session; undefined while nothing does. */
+  get carrier(): TransportKind | undefined {
+    return this.#carrier?.kind
   }
 
-  /** What is being opened; null where nothing is. */
-  get candidate(): TransportKind | null {
-    return this.#candidate && this.#candidate.kind
+  /** What is being opened; undefined where nothing is. */
+  get candidate(): TransportKind | undefined {
+    return this.#candidate?.kind
   }
 
   /**
@@ -77,50 +69,50 @@ export class SessionDriver {
    */
   open(kind: TransportKind, openTransport: OpenTransport, timeoutMs: number): void {
     this.#drop(this.#candidate)
-    const link: Link = { kind, via: VIAS[kind], transport: null, openedAt: NaN, timer: null }
+    const link: Link = { kind }
     this.#candidate = link
-    link.timer = this.#clock.setTimer(() => {
-      this.#lose(link, `the server said nothing for ${timeoutMs / 1000} s`, true)
-    }, timeoutMs)
+    const giveUp = (): void => {
+      this.#lose(link, `nothing came for ${timeoutMs / 1000} s`)
+    }
+    link.stopTimer = later(this.#clock, giveUp, timeoutMs)
     try {
       link.transport = openTransport(this.#listener(link))
     } catch (error) {
-      queueMicrotask(() => {
+      void Promise.resolve().then(() => {
         this.#lose(link, String(error))
       })
     }
   }
 
   #listener(link: Link): TransportListener {
-    const { session } = this
-    const carries = (): boolean => link === this.#carrier
+    const session = this.#session
     return {
       get generation() {
         return session.generation
       },
-      isMoving: () => link !== this.#candidate && this.#candidate !== null,
-      hello: (via, wait) => session.hello(via, wait),
-      sendHead: () => (carries() ? session.sendHead() : null),
-      take: (most) => (carries() ? session.framesToSend(this.#clock.now(), most) : []),
+      isMoving: () => link !== this.#candidate && this.#candidate !== undefined,
+      hello: (via, wait) => session.hello((link.via = via), wait),
+      sendHead: () => session.sendHead(),
+      take: (most) => session.framesToSend(this.#clock.now(), most),
       cannotPass: (reason) => {
-        const may = carries() && session.cannotPass(reason)
-        this.#settle()
+        const may = session.cannotPass(reason)
+        this.flush()
         return may
       },
       notSent: () => {
-        if (carries()) session.rewind()
+        session.rewind()
       },
       heard: () => {
-        if (carries()) session.heard(this.#clock.now())
+        if (link === this.#carrier) session.heard(this.#clock.now())
       },
       frame: (bytes) => {
         this.#received(link, bytes)
       },
-      renew: () => {
-        if (carries()) this.#onEvent({ type: "renew", kind: link.kind })
+      renew: (kind = link.kind) => {
+        this.#onEvent({ type: "renew", kind })
       },
-      lost: (reason) => {
-        this.#lose(link, reason)
+      lost: (reason, isBuffered) => {
+        this.#lose(link, reason, isBuffered)
       },
     }
   }
@@ -130,21 +122,16 @@ export class SessionDriver {
     this.#drop(this.#candidate)
   }
 
-  /** There may be something to send. */
-  flush(): void {
-    this.#settle()
-  }
-
   /** Let go of every connection; the session stays, for another. */
   leave(): void {
     this.#drop(this.#candidate)
     this.#drop(this.#carrier)
-    this.#settle()
+    this.flush()
   }
 
   /** Have the server forget the session, and let go of every connection. */
   end(reason: string): void {
-    const { session } = this
+    const session = this.#session
     const { transport } = this.#carrier ?? {}
     if (transport) {
       // What is on its way may be lost with what carries it.
@@ -160,53 +147,52 @@ export class SessionDriver {
     const isCarrier = link === this.#carrier
     if (!isCarrier && link !== this.#candidate) return
     if (kind === Kind.WELCOME && (!isCarrier || link.via === "poll")) this.#welcomed(link, bytes, isCarrier)
-    else if (isCarrier) this.session.receive(bytes, this.#clock.now())
+    else if (isCarrier) this.#session.receive(bytes, this.#clock.now())
     else if (kind === Kind.CLOSE) this.#lose(link, new TextDecoder().decode(bytes.subarray(1)))
-    else if (kind !== Kind.PAD && kind < 0x80) this.#lose(link, "expected a vortex, which says WELCOME first")
-    this.#settle()
+    else if (kind !== Kind.PAD && kind < 0x80) this.#lose(link, "expected a vortex's WELCOME")
+    this.flush()
   }
 
   #welcomed(link: Link, bytes: Uint8Array, isSame: boolean): void {
     try {
-      this.session.welcome(bytes, link.via, isSame, this.#clock.now())
+      this.#session.welcome(bytes, link.via, isSame, this.#clock.now())
     } catch (error) {
-      this.#lose(link, error instanceof Error ? error.message : String(error))
+      this.#lose(link, messageOf(error))
       return
     }
     if (isSame) return
-    this.#clock.clearTimer(link.timer)
-    this.#candidate = null
+    link.stopTimer?.()
+    this.#candidate = undefined
     const old = this.#carrier
     this.#carrier = link
-    link.openedAt = this.#clock.now()
     this.#drop(old)
   }
 
-  #lose(link: Link, reason: string, isSilent = false): void {
+  #lose(link: Link, reason: string, isBuffered = false): void {
     if (link !== this.#carrier && link !== this.#candidate) return
     this.#drop(link)
     this.#setAlarm()
-    const openMs = this.#clock.now() - link.openedAt
-    this.#onEvent({ type: "lost", kind: link.kind, reason, openMs, isSilent })
+    this.#onEvent({ type: "lost", kind: link.kind, reason, isBuffered })
   }
 
-  #drop(link: Link | null): void {
+  #drop(link: Link | undefined): void {
     if (!link) return
-    this.#clock.clearTimer(link.timer)
+    link.stopTimer?.()
     if (link === this.#candidate) {
-      this.#candidate = null
-      this.session.stay()
+      this.#candidate = undefined
+      this.#session.stay()
     }
     if (link === this.#carrier) {
-      this.#carrier = null
-      this.session.detach()
+      this.#carrier = undefined
+      this.#session.detach()
     }
     const { transport } = link
-    link.transport = null
+    link.transport = undefined
     transport?.close()
   }
 
-  #settle(): void {
+  /** There may be something to send, or to tell. */
+  flush(): void {
     const link = this.#carrier
     try {
       link?.transport?.flush()
@@ -214,7 +200,7 @@ export class SessionDriver {
       if (link) this.#lose(link, String(error))
     }
     this.#setAlarm()
-    for (const event of this.session.events()) {
+    for (const event of this.#session.events()) {
       if (event.type !== "lost") this.#onEvent(event)
       else if (this.#carrier) this.#lose(this.#carrier, event.reason)
     }
@@ -222,19 +208,16 @@ export class SessionDriver {
 
   /** A deadline that has moved further away is left alone: then the alarm comes early and is set again. */
   #setAlarm(): void {
-    const deadline = this.session.nextDeadline()
+    const deadline = this.#session.nextDeadline()
     if (this.#timerAt <= deadline && deadline < Infinity) return
-    this.#clock.clearTimer(this.#timer)
-    this.#timer = null
+    this.#stopTimer?.()
     this.#timerAt = deadline
     if (deadline === Infinity) return
-    this.#timer = this.#clock.setTimer(
-      () => {
-        this.#timerAt = Infinity
-        this.session.tick(this.#clock.now())
-        this.#settle()
-      },
-      Math.max(0, deadline - this.#clock.now()),
-    )
+    const ring = (): void => {
+      this.#timerAt = Infinity
+      this.#session.tick(this.#clock.now())
+      this.flush()
+    }
+    this.#stopTimer = later(this.#clock, ring, Math.max(0, deadline - this.#clock.now()))
   }
 }

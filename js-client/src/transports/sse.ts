@@ -41,15 +41,15 @@ export class EventDecoder {
   }
 }
 
-export function openSse(options: HttpOptions, listener: TransportListener): Transport {
-  return openHeld("sse", "text/event-stream", options, listener, () => {
+export function openSse(options: HttpOptions, listener: TransportListener, isAuto: boolean): Transport {
+  return openHeld("sse", "text/event-stream", options, listener, isAuto, (onFrame) => {
     const { maxFrame } = options.limits
     const text = new TextDecoder()
     const events = new EventDecoder(2 * maxFrame)
     const decoder = new NativeDecoder(maxFrame)
     return (chunk) => {
       for (const data of events.feed(text.decode(chunk, { stream: true })))
-        for (const bytes of decoder.feed(fromBase64(data))) listener.frame(bytes)
+        for (const bytes of decoder.feed(fromBase64(data))) onFrame(bytes)
     }
   })
 }

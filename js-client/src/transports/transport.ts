@@ -46,10 +46,10 @@ export interface TransportListener {
   heard(): void
   /** A frame came in: its kind and the rest. */
   frame(bytes: Uint8Array): void
-  /** Another connection should take over before this one ends. */
-  renew(): void
-  /** The connection is gone, and said why. The last call. */
-  lost(reason: string): void
+  /** Another connection, of that kind, should take over before this one ends; default: of the same. */
+  renew(kind?: TransportKind): void
+  /** The connection is gone, and said why; perhaps because something in between holds responses back. The last call. */
+  lost(reason: string, isBuffered?: boolean): void
 }
 
 /** Opens one transport; what it throws counts as a connection that could not be opened. */

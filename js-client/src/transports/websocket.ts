@@ -1,5 +1,6 @@
 /** WebSocket: a browser's, or one with the same interface, as a `Transport`. Each message holds whole frames. */
 
+import { messageOf, nothing } from "../errors.ts"
 import { NativeDecoder, SUBPROTOCOL, joined } from "../protocol/native.ts"
 import type { Transport, TransportListener } from "./transport.ts"
 
@@ -51,22 +52,18 @@ export function openWebSocket(
     socket.send(listener.hello())
   }
   socket.onmessage = ({ data }: { data: unknown }) => {
-    if (!(data instanceof ArrayBuffer)) {
-      lose("expected binary messages, got text")
-      return
-    }
     try {
+      if (!(data instanceof ArrayBuffer)) throw new Error("expected binary messages, got text")
       for (const bytes of decoder.feed(new Uint8Array(data))) listener.frame(bytes)
     } catch (error) {
-      lose(String(error))
+      lose(messageOf(error))
     }
   }
   socket.onclose = ({ code, reason }: { code: number; reason: string }) => {
     lose(reason || `the WebSocket was closed (${code})`)
   }
-  socket.onerror = () => {
-    // The close that follows tells.
-  }
+  // The close that follows tells.
+  socket.onerror = nothing
   return {
     flush: () => {
       const frames = listener.take()

@@ -3,6 +3,17 @@
 import { DateTime } from "./date_time.ts"
 import { Tuple, tupleTypeOf } from "./tuple.ts"
 
+/** A list, or bytes. */
+interface Items {
+  readonly [index: number]: unknown
+  readonly length: number
+  every(isSo: (item: unknown, index: number) => boolean): boolean
+}
+
+/** Whether there are the same things in both, in the same places. */
+export const sameItems = (a: Items, b: Items): boolean =>
+  a.length === b.length && a.every((item, index) => item === b[index])
+
 export function equalValues(a: unknown, b: unknown): boolean {
   if (Object.is(a, b)) return true
   if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false
@@ -12,8 +23,7 @@ export function equalValues(a: unknown, b: unknown): boolean {
   if (a instanceof Date) return a.getTime() === (b as Date).getTime()
   if (a instanceof Tuple && tupleTypeOf(a) !== tupleTypeOf(b as Tuple)) return false
   if (a instanceof Uint8Array) {
-    const other = b as Uint8Array
-    return a.length === other.length && a.every((byte, index) => byte === other[index])
+    return sameItems(a, b as Uint8Array)
   }
   const names = Object.keys(a)
   return (

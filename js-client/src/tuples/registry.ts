@@ -1,6 +1,6 @@
 /** Registry: which class stands for which tuple type, for everything in this page or program. */
 
-import type { Tuple, TupleClass } from "./tuple.ts"
+import { type Tuple, type TupleClass, needsType } from "./tuple.ts"
 
 const types = new Map<string, TupleClass>()
 
@@ -12,7 +12,7 @@ const types = new Map<string, TupleClass>()
  * @throws TypeError if the class does not name its type.
  */
 export function addTupleType<C extends TupleClass>(cls: C): C {
-  if (!cls.tupleType) throw new TypeError(`${cls.name} needs a static tupleType, as in "demo.Job"`)
+  if (!cls.tupleType) throw new TypeError(needsType(cls))
   types.set(cls.tupleType, cls)
   return cls
 }

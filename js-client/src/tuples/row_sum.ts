@@ -5,9 +5,9 @@
  * protection against somebody who means harm.
  */
 
-import { toBase64 } from "../protocol/base64.ts"
-import { varint } from "../protocol/native.ts"
-import { isDict, isField } from "./convert.ts"
+import { lettersOf, toBase64 } from "../protocol/base64.ts"
+import { encoder, varint } from "../protocol/native.ts"
+import { isDict, isField, pairsOf } from "./convert.ts"
 import { wireText } from "./date_time.ts"
 import { Tuple, tupleTypeOf } from "./tuple.ts"
 
@@ -16,7 +16,6 @@ const TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
   return byte
 })
 
-const encoder = new TextEncoder()
 /** Letters that are one byte each. */
 const ASCII = /^[\0-\x7f]*$/
 
@@ -55,15 +54,14 @@ function bytesOf(item: unknown): string {
   if (item instanceof Date) return counted("x", wireText(item))
   if (item instanceof Uint8Array) return counted("x", toBase64(item))
   if (!isDict(item)) return "n"
-  const pairs: [unknown, unknown][] = [...(item instanceof Map ? item : Object.entries(item))]
-  return `{${fields(pairs.filter(([, field]) => field !== undefined))}}`
+  return `{${fields([...pairsOf(item)].filter(([, field]) => field !== undefined))}}`
 }
 
 /** Names and values, in the order of the names' bytes. */
 const fields = (pairs: readonly (readonly [unknown, unknown])[]): string =>
   pairs
     .map(([name, item]) => ({ name: utf8(String(name)), item }))
-    .sort((a, b) => (a.name < b.name ? -1 : Number(a.name > b.name)))
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
     .map(({ name, item }) => `s${countOf(name)}${name}${bytesOf(item)}`)
     .join("")
 
@@ -75,6 +73,3 @@ function counted(kind: string, text: string): string {
 const countOf = (bytes: string): string => String.fromCharCode(...varint(bytes.length))
 
 const utf8 = (text: string): string => (ASCII.test(text) ? text : lettersOf(encoder.encode(text)))
-
-const lettersOf = (bytes: Uint8Array): string =>
-  Array.from(bytes, (byte) => String.fromCharCode(byte)).join("")

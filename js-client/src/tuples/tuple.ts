@@ -58,6 +58,10 @@ export function tupleTypeOf(tuple: Tuple): string {
   return Tuple.typeOf(tuple)
 }
 
+/** What is wrong with a class that does not name its type. */
+export const needsType = (cls: { readonly name: string }): string =>
+  `${cls.name} needs a static tupleType, as in "demo.Job"`
+
 /** Names that a record cannot have as fields: they would reach its prototype. */
 export const isForbidden = (name: string): boolean =>
   name === "__proto__" || name === "constructor" || name === "prototype"

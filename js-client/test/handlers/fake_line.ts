@@ -63,7 +63,7 @@ export class FakeLine implements Line {
     for (const timer of [...this.timers]) if (this.timers.delete(timer)) timer.callback()
   }
 
-  report(error: unknown): void {
+  readonly report = (error: unknown): void => {
     this.reported.push(error)
   }
 
@@ -73,6 +73,8 @@ export class FakeLine implements Line {
   }
 
   request(payload: Payload, options: { readonly taken?: (answer: Payload) => void } = {}): Promise<Payload> {
+    // As it travels: without what is undefined.
+    if ("live" in payload.filt) payload.filt = { ...payload.filt, live: toJsonable(payload.filt["live"]) }
     return new Promise((done, reject) => {
       const resolve = (answer: Payload): void => {
         options.taken?.(answer)

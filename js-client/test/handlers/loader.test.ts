@@ -512,7 +512,7 @@ suite("Saving", () => {
 
   test("answered without a row is an error", async () => {
     const loader = await loaded()
-    const saving = assert.rejects(loader.save(firstOf(loader), { title: "x" }), /holds no row/)
+    const saving = assert.rejects(loader.save(firstOf(loader), { title: "x" }), /expected a row, got nothing/)
     await line.last.answer([], true)
     await saving
   })
@@ -534,7 +534,7 @@ suite("Creating", () => {
 
   test("where there are no rows needs the type, by name or as a class", async () => {
     const nameless = load()
-    await assert.rejects(nameless.create({}), /pass load\(\) the option tuple/)
+    await assert.rejects(nameless.create({}), /a new row needs a type: load with \{ tuple: Job \}/)
     void load({ tuple: "x.Job" }).create({ title: "a" })
     assert.deepEqual(line.last.payload.tuples.map(fields), [["x.Job", { title: "a" }]])
     class Job extends Tuple {

@@ -146,7 +146,7 @@ suite("answers that are none", () => {
     await settle()
 
     assert.equal(connection.state, "waiting")
-    assert.match(reason.is ?? "", /^expected a vortex, which says WELCOME first/)
+    assert.match(reason.is ?? "", /^expected a vortex's WELCOME/)
   })
 
   test("a WELCOME that is none", () => {

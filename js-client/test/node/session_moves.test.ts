@@ -183,7 +183,7 @@ suite("a live session moves", () => {
     assert.deepEqual(told, [])
     assert.deepEqual(
       errors.map(({ message }) => message),
-      ["the line could not go over to sse: no way through"],
+      ["the line did not go over to sse: no way through"],
     )
   })
 

@@ -71,7 +71,7 @@ function run(direction: Direction, at: number, cuts: number, reset: string | nul
       }
       const out = pass("to the client", Uint8Array.from(connection.out.splice(0)))
       for (const frame of decoder.feed(out))
-        if (frame[0] === 2) session.welcome(frame, null, false, now)
+        if (frame[0] === 2) session.welcome(frame, undefined, false, now)
         else session.receive(frame, now)
       const frames = session.framesToSend(now)
       for (const frame of frames) toServer(frame)

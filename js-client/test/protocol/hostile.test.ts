@@ -3,7 +3,7 @@ import { suite, test } from "node:test"
 import { deflateSync, gzipSync } from "node:zlib"
 import { DecodeError, LimitExceeded, VortexError } from "../../src/errors.ts"
 import { defaultLimits } from "../../src/limits.ts"
-import { inflate } from "../../src/protocol/compression.ts"
+import { through } from "../../src/protocol/compression.ts"
 import { NativeDecoder } from "../../src/protocol/native.ts"
 import { readMessage } from "../../src/protocol/native_message.ts"
 import { PayloadEndpoint } from "../../src/routing/payload_endpoint.ts"
@@ -24,6 +24,9 @@ function valuesMessage(json: string, key = "k"): Uint8Array {
 
 const decoded = async (json: string): Promise<unknown> =>
   (await readMessage(valuesMessage(`[${json}]`), LIMITS).open(LIMITS)).tuples[0]
+
+const inflate = (bytes: Uint8Array<ArrayBuffer>, limit: number): Promise<Uint8Array> =>
+  through(new DecompressionStream("deflate"), bytes, limit)
 
 /** Small messages that inflate to much, each of one kind. */
 function* bombs(size: number): Generator<Uint8Array> {

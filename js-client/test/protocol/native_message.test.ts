@@ -4,7 +4,7 @@ import { suite, test } from "node:test"
 import { deflateSync, inflateSync } from "node:zlib"
 import { DecodeError, EncodeError, LimitExceeded, VortexError } from "../../src/errors.ts"
 import { defaultLimits } from "../../src/limits.ts"
-import { encodeMessage, readMessage } from "../../src/protocol/native_message.ts"
+import { EXPECTS_ANSWER, IS_REPLY, encodeMessage, readMessage } from "../../src/protocol/native_message.ts"
 import { Payload } from "../../src/protocol/payload.ts"
 import { DateTime } from "../../src/tuples/date_time.ts"
 import { addTupleType } from "../../src/tuples/registry.ts"
@@ -59,7 +59,7 @@ suite("the shared cases", () => {
 
 suite("a message is written", () => {
   const date = new DateTime("1970-01-01 00:00:00.000007+0000")
-  const written = async (payload: Payload, flags = {}): Promise<Buffer> => {
+  const written = async (payload: Payload, flags = 0): Promise<Buffer> => {
     payload.date = date
     return Buffer.from(await encodeMessage(payload, flags))
   }
@@ -76,12 +76,9 @@ suite("a message is written", () => {
     const head = '{"f":{"key":"é"},"r":true,"d":7}'
     const bytes = Buffer.concat([Buffer.of(0, 33), Buffer.from(head)])
     assert.deepEqual(await written(new Payload({ key: "é" }, [], true)), bytes)
-    for (const [flags, expected] of [
-      [{ isReply: true }, 1],
-      [{ expectsAnswer: true }, 8],
-    ] as const)
-      // prettier-ignore
-      assert.equal((await written(new Payload({ key: "é" }), flags))[0], expected)
+    for (const flags of [IS_REPLY, EXPECTS_ANSWER])
+      assert.equal((await written(new Payload({ key: "é" }), flags))[0], flags)
+    assert.deepEqual([IS_REPLY, EXPECTS_ANSWER], [1, 8])
   })
 
   test("with the time of writing where the payload has none", async () => {

@@ -10,7 +10,7 @@
  * Runs in Node and in a page.
  */
 
-import { Envelope } from "../../src/protocol/envelope.ts"
+import type { Envelope } from "../../src/protocol/envelope.ts"
 import { Payload } from "../../src/protocol/payload.ts"
 import { DateTime } from "../../src/tuples/date_time.ts"
 import { Tuple, tupleTypeOf } from "../../src/tuples/tuple.ts"
@@ -116,8 +116,10 @@ export function notationOf(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(notationOf)
   if (value instanceof Payload)
     return { payload: mapped({ filt: value.filt, tuples: value.tuples, date: value.date }, notationOf) }
-  if (value instanceof Envelope)
-    return { envelope: mapped({ filt: value.filt, result: value.result, date: value.date }, notationOf) }
+  if ("open" in value) {
+    const { filt, result, date } = value as Envelope
+    return { envelope: mapped({ filt, result, date }, notationOf) }
+  }
   if (value instanceof DateTime) {
     if (/^\d+-\d+-\d+$/.test(value.text)) return { date: value.text }
     const instant = instantOf(value.text)

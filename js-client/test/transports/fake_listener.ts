@@ -8,7 +8,7 @@ export class FakeListener implements TransportListener {
   generation = 0
   moving = false
   token = "t1"
-  /** What happened, in order: "frame 12 01", "heard", "renew", "not sent", "lost: …". */
+  /** What happened, in order: "frame 12 01", "heard", "renew", "renew by websocket", "not sent", "lost: …". */
   readonly told: string[] = []
   /** Whether something else may be sent where one message cannot. */
   mayPass = true
@@ -51,8 +51,8 @@ export class FakeListener implements TransportListener {
     this.told.push(`frame ${shown}`)
   }
 
-  renew(): void {
-    this.told.push("renew")
+  renew(kind?: string): void {
+    this.told.push(kind ? `renew by ${kind}` : "renew")
   }
 
   lost(reason: string): void {

@@ -31,8 +31,9 @@ async function open(kind: Kind, maxFrame = 10_000): Promise<void> {
     limits,
     clock,
     random: () => 0.5,
+    quickEnds: 0,
   }
-  transport = OPENERS[kind](options, listener)
+  transport = OPENERS[kind](options, listener, false)
   assert.deepEqual([posts.made.length, listener.told], [0, []], "nothing is told while it is being opened")
   await settle()
 }

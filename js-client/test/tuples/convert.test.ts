@@ -4,10 +4,13 @@ import { DecodeError, EncodeError } from "../../src/errors.ts"
 import { defaultLimits } from "../../src/limits.ts"
 import { parseJson } from "../../src/protocol/json_text.ts"
 import { Payload } from "../../src/protocol/payload.ts"
-import { Reading, fromJsonable, toJsonable } from "../../src/tuples/convert.ts"
+import { type Reading, decode, located, newReading, toJsonable } from "../../src/tuples/convert.ts"
 import { DateTime } from "../../src/tuples/date_time.ts"
 import { addTupleType, tupleClassOf } from "../../src/tuples/registry.ts"
 import { Tuple, tupleTypeOf } from "../../src/tuples/tuple.ts"
+
+const fromJsonable = (value: unknown, reading: Reading): unknown =>
+  located(reading, () => decode(value, reading))
 import { vectorFiles } from "../files.ts"
 
 class Job extends Tuple {
@@ -16,7 +19,7 @@ class Job extends Tuple {
   title = "untitled"
 }
 
-const read = (json: string): unknown => fromJsonable(parseJson(json), new Reading(defaultLimits))
+const read = (json: string): unknown => fromJsonable(parseJson(json), newReading(defaultLimits))
 const written = (value: unknown): string => JSON.stringify(toJsonable(value))
 
 suite("What is read", () => {
@@ -60,17 +63,17 @@ suite("What is read", () => {
     ['{"_ft":"int","_fd":"1.5"}', 'expected a value of the kind "int", got "1.5"'],
     ['{"_ft":"int","_fd":1e999}', 'expected a value of the kind "int", got null'],
     ['{"_ft":"datetime","_fd":"2026-02-30"}', 'expected an ISO 8601 date, got "2026-02-30"'],
-    ['{"_ft":"zzz","_fd":1}', 'unknown kind of value, _ft = "zzz"'],
-    ['{"_ft":"int"}', 'a value of the kind "int" needs an _fd'],
-    ['{"_ct":"gen"}', 'unknown kind of object, _ct = "gen"'],
-    ['{"_ct":"rt"}', "a tuple needs the name of its type, got _c = nothing"],
+    ['{"_ft":"zzz","_fd":1}', 'expected a known _ft, got "zzz"'],
+    ['{"_ft":"int"}', 'expected a value of the kind "int", got nothing'],
+    ['{"_ct":"gen"}', 'expected a known _ct, got "gen"'],
+    ['{"_ct":"rt"}', "expected the name of a tuple's type as _c, got nothing"],
     [
       '{"_ft":"str","_fd":12345678901234567890}',
       'expected a value of the kind "str", got "12345678901234567890"',
     ],
     [
       '{"_ft":12345678901234567890,"_fd":1}',
-      'unknown kind of value, _ft = {"_ft":"int","_fd":"12345678901234567890"}',
+      'expected a known _ft, got {"_ft":"int","_fd":"12345678901234567890"}',
     ],
   ]
   for (const [json, problem] of wrong)
@@ -158,7 +161,7 @@ suite("Dates", () => {
   test("no date, and a year of five digits, cannot travel", () => {
     assert.throws(
       () => toJsonable({ when: new Date(NaN) }),
-      new EncodeError("an invalid Date cannot travel", ".when"),
+      new EncodeError("expected a Date of the years 0 to 9999, got Invalid Date", ".when"),
     )
     assert.throws(() => toJsonable(new Date(8e15)), EncodeError)
   })
