@@ -393,7 +393,7 @@ export class LiveView<T extends Tuple = AnyTuple, E extends ViewEvents<T> = View
     this.#state = "current"
     this.show(change, before === "loading")
     // A callback may have closed it.
-    if (before !== "current" && !this.isClosed) this.tell("state", this.#state)
+    if (before !== "current" && !this.isClosed) tell(this, "state", this.#state)
   }
 
   /** @internal */
@@ -423,7 +423,7 @@ export class LiveView<T extends Tuple = AnyTuple, E extends ViewEvents<T> = View
     if (!change && !isFirst) return
     change ??= newChange()
     this.changed?.(change)
-    this.tell("rows", change)
+    tell(this, "rows", change)
   }
 
   /**
@@ -469,7 +469,7 @@ export class LiveView<T extends Tuple = AnyTuple, E extends ViewEvents<T> = View
     this.#stopRetry = this.line.later(() => {
       if (this.line.state === "open" && !this.loads) this.refetch()
     }, this.#backoff.nextMs())
-    this.tell("state", this.#state)
+    tell(this, "state", this.#state)
   }
 
   /** @internal */
@@ -488,12 +488,7 @@ export class LiveView<T extends Tuple = AnyTuple, E extends ViewEvents<T> = View
   #setState(state: ViewState): void {
     if (state === this.#state) return
     this.#state = state
-    this.tell("state", state)
-  }
-
-  /** @internal */
-  tell(type: string, detail: unknown): void {
-    tell(this, type, detail)
+    tell(this, "state", state)
   }
 }
 

@@ -13,6 +13,7 @@ import { type Filt, Payload } from "../protocol/payload.ts"
 import { aboutOf } from "../routing/filt.ts"
 import { equalValues } from "../tuples/equal.ts"
 import { type AnyTuple, Tuple, type TupleClass, tupleTypeOf } from "../tuples/tuple.ts"
+import { tell } from "../typed_events.ts"
 import { type Key, type RowsChange, idOf } from "./live_rows.ts"
 import { type Line, LiveView, type RowsCallback, type ViewEvents, type ViewOptions } from "./live_view.ts"
 
@@ -175,7 +176,7 @@ export class Loader<T extends Tuple = AnyTuple> extends LiveView<T, LoaderEvents
     const status = { busy: pending ? busy : null, error }
     if (pending || error) this.#status.set(id, { pending, ...status })
     else this.#status.delete(id)
-    if (!this.isClosed) this.tell("status", { key, ...status })
+    if (!this.isClosed) tell(this, "status", { key, ...status })
   }
 
   /** The row that an answer holds: the object that is shown, unless that is newer. */

@@ -26,7 +26,6 @@ import { Loader, type LoaderOptions } from "../handlers/loader.ts"
 import { Observation, type ObserveOptions, type Selector } from "../handlers/observer.ts"
 import { type Limits, defaultLimits } from "../limits.ts"
 import { type Backoff, newBackoff } from "../protocol/backoff.ts"
-import type { Envelope } from "../protocol/envelope.ts"
 import type { Opened, PeerIdentity, Received } from "../protocol/events.ts"
 import type { Bytes } from "../protocol/native.ts"
 import { EXPECTS_ANSWER, IS_REPLY, encodeMessage } from "../protocol/native_message.ts"
@@ -520,7 +519,11 @@ export class VortexConnection extends TypedEventTarget<ConnectionEvents> {
       // Who waits for it has its answer from here on.
       const waiting = this.#waiting.get(event.action)
       this.#waiting.delete(event.action)
-      const error = event.type === "failed" ? event.error : !waiting && complaintOf(event.envelope)
+      // The server's word on what it could not read has no filt, as that had none.
+      const error =
+        event.type === "failed"
+          ? event.error
+          : !waiting && !Object.keys(event.envelope.filt).length && errorOf(event.envelope.result)
       if (!error) void this.payloadIO.route((event as Received).envelope, waiting)
       else if (waiting) waiting.reject(error)
       else this.report(error)
@@ -619,9 +622,4 @@ export class VortexConnection extends TypedEventTarget<ConnectionEvents> {
       this.#wait("the page was left")
     } else if (this.#parked === (type === "online" ? undefined : "hidden")) this.reconnect()
   }
-}
-
-/** The server's word on what it could not read: it has no filt, as that had none. */
-function complaintOf({ filt, result }: Envelope): VortexError | null {
-  return Object.keys(filt).length ? null : errorOf(result)
 }
