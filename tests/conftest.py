@@ -8,6 +8,7 @@ their reason. Elsewhere pytest's own summary names them (``-ra``).
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import sys
 from collections import Counter
@@ -24,6 +25,10 @@ settings.load_profile("unit")
 # What is compiled once is read by the hundreds of processes that tests begin, even where none is to write it.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+
+# What a shell runs in the background ignores Ctrl-C, and so would the programs that tests begin, and end by it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 pytest_plugins = ["pytester"]
 
