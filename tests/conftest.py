@@ -26,7 +26,7 @@ settings.load_profile("unit")
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
-# What a shell runs in the background ignores Ctrl-C, and so would the programs that tests begin, and end by it.
+# What a shell runs in the background ignores Ctrl-C, and so would programs that tests begin, and end by it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
