@@ -66,7 +66,8 @@ class TestTree:
         expect(board.log).to_contain_text(re.compile("waiting|cut", re.IGNORECASE))
         board.mendButton.click()
 
-        expect(board.log).to_contain_text(re.compile("open", re.IGNORECASE))
+        expect(board.log).to_contain_text(re.compile("(waiting|cut).*open", re.IGNORECASE | re.DOTALL))
+        board.waitUntilOpen()
 
     def test_has_an_error_at_the_control_that_it_is_about(self, demo: DemoServer, visit: Visits) -> None:
         board = visit.board(demo.url)
