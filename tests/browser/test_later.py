@@ -21,6 +21,16 @@ CONNECT = """async (options) => {
     constructor() { setTimeout(() => this.onclose({ code: 1006, reason: "" })) }
     close() {}
   }
+  if (options.stopped) options.clock = {
+    // Time that passes when it is told to.
+    now: () => time,
+    setTimer: (callback, ms) => timers.push({ callback, at: time + ms }),
+    clearTimer: (number) => delete timers[number - 1],
+  }
+  window.time = 0
+  window.timers = []
+  window.posts = 0
+  options.fetch = (...request) => (posts++, fetch(...request))
   window.connection = new VortexConnection("./vortex", { firstDelayMs: 20, maxDelayMs: 100, ...options })
   window.told = []
   connection.addEventListener("state", ({ detail }) => told.push(`${detail.state}: ${detail.reason}`))
@@ -35,6 +45,12 @@ OPENED = """async () => {
 }"""
 
 
+ADVANCE = """(ms) => {
+  time += ms
+  timers.forEach(({ callback, at }, index) => at <= time && (delete timers[index], callback()))
+}"""
+
+
 class Asked:
     """Who asks for the file, and is answered as a test says."""
 
@@ -43,7 +59,16 @@ class Asked:
         self.held: list[Route] = []
         self.answers: list[dict[str, Any] | None] = []
         """For each that comes: what it is answered, or None: it is held; then it is the file."""
+        self._page = page
         page.route(FILE, self._answer)
+
+    def waitUntilHeld(self) -> None:
+        while not self.held:
+            self._page.wait_for_timeout(10)
+
+    def letGo(self) -> None:
+        for route in self.held:
+            route.continue_()
 
     def _answer(self, route: Route) -> None:
         self.urls.append(route.request.url)
@@ -102,17 +127,35 @@ class TestTheFileForPosts:
         assert len(asked.urls) == 1
 
     def test_may_be_late(self, demo: DemoServer, page: Page) -> None:
+        """Later than a response may hold its first word back; but not than a line may take."""
         asked = Asked(page)
         asked.answers = [None]
-        page.evaluate(CONNECT, {"transport": "post"})
-        page.wait_for_timeout(4_000)  # longer than a response may hold its first word back
+        page.evaluate(CONNECT, {"transport": "post", "stopped": True})
+        asked.waitUntilHeld()
+        page.evaluate(ADVANCE, 9_999)
         states = page.evaluate("[connection.state, told]")
-        for route in asked.held:
-            route.continue_()
+        asked.letGo()
 
         assert page.evaluate(OPENED) == ["post", len(demo.rows())]
 
         assert states == ["connecting", []]
+        assert len(asked.urls) == 1
+
+    def test_that_does_not_come_in_time_is_a_loss_and_waited_for_all_the_same(
+        self, demo: DemoServer, page: Page
+    ) -> None:
+        asked = Asked(page)
+        asked.answers = [None]
+        page.evaluate(CONNECT, {"transport": "post", "stopped": True})
+        asked.waitUntilHeld()
+        page.evaluate(ADVANCE, 10_000)
+        states = page.evaluate("told")
+        asked.letGo()
+        page.evaluate(ADVANCE, 20)
+
+        assert page.evaluate(OPENED) == ["post", len(demo.rows())]
+
+        assert states == ["waiting: nothing came for 10 s"]
         assert len(asked.urls) == 1
 
     def test_that_cannot_be_had_is_asked_for_again_and_the_reason_told(
@@ -141,16 +184,20 @@ class TestTheFileForPosts:
         assert len(asked.urls) == 2
         assert any("vortex-http.mjs cannot be used" in told for told in page.evaluate("told"))
 
-    def test_is_not_waited_for_by_who_has_left(self, demo: DemoServer, page: Page) -> None:
+    def test_opens_nothing_for_who_has_left_meanwhile(self, demo: DemoServer, page: Page) -> None:
         asked = Asked(page)
         asked.answers = [None]
         page.evaluate(CONNECT, {"transport": "post"})
-        page.wait_for_function("performance.now() > 0")
+        asked.waitUntilHeld()
         page.evaluate("connection.close()")
-        for route in asked.held:
-            route.continue_()
+        asked.letGo()
 
+        made = page.evaluate(
+            "import('./static/vortex-http.mjs').then(() => new Promise(setTimeout)).then(() => posts)"
+        )
+
+        assert made == 0
         page.evaluate(CONNECT, {"transport": "post"})
-
         assert page.evaluate(OPENED) == ["post", len(demo.rows())]
+        assert page.evaluate("posts") > 0
         assert len(asked.urls) == 1
