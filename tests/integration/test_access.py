@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import gc
 import os
-import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -26,7 +25,7 @@ from twisted.internet.task import deferLater
 
 from tests.access.tokens import OTHER_SECRET, SECRET, webToken, withBody
 from tests.integration.certificates import Issued
-from tests.integration.on_reactor import onReactor
+from tests.integration.on_reactor import PATIENCE, onReactor, until
 from vortex import (
     AccessDenied,
     Authenticator,
@@ -66,8 +65,6 @@ KEPT_FOR_A_PEER = {
     "Credentials": "vortex.access.principal",
 }
 """What a server has for somebody who is there, or about to be: classes, and where they are."""
-
-PATIENCE = 10.0
 
 
 @dataclass(frozen=True)
@@ -299,14 +296,6 @@ async def server(tmp_path: Path) -> AsyncIterator[Server]:
     made = Server(tmp_path)
     yield made
     await made.stop()
-
-
-async def until(condition: Any, what: Any) -> None:
-    """Let the reactor turn until it is so."""
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, what()
-        await deferLater(reactor, 0.01)
 
 
 async def end(connection: VortexConnection) -> VortexError:

@@ -14,7 +14,6 @@ import pytest
 import pytest_twisted
 from OpenSSL.SSL import Connection
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import (
     TCP4ClientEndpoint,
     TCP4ServerEndpoint,
@@ -24,12 +23,11 @@ from twisted.internet.endpoints import (
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, IStreamClientEndpoint
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.internet.ssl import CertificateOptions
-from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from tests.integration.certificates import Issued
-from tests.integration.on_reactor import onReactor
+from tests.integration.on_reactor import onReactor, until
 from tests.native_frames import CLOSE, REPLY, WELCOME, ack, action, hello, message
 from tests.transports.event_listeners import Ears
 from tests.transports.native_wires import (
@@ -49,8 +47,6 @@ KINDS = (*RAW, "websocket", "stream", "sse", "poll")
 
 COUNT = 200
 """Messages, in each direction, of one session that is cut again and again."""
-
-PATIENCE = 10.0
 
 
 class Socket(Protocol):
@@ -195,15 +191,6 @@ class _Anyone:
 
     def clientConnectionForTLS(self, tlsProtocol: object) -> Connection:
         return Connection(CertificateOptions(verify=False).getContext(), None)
-
-
-async def until(condition: Callable[[], Any], what: str) -> None:
-    waited = 0.0
-    while not condition():
-        assert waited < PATIENCE, f"not in {PATIENCE:g} s: {what}"
-        pause: Deferred[None] = deferLater(reactor, 0.01)
-        await pause
-        waited += 0.01
 
 
 @pytest_twisted.async_yield_fixture

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from twisted.internet.defer import CancelledError, Deferred, gatherResults
 from twisted.logger import capturedLogs
 
-from tests.integration.on_reactor import onReactor
+from tests.integration.on_reactor import onReactor, until
 from tests.orm.rows import Job, fill, inFile, inMemory, offTheWire, sessionsOf, stored
 from vortex import OrmCrudExtension, OrmCrudHandler, Payload, PayloadEndpoint, Vortex
 from vortex.transports.memory import connectInMemory
@@ -52,16 +52,7 @@ class Peer:
 
 async def online(server: Vortex, count: int) -> None:
     """Wait until that many peers are there."""
-    if len(server.peers) < count:
-        enough: Deferred[None] = Deferred()
-
-        def changed(_peer: object, _online: bool) -> None:
-            if len(server.peers) >= count and not enough.called:
-                enough.callback(None)
-
-        stop = server.onPeerChange(changed)
-        await enough
-        stop()
+    await until(lambda: len(server.peers) >= count, "all are there")
 
 
 class TestManyPeersAtOnce:
@@ -102,10 +93,13 @@ class TestManyPeersAtOnce:
             for number in range(10)
             for peer in peers
         )
-        await server.drain()
-        await gatherResults(peer.ask({"key": "jobs"}) for peer in peers)  # what was pushed came before
 
         ((last,),) = stored(engine, "select note from job where id = 1")
+        await until(
+            lambda: all(peer.notes[-1:] == [last] for peer in peers),
+            lambda: f"{last!r} in the database, {[peer.notes[-1:] for peer in peers]} at the peers",
+        )
+        await gatherResults(peer.ask({"key": "jobs"}) for peer in peers)  # nothing older comes after it
         assert [peer.notes[-1] for peer in peers] == [last] * 6
         handler.shutdown()
         await server.shutdown()

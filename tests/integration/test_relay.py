@@ -7,11 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from twisted.internet import reactor
-from twisted.internet.defer import Deferred
 
-from tests.integration.children import PATIENCE, OurChild
-from tests.integration.on_reactor import onReactor
+from tests.integration.children import OurChild
+from tests.integration.on_reactor import onReactor, until
 from tests.integration.relay_programs import JOBS, PutJob
 from vortex import RemoteError, TupleActionClient, TupleDataObserver, Vortex
 from vortex.handlers.subscription import Subscription
@@ -57,17 +55,6 @@ def titlesOf(subscription: Subscription) -> dict[int, str]:
     return {job.id: job.title for job in subscription.tuples}
 
 
-async def until(condition: Any) -> None:
-    """Wait until it holds, looking whenever the reactor has done something."""
-    clock: Any = reactor
-    end = clock.seconds() + PATIENCE
-    while not condition():
-        assert clock.seconds() < end, "it has not come to that"
-        turn: Deferred[None] = Deferred()
-        clock.callLater(0.01, turn.callback, None)
-        await turn
-
-
 class TestAMiddleNode:
     @onReactor
     async def test_that_is_killed_and_comes_back_tells_what_has_changed(self, programs: Programs) -> None:
@@ -92,13 +79,16 @@ class TestAMiddleNode:
             epoch = (subscription.position or "").rpartition(".")[0]
 
             programs.kill("relay")
-            await until(lambda: subscription.state == "stale")
+            await until(lambda: subscription.state == "stale", "it is known to be stale")
             await near.pushAction(PutJob(id=4, title="beside"))
             pushed = far.pushAction(PutJob(id=3, title="meanwhile"))
             assert titlesOf(subscription) == {1: "job 1", 2: "through", 3: "job 3"}
             programs.start("relay")
             [job] = await pushed
-            await until(lambda: 4 in titlesOf(subscription) and titlesOf(subscription)[3] == "meanwhile")
+            await until(
+                lambda: 4 in titlesOf(subscription) and titlesOf(subscription)[3] == "meanwhile",
+                lambda: titlesOf(subscription),
+            )
 
             assert (job.title, job.times) == ("meanwhile", 1)
             assert titlesOf(subscription) == {1: "job 1", 2: "through", 3: "meanwhile", 4: "beside"}
