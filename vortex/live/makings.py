@@ -58,6 +58,11 @@ class LiveMakings:
         self._awaited.pop(watch, None)
         self._others.pop(watch, None)
 
+    def clear(self) -> None:
+        """Nothing that waits need begin any more."""
+        self._awaited.clear()
+        self._others.clear()
+
     def _go(self) -> None:
         if self._isGoing:  # one that has begun is over already
             return

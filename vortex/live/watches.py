@@ -261,6 +261,7 @@ class LiveWatches:
         error = UnknownObservable("this is not offered any more")
         for watcher in self._roster:
             self._end(watcher, error)
+        self.makings.clear()
         for watch in self.watches:
             self._forgetWatch(watch)
 
