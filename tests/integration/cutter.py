@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Literal
 
+from twisted.internet import reactor as installed
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IListeningPort, IStreamClientEndpoint, IStreamServerEndpoint
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 
 __all__ = ["Cutter", "Way"]
+
+reactor: Any = installed
 
 Way = Literal["up", "down"]
 
@@ -27,13 +30,16 @@ class Cutter(Factory):
 
     Attributes:
         cuts: How often it has cut.
-        refuses: Whether it ends every connection at once, and cuts no more.
+        isSilent: Whether nothing is passed on, though every connection stays; see `speak`.
+        drip: Seconds between two bytes that are passed on to who connects; 0: they go as they come.
     """
 
     noisy = False
 
     def __init__(self, target: IStreamClientEndpoint, places: Iterator[tuple[Way, int]]) -> None:
         self.cuts = 0
+        self.isSilent = False
+        self.drip = 0.0
         self.target = target
         self._places = places
         self._next: tuple[Way, int] | None = None
@@ -48,6 +54,14 @@ class Cutter(Factory):
     def begin(self) -> None:
         """Cut from now on."""
         self._next = next(self._places, None)
+
+    def speak(self) -> None:
+        """Pass on what has come while it was silent, and what comes."""
+        self.isSilent = False
+        for half in list(self._halves):
+            held, half.held = half.held, b""
+            if held:
+                half.dataReceived(held)
 
     async def close(self) -> None:
         if self._port is not None:
@@ -80,7 +94,7 @@ class Half(Protocol):
     def __init__(self, cutter: Cutter, way: Way) -> None:
         self._cutter = cutter
         self._way = way
-        self._waiting = b""
+        self.held = self._dripping = b""
         self.other: Half | None = None
         self.isOver = False
 
@@ -103,11 +117,26 @@ class Half(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         assert self.other is not None
+        if self._cutter.isSilent:
+            self.held += data
+            return
+        if self._cutter.drip and self._way == "down":
+            self._dripping += data
+            if len(self._dripping) == len(data):
+                self._passOne()
+            return
         allowed = self._cutter.allowed(self._way, len(data))
         self.other.transport.write(data[:allowed])
         if allowed < len(data):
             self.other.flushAndAbort()
             self.abort()
+
+    def _passOne(self) -> None:
+        """Pass on one byte, and the next a while later."""
+        if self._dripping and self.other is not None and not self.other.isOver:
+            self.other.transport.write(self._dripping[:1])
+            self._dripping = self._dripping[1:]
+            reactor.callLater(self._cutter.drip, self._passOne)
 
     def flushAndAbort(self) -> None:
         """End it, after what was written."""

@@ -48,6 +48,9 @@ from vortex.transports.tls import tlsFactory
 
 reactor: Any = installed
 
+LONGEST = 8.0
+"""Seconds after which a call that may take one takes too long: less than any limit of the client's own."""
+
 JOBS = TupleSelector(name="jobs", selector={"all": True})
 
 
@@ -238,6 +241,62 @@ class TestThroughCuts:
 
             with pytest.raises(NotConnected, match="nobody listens there"):
                 await blocking(client.request, Payload({"key": "tell"}))
+
+
+class TestACallsTime:
+    """However the server does not answer, it is no longer than was said."""
+
+    @onReactor
+    @pytest.mark.parametrize("transport", ["http", "tcp"])
+    @pytest.mark.parametrize("call", ["request", "send", "wait"])
+    async def test_is_over_when_the_server_is_silent(self, transport: str, call: str, tmp_path: Path) -> None:
+        async with between(transport, tmp_path) as (server, cutter, client):
+            assert (await blocking(client.request, Payload({"key": "tell"}, ["before"]))).tuples == [1]
+            if call == "wait":
+                asked = blocking(client.request, Payload({"key": "silent"}), timeout=1)
+                while not server.waiting:
+                    await turn()
+                cutter.isSilent = True
+            else:
+                cutter.isSilent = True
+                asked = blocking(getattr(client, call), Payload({"key": "tell"}, ["within"]), timeout=1)
+            with pytest.raises(RequestTimeout, match="did not answer in 1 s"):
+                await asked.addTimeout(LONGEST, reactor)
+
+            cutter.speak()
+            assert (await blocking(client.request, Payload({"key": "tell"}, ["after"]))).tuples
+            assert [told for told in server.told if told != "within"] == ["before", "after"]
+            assert server.told.count("within") <= 1
+
+    @onReactor
+    async def test_is_over_when_the_answer_comes_byte_by_byte(self, tmp_path: Path) -> None:
+        async with between("http", tmp_path) as (server, cutter, client):
+            assert (await blocking(client.request, Payload({"key": "tell"}, [1]))).tuples == [1]
+            cutter.drip = 0.2
+            with pytest.raises(RequestTimeout, match="did not answer in 1 s"):
+                await blocking(client.request, Payload({"key": "tell"}, [2]), timeout=1).addTimeout(
+                    LONGEST, reactor
+                )
+
+            cutter.drip = 0.0
+            assert (await blocking(client.request, Payload({"key": "tell"}, [3]))).tuples == [3]
+            assert server.told == [1, 2, 3]
+
+
+@asynccontextmanager
+async def between(transport: str, folder: Path) -> AsyncIterator[tuple[Yard, Cutter, BlockingVortexClient]]:
+    """A server, a client, and what stands between them."""
+    async with yard() as server:
+        url, _ = await reach(server, transport, folder)
+        port = int(url.rpartition(":")[2])
+        cutter = Cutter(TCP4ClientEndpoint(reactor, "127.0.0.1", port), iter(()))
+        where = await cutter.listen(TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1"))
+        client = BlockingVortexClient(f"{transport}://127.0.0.1:{where.port}", timeout=PATIENCE)
+        try:
+            yield server, cutter, client
+            await blocking(client.close)
+        finally:
+            await cutter.close()
 
 
 class TestInThreads:

@@ -122,7 +122,7 @@ class Response(http.client.HTTPResponse):
         reading.set()
         return super().read(size)
 
-http.client.HTTPConnection.response_class = Response
+http.client.HTTPResponse = Response
 client = BlockingVortexClient(f"http://127.0.0.1:{server.getsockname()[1]}")
 threading.Thread(target=serve, daemon=True).start()
 threading.Thread(target=client.request, args=(Payload({"key": "x"}),), daemon=True).start()

@@ -149,7 +149,7 @@ class TestWhatABrowserKeeps:
         assert ask(assets, "/board.mjs", *lines, method="HEAD").status == 304
 
     @pytest.mark.parametrize(
-        "tags", ["", '"a"', SUM, f'"{SUM}', f'"{SUM}-gzip"', f'"x{SUM}"', '"*"', f'"a{SUM}"b']
+        "tags", ["", '"a"', '"\udcff"', SUM, f'"{SUM}', f'"{SUM}-gzip"', f'"x{SUM}"', '"*"', f'"a{SUM}"b']
     )
     def test_is_sent_where_it_has_another(self, tags: str, assets: VortexAssets) -> None:
         answer = ask(assets, "/board.mjs", f"If-None-Match: {tags}")

@@ -54,7 +54,7 @@ def post(data: bytes, url: str = "http://localhost/vortex", token: str | None = 
     """The frames in the answer *data* to a POST, and what was asked."""
     way: Any = PostWay(LinkUrl.parse(url), Limits(), lambda: 0.0, token, None)
     line = way._http = Line(data)
-    return way._post(b"frames", 5), line
+    return way._post(b"frames", 5, 5), line
 
 
 class TestAnAnswer:

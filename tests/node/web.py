@@ -48,11 +48,12 @@ def ask(
     One request for *path*, and the whole answer.
 
     Args:
-        lines: Further lines of the request's head, as ``"If-None-Match: *"``.
+        lines: Further lines of the request's head, as ``"If-None-Match: *"``; a byte that is no UTF-8 is a
+            surrogate.
         address: Where it seems to come from.
     """
     client = Client(VortexSite(root, reactor=Clock()), address)
     head = [f"{method} {path} HTTP/1.1", f"Host: {host}", "Connection: close", *lines]
-    client.send("\r\n".join(head).encode("utf-8") + b"\r\n\r\n")
+    client.send("\r\n".join(head).encode("utf-8", "surrogateescape") + b"\r\n\r\n")
     assert client.closed
     return Answer(client.received)

@@ -21,6 +21,7 @@ from urllib.parse import quote
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
 
+from vortex.transports.header_texts import headerTexts
 from vortex.transports.http import plainAnswer
 
 __all__ = ["VortexAssets"]
@@ -239,7 +240,7 @@ def _filesOf(folder: Path) -> Iterable[tuple[str, Path]]:
 
 def _list(request: Request, name: str) -> str:
     """A header that may come more than once, which means the same as a list."""
-    return ", ".join(request.requestHeaders.getRawHeaders(name) or ())
+    return ", ".join(headerTexts(request.requestHeaders, name))
 
 
 def _has(ifNoneMatch: str, etag: str) -> bool:

@@ -7,10 +7,13 @@ Short ones bring what there is to say, polls fetch what there is to hear.
 from __future__ import annotations
 
 import http.client
+import io
 import socket
 import ssl
 from collections.abc import Callable
 from contextlib import suppress
+from math import inf
+from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from vortex.errors import (
@@ -39,6 +42,9 @@ TRY_AGAIN = frozenset((408, 410, 425, 429, 500, 502, 503, 504))
 MAX_TOLD = 200
 """Bytes of a refusal that are told."""
 
+OF_THE_TIME = 0.9
+"""How much of the time that is left the server may keep an answer back, so that it arrives within it."""
+
 _URL_CHARS = "%/:=&?~#+!$,;'@()*[]"
 
 
@@ -64,6 +70,7 @@ class PostWay:
         if token is not None:
             self._headers["Authorization"] = f"Bearer {token}"
         self._tls = tls
+        self._until = inf  # the moment at which an answer is too late
         self._http = self._newConnection()
         self._parents: list[
             http.client.HTTPConnection
@@ -71,28 +78,37 @@ class PostWay:
 
     def _newConnection(self) -> http.client.HTTPConnection:
         url = self._url
+        made: Any
         if self._tls is None:
-            return http.client.HTTPConnection(url.host, url.port)
-        return http.client.HTTPSConnection(url.host, url.port, context=self._tls)
+            made = http.client.HTTPConnection(url.host, url.port)
+        else:
+            made = http.client.HTTPSConnection(url.host, url.port, context=self._tls)
+        made.response_class = self._responseOf
+        return made  # type: ignore[no-any-return]
+
+    def _responseOf(self, connected: socket.socket, **options: Any) -> http.client.HTTPResponse:
+        inTime: Any = _InTime(connected, lambda: self._until - self._clock())
+        return http.client.HTTPResponse(inTime, **options)
 
     def open(self, session: ClientSession, seconds: float) -> None:
-        self._poll(session, 0, min(seconds, self._limits.connectTimeout))
+        self._poll(session, 0, self._limits.connectTimeout, seconds)
 
     def exchange(self, session: ClientSession, seconds: float) -> None:
         frames = session.framesToSend()
         if frames:
             now = self._clock()
-            for frame in self._post(session.sendFrame() + b"".join(frames), self._limits.writeStall):
+            said = session.sendFrame() + b"".join(frames)
+            for frame in self._post(said, self._limits.writeStall, seconds):
                 session.receive(frame, now)
         else:
-            wait = max(0.0, min(seconds, MAX_WAIT))
-            self._poll(session, wait, wait + self._limits.helloTimeout)
+            wait = max(0.0, min(seconds * OF_THE_TIME, MAX_WAIT))
+            self._poll(session, wait, wait + self._limits.helloTimeout, seconds)
         session.tick(self._clock())
 
-    def _poll(self, session: ClientSession, wait: float, seconds: float) -> None:
+    def _poll(self, session: ClientSession, wait: float, stall: float, seconds: float) -> None:
         """Have the session carried by another response, and read that."""
         try:
-            frames = self._post(session.helloFrame("poll", wait), seconds)
+            frames = self._post(session.helloFrame("poll", wait), stall, seconds)
         except BaseException:
             session.giveUp()
             raise
@@ -103,15 +119,23 @@ class PostWay:
             if frame[0] != Kind.PAD:
                 session.receive(frame, now)
 
-    def _post(self, frames: bytes, seconds: float) -> list[bytes]:
-        """The frames in the answer to a POST of *frames*."""
+    def _post(self, frames: bytes, stall: float, seconds: float) -> list[bytes]:
+        """
+        The frames in the answer to a POST of *frames*.
+
+        Args:
+            stall: Seconds in which nothing at all comes.
+            seconds: Until all has come.
+        """
         where = self._url.text
+        self._until = self._clock() + seconds
+        stall = max(min(stall, seconds), 0.001)
         decoder = NativeDecoder(self._limits.maxFrame)
         answered: list[bytes] = []
         try:
-            self._http.timeout = seconds
+            self._http.timeout = stall
             if self._http.sock is not None:
-                self._http.sock.settimeout(seconds)
+                self._http.sock.settimeout(stall)
             self._http.request("POST", self._path, PREAMBLE + frames, self._headers)
             response = self._http.getresponse()
             if response.status != 200 or response.headers.get_content_type() != NATIVE_TYPE:
@@ -132,7 +156,7 @@ class PostWay:
         frames = session.helloToSend()
         if frames:
             with suppress(Lost, VortexError):
-                self._post(session.sendFrame() + b"".join(frames), FAREWELL)
+                self._post(session.sendFrame() + b"".join(frames), FAREWELL, FAREWELL)
 
     def interrupt(self) -> None:
         connected = self._http.sock
@@ -147,6 +171,40 @@ class PostWay:
 
     def close(self) -> None:
         self._http.close()
+
+
+class _InTime(io.RawIOBase):
+    """
+    What `http.client` reads an answer from, until it is too late, however slowly it comes.
+
+    Args:
+        left: How many seconds there are left.
+    """
+
+    def __init__(self, connected: socket.socket, left: Callable[[], float]) -> None:
+        self._socket = connected
+        self._left = left
+        self._file: Any = connected.makefile("rb", buffering=0)
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        return io.BufferedReader(self)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        left = self._left()
+        if left <= 0:
+            raise TimeoutError
+        stall = self._socket.gettimeout()
+        if stall is None or left < stall:
+            self._socket.settimeout(left)
+        read: int | None = self._file.readinto(buffer)
+        return read
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
 
 
 def _refused(response: http.client.HTTPResponse, where: str) -> Exception:

@@ -186,10 +186,9 @@ class BlockingSession:
                 self._session.send(message)
             while not isDone():
                 self._checkOpen()
-                left = deadline - self._clock()
-                if left <= 0:
+                if self._clock() >= deadline:
                     raise self._tooLate(timeout or 0)
-                self._step(left)
+                self._step(deadline)
         except BaseException:
             for message in messages:
                 self._session.cancel(message)
@@ -197,9 +196,10 @@ class BlockingSession:
         finally:
             self._usedAt = self._clock()
 
-    def _step(self, left: float) -> None:
-        """Get a bit further."""
+    def _step(self, deadline: float) -> None:
+        """Get a bit further, until then at most."""
         wasOpen = self._isOpen
+        left = deadline - self._clock()
         try:
             if self._isUp:
                 self._way.exchange(self._session, left)
@@ -209,7 +209,8 @@ class BlockingSession:
             for event in self._session.events():
                 self._happened(event)
         except Lost as lost:
-            self._problem = lost.why
+            if not wasOpen or self._clock() < deadline:  # else it is no more than that no answer came in time
+                self._problem = lost.why
             self._drop(str(lost))
             if not wasOpen:
                 self._closing.wait(min(self._backoff.next(), left))

@@ -71,7 +71,7 @@ class StreamWay:
     def exchange(self, session: ClientSession, seconds: float) -> None:
         frames = session.framesToSend()
         if frames:
-            self._write(b"".join(frames), self._limits.writeStall)
+            self._write(b"".join(frames), min(seconds, self._limits.writeStall))
         else:
             now = self._clock()
             due = session.nextDeadline()
