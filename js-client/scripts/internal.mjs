@@ -7,7 +7,7 @@ export const internal = `
   events expiresAt feed fieldsOf flush forget frame framesToSend generation hasKey heard held hello index isAsItCame
   isAwaited isBehind isBuffered isCarried isClosed isCurrent isMisread isMoving isOver keyOf kind lay leave lift line
   loads lost merged nextDeadline nextMs nodesLeft notSent number path pending predictions quickEnds receive refetch
-  refresh renew rewind sendHead serial settle settled show stay stopTimer take tick timer wants watch welcome
+  refresh renew renumber rewind sendHead serial settle settled show stay stopTimer take tick timer wants watch welcome
 `
   .trim()
   .split(/\s+/)

@@ -155,9 +155,9 @@ export class LiveRows<T extends Tuple> {
   }
 
   /** The same of rows that have to have keys of their own. */
-  #keyed(rows: readonly T[], keys: ViewMessage["k"] | null = this.#keys): void {
+  #keyed(rows: readonly T[]): void {
     const ids = rows.map(
-      (row) => (expect(keys?.[tupleTypeOf(row)] && this.hasKey(row)), idOf(this.keyOf(row))),
+      (row) => (expect(this.#keys?.[tupleTypeOf(row)] && this.hasKey(row)), idOf(this.keyOf(row))),
     )
     expect(new Set(ids).size === ids.length)
   }
@@ -194,7 +194,8 @@ export class LiveRows<T extends Tuple> {
       this.#keys = before
       throw error
     }
-    if (JSON.stringify(k) !== JSON.stringify(before)) this.byKey = this.#byIds(this.rows)
+    // By the keys that they have from now on.
+    this.byKey = this.#byIds(this.rows)
     const wrong = this.#wrong
     this.#wrong = null
     this.#epoch = e

@@ -172,6 +172,7 @@ export class LiveView<T extends Tuple = AnyTuple, E extends ViewEvents<T> = View
       line.onReset(() => {
         this.#isFollowing = false
         this.held.watch = null
+        for (const one of this.predictions) one.renumber()
         this.#lineChanged()
       }),
     )

@@ -62,6 +62,15 @@ export class Prediction {
   }
 
   /**
+   * The server's watches have other numbers from now on: of rows that are asked for now it has been a part for long.
+   *
+   * @internal
+   */
+  renumber(): void {
+    this.#after &&= {}
+  }
+
+  /**
    * Whether it has come true, and rows at that position have it.
    *
    * @internal

@@ -237,6 +237,16 @@ suite("What is expected", () => {
     assert.equal(shown(), "1 two 3")
   })
 
+  test("is not shown on by a server that was started anew before the rows were asked for again", async () => {
+    const acting = expecting(view.withUpdated(2, { done: true }))
+    line.reset()
+    await acting.accept({ 3: 9 })
+    line.reset()
+    assert.equal(shown(), "1 2! 3")
+    await line.last.answer([row(1), row(2, "two"), row(3)], null, { w: 3, e: "f", k: K, s: 1 })
+    assert.equal(shown(), "1 two 3")
+  })
+
   test("is shown on until the rows have it, though the session that has answered it is over", async () => {
     const acting = expecting(view.withUpdated(2, { done: true }))
     await acting.accept({ 7: 6 })
