@@ -33,8 +33,9 @@ await build({
 })
 
 const files = filesIn(built, ".test.mjs")
-// More at once than there may be processors: some wait for servers most of the time.
-const manner = ["--test-concurrency=4", "--test-timeout=120000", "--test-reporter=tap"]
+// More at once than there may be processors: some wait for servers most of the time. The time is that of a whole file
+// too, which takes half a minute where nothing else runs.
+const manner = ["--test-concurrency=4", "--test-timeout=400000", "--test-reporter=tap"]
 const options = ["--enable-source-maps", "--test", ...manner]
 const run = spawnSync(process.execPath, [...options, ...files], {
   cwd: root,
