@@ -28,7 +28,7 @@ ColorScheme = Literal["dark", "light"]
 
 DESKTOP = (1280, 800)
 PHONE = (360, 740)
-PATIENCE_MS = 15_000.0
+PATIENCE_MS = 30_000.0
 """Milliseconds within which anything that a test waits for has to happen."""
 
 FLAGS = (

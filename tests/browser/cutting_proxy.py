@@ -9,11 +9,15 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
+import time
 from typing import Self
 
 __all__ = ["CuttingProxy"]
 
-PATIENCE = 15.0
+PATIENCE = 30.0
+
+QUIET = 2.0
+"""Seconds after which nothing more comes of what was said: twice those after which a page acknowledges."""
 
 
 class CuttingProxy:
@@ -35,6 +39,7 @@ class CuttingProxy:
         self._losesRequests = False
         self._losesAnswers = False
         self._lost = b""
+        self._passedAt = time.monotonic()
         threading.Thread(target=self._accept, daemon=True).start()
 
     @property
@@ -55,6 +60,11 @@ class CuttingProxy:
         """Until that many bytes were not passed on: more than a beat or two."""
         with self._lock:
             assert self._lock.wait_for(lambda: len(self._lost) >= size, PATIENCE), self._lost
+
+    def waitUntilQuiet(self) -> None:
+        """Until all that was said is answered, and acknowledged: nothing has been passed on for a while."""
+        while (left := self._passedAt + QUIET - time.monotonic()) > 0:
+            time.sleep(left)
 
     def cut(self) -> None:
         """Drop every connection, and refuse new ones until `mend`."""
@@ -102,6 +112,7 @@ class CuttingProxy:
                         self._lost += data
                         self._lock.notify_all()
                         continue
+                    self._passedAt = time.monotonic()
                 target.sendall(data)
         with self._lock:
             line.drop()

@@ -55,6 +55,8 @@ def quietBoard(visit: Visits, proxy: CuttingProxy, transport: Transport) -> Boar
     visitor.context.add_init_script("window.setInterval = () => 0")  # that is when round trips are measured
     board = BoardPage.opened(visitor, proxy.url, transport)
     board.settle()
+    if transport == "held POST":  # one POST at a time: the next would wait for an answer that is lost
+        proxy.waitUntilQuiet()
     return board
 
 
