@@ -85,7 +85,6 @@ def pageAt(demo: DemoServer, folder: Path, visit: Visits) -> Page:
 
 
 class TestVite:
-    @pytest.mark.timeout(400)  # what is installed comes from afar
     def test_its_page_shows_the_rows_and_follows_them(
         self, vite: Path, demo: DemoServer, visit: Visits
     ) -> None:
