@@ -62,7 +62,7 @@ export class Prediction {
   }
 
   /**
-   * The server's watches have other numbers from now on: of rows that are asked for now it has been a part for long.
+   * The server's watches have other numbers from now on; rows that are asked for now have it, if it has come true.
    *
    * @internal
    */
