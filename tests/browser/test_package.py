@@ -100,6 +100,23 @@ class TestVite:
 
         expect(page.get_by_role("listitem")).to_have_text(["Overdue, Ada", "Due as well, nobody"])
 
+    def test_its_page_does_without_websockets(self, vite: Path, demo: DemoServer, visit: Visits) -> None:
+        """What goes by POST is a part of what Vite has built, and is fetched from there."""
+        demo.fill(JOBS)
+        page = pageAt(demo, vite, visit)
+        page.add_init_script("window.WebSocket = class { constructor() { throw new Error('none here') } }")
+        fetched: list[str] = []
+        page.on("response", lambda response: fetched.append(f"{response.request.method} {response.url}"))
+
+        page.goto(demo.url)
+        expect(page.get_by_role("listitem")).to_have_text(["Long due, Ada", "Due as well, nobody"])
+        visit.board(demo.url).edit(1, "Title", "Overdue")
+
+        expect(page.get_by_role("listitem")).to_have_text(["Overdue, Ada", "Due as well, nobody"])
+        [later] = {url for url in fetched if "vortex-http" in url or "http_transports" in url}
+        assert later.startswith(f"GET {demo.url}assets/")
+        assert f"POST {demo.url}vortex" in fetched
+
 
 class TestAPlainPage:
     @pytest.mark.parametrize("transport", ["websocket", "post"])
