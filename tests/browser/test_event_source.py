@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from playwright.sync_api import Page
@@ -11,9 +12,10 @@ from tests.browser.conftest import Visits
 from tests.browser.cutting_proxy import CuttingProxy
 from tests.browser.demo_server import DemoServer
 
+JOBS = {"key": "demo.jobs"}
+
 LISTEN = """
-  const wanted = encodeURIComponent(JSON.stringify({ key: "demo.jobs" }))
-  const events = new EventSource(`./vortex?filt=${wanted}`)
+  const events = new EventSource(`/vortex?filt=${encodeURIComponent(JSON.stringify(wanted))}`)
   window.heard = []
   window.resets = []
   window.opened = 0
@@ -23,13 +25,13 @@ LISTEN = """
 """
 
 
-def listening(visit: Visits, url: str) -> Page:
+def listening(visit: Visits, url: str, wanted: Mapping[str, Any] = JOBS) -> Page:
     """A page that listens, once it has heard how things are."""
     visitor = visit.visitor()
     visitor.mayFail.append(BROKEN)
     page = visitor.page()
     page.goto(f"{url}static/vortex.d.ts")  # a page of this origin that does nothing by itself
-    page.evaluate(f"() => {{ {LISTEN.replace('./vortex', '/vortex')} }}")
+    page.evaluate(f"(wanted) => {{ {LISTEN} }}", wanted)
     page.wait_for_function("window.heard.length > 0")
     return page
 
@@ -54,6 +56,20 @@ class TestEventSource:
         assert {row["tupleType"] for row in first["tuples"]} == {"demo.Job"}
         assert sorted(titles(page)[0]) != sorted(demo.titles())
         assert sorted(titles(page)[-1]) == sorted(demo.titles())
+        page.close()
+
+    def test_hears_of_an_observable(self, demo: DemoServer, visit: Visits) -> None:
+        selector = {"name": "demo.Job", "selector": {}}
+        wanted = {"key": "tupleDataObservable", "name": "demo.board", "tupleSelector": selector}
+        page = listening(visit, demo.url, wanted)
+        board = visit.board(demo.url)
+
+        before = demo.titles()
+        board.edit(1, "Title", "Water all plants")
+        page.wait_for_function("heard.at(-1).tuples.some(({ title }) => title === 'Water all plants')")
+
+        assert sorted(titles(page)[0]) == sorted(before)
+        assert sorted(titles(page)[-1]) == sorted(demo.titles()) != sorted(before)
         page.close()
 
     def test_goes_on_by_itself_after_a_cut(

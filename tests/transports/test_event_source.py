@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from twisted.internet.task import Clock
@@ -10,9 +11,12 @@ from twisted.internet.task import Clock
 from tests.transports.event_listeners import JOBS, Ears, Jobs, Listened
 from tests.transports.native_talk import pass_
 from tests.transports.wires import Server
+from vortex import TupleDataObservableHandler, TupleSelector
 from vortex.limits import Limits
 from vortex.node.session_events import SessionExpired, SessionResumed, SessionSuspended
 from vortex.protocol.payload import Payload
+
+BOARD = {"key": "tupleDataObservable", "name": "board"}
 
 
 @pytest.fixture
@@ -43,6 +47,42 @@ class TestListening:
         assert [each["name"] for each in first["tuples"]] == ["one", "two"]
         assert first["result"] is None
         assert [each["name"] for each in second["tuples"]] == ["three"]
+
+    def test_is_to_observables_too(self, server: Server) -> None:
+        names = ["one"]
+        selectors: list[TupleSelector] = []
+
+        def provide(selector: TupleSelector, _peer: object) -> list[Listened]:
+            selectors.append(selector)
+            return [Listened(name=name) for name in names]
+
+        handler = TupleDataObservableHandler("board", server.vortex)
+        handler.addTupleProvider("jobs", provide)
+        wanted = {"name": "jobs", "selector": {"of": "ada"}}
+
+        ears = Ears(server, {**BOARD, "tupleSelector": wanted})
+        names[:] = ["two"]
+        handler.notifyOfTupleUpdate(selectors[0])
+
+        assert selectors == [TupleSelector(name="jobs", selector={"of": "ada"})] * 2
+        assert ears.names == ["one", "two"]
+        told = {"tupleType": "vortex.TupleSelector", **wanted}
+        assert [each["filt"]["tupleSelector"] for each in ears.events] == [told, told]
+
+        again = Ears(server, {**BOARD, "tupleSelector": ears.events[0]["filt"]["tupleSelector"]})
+        assert again.names == ["two"]
+        handler.shutdown()
+
+    @pytest.mark.parametrize(
+        "said",
+        ["jobs", None, [], {}, {"name": 7}, {"name": "jobs", "selector": []}, {"name": "jobs", "more": 1}],
+    )
+    def test_is_to_nothing_where_that_is_no_selector(self, server: Server, said: Any) -> None:
+        ears = Ears(server, {**BOARD, "tupleSelector": said})
+
+        assert ears.status == 400
+        assert b'expected a tupleSelector as in {"name":"demo.Job","selector":{}}, got ' in ears.received
+        assert server.vortex.peers == ()
 
     def test_is_answered_at_once_by_what_nobody_keeps_or_gathers(self, server: Server) -> None:
         ears = Ears(server)

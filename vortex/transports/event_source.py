@@ -3,6 +3,8 @@ EventSource: a way to listen that every browser has, and ``curl`` too, without a
 
     GET /vortex?filt={"key":"jobs"}        Accept: text/event-stream
 
+    GET /vortex?filt={"key":"tupleDataObservable","name":"board","tupleSelector":{"name":"demo.Job"}}
+
 What each ``filt`` asks for is sent first, and again whenever it changes, as plain JSON. Nothing else can be
 asked for: whoever comes this way changes nothing. A browser that comes back after a cut says which event it
 has had last, and bears the cookie that it was given; it gets what it has missed, or all anew.
@@ -29,6 +31,8 @@ from vortex.transports.held_response import HeldResponse
 from vortex.transports.http_refusal import HttpRefused
 from vortex.transports.kept_sessions import KeptDriver
 from vortex.transports.transport import LinkHost
+from vortex.tuples.hints import short
+from vortex.tuples.selector import TupleSelector
 
 __all__ = ["EVENT_STREAM", "EventSources"]
 
@@ -207,8 +211,26 @@ def _filtsOf(request: Request, limits: Limits) -> list[dict[str, Any]]:
             raise HttpRefused(
                 400, f"a filt of {len(filt)} keys, {limits.maxFiltItems} are accepted (maxFiltItems)"
             )
+        if "tupleSelector" in filt:
+            filt["tupleSelector"] = _selectorOf(filt["tupleSelector"])
         filts.append(filt)
     return filts
+
+
+def _selectorOf(said: object) -> TupleSelector:
+    """
+    What an observable is asked for, which elsewhere travels as a tuple.
+
+    Raises:
+        HttpRefused: If it is none.
+    """
+    if isinstance(said, dict) and said.keys() <= {"name", "selector", "tupleType"}:
+        name, selector = said.get("name"), said.get("selector", {})
+        if isinstance(name, str) and isinstance(selector, dict):
+            return TupleSelector(name=name, selector=selector)
+    raise HttpRefused(
+        400, f'expected a tupleSelector as in {{"name":"demo.Job","selector":{{}}}}, got {short(said)}'
+    )
 
 
 def _secretOf(request: Request) -> tuple[str, bool]:
