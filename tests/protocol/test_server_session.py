@@ -23,7 +23,7 @@ class TestWelcome:
     """Section 3."""
 
     def test_is_the_first_that_is_written_and_says_all_there_is_to_say(self) -> None:
-        table = SessionTable("S", "server", Limits(maxFrame=12345), schema="hash")
+        table = SessionTable("S", "server", Limits(maxFrame=12345), schema=lambda: "hash")
         session = table.attach(Hello.read(wire.hello(), Limits()), None, 0.0)
         session.send(says("a"))
         session.attached(0.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from tests.transports.native_wires import (
     knock,
 )
 from tests.transports.wires import Server
+from vortex.tuples import Tuple, TupleField, addTupleType, tupleTypes
 
 
 @pytest.fixture
@@ -75,6 +77,46 @@ class TestHello:
             assert line.farewell["again"] is False
         else:
             assert line.status == 400
+
+
+def register(**fields: Any) -> None:
+    """A tuple type is registered; with other fields than before as if its module was run again."""
+    annotations = dict.fromkeys(fields, Any)
+    names = {"__tupleType__": "hello.Late", "__module__": __name__, "__annotations__": annotations}
+    addTupleType(type("Late", (Tuple,), {**names, **fields}))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+class TestTheSchema:
+    def test_is_that_of_the_types_that_are_known_by_then(self, server: Server, kind: str) -> None:
+        def schema() -> str:
+            found: str = knock(kind, server).welcome["schema"]
+            return found
+
+        register(a=1)
+        first = schema()
+        assert schema() == first
+        register(a=1, b=2)
+        second = schema()
+        assert second != first
+        register(a=5, b=None, c=TupleField(transport=False))
+        assert schema() == second
+        register(a=1)
+        assert schema() == first
+
+    def test_is_found_out_once(self, server: Server, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        asked = []
+
+        def types() -> Iterator[tuple[str, type[Any]]]:
+            asked.append(1)
+            return tupleTypes()
+
+        monkeypatch.setattr("vortex.tuples.schema.tupleTypes", types)
+        register()
+        for _ in range(3):
+            knock(kind, server)
+
+        assert asked == [1]
 
 
 class TestTheFirstFrame:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
@@ -95,13 +95,13 @@ class SessionTable:
     Args:
         uuid, name: What this server calls itself.
         limits: The bounds that its sessions are held to.
-        schema: A hash over the tuple types that it knows.
+        schema: Gives a hash over the tuple types that it knows, for each WELCOME.
 
     Attributes:
         epoch: What tells this life of the server from others.
     """
 
-    def __init__(self, uuid: str, name: str, limits: Limits, *, schema: str = "") -> None:
+    def __init__(self, uuid: str, name: str, limits: Limits, *, schema: Callable[[], str] = str) -> None:
         self.epoch = secrets.token_hex(8)
         self._uuid = uuid
         self._name = name
@@ -143,7 +143,7 @@ class SessionTable:
             "epoch": self.epoch,
             "beat": BEAT,
             "maxFrame": self._maxFrame(hello.via),
-            "schema": self._schema,
+            "schema": self._schema(),
         }
         if reason is not None:
             welcome["reason"] = reason

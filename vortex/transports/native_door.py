@@ -43,7 +43,7 @@ class NativeDoor:
     """
 
     def __init__(self, host: LinkHost) -> None:
-        self.table = SessionTable(host.uuid, host.name, host.limits, schema=schemaHash())
+        self.table = SessionTable(host.uuid, host.name, host.limits, schema=schemaHash)
         self.kept = KeptSessions(host)
         self.waiting: dict[NativeLine, None] = {}
         self._host = host

@@ -11,10 +11,11 @@ import hashlib
 import inspect
 import json
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from vortex.tuples.hints import hintText, isOptional
-from vortex.tuples.registry import tupleTypes
+from vortex.tuples.registry import onRegistered, tupleTypes
 from vortex.tuples.tuple import Tuple, fieldsOf
 
 __all__ = ["FieldSchema", "TupleSchema", "describe", "schemaHash"]
@@ -85,11 +86,29 @@ def describe(cls: type[Tuple]) -> TupleSchema:
     return TupleSchema(tupleType=cls.tupleType(), fields=fields, comment=_comment(cls))
 
 
+class _Registrations:
+    """How many there were: the hash is made once after each."""
+
+    count = 0
+
+    @classmethod
+    def add(cls, _name: str) -> None:
+        cls.count += 1
+
+
+onRegistered(_Registrations.add)
+
+
 def schemaHash() -> str:
     """
-    What tells the tuple types that are registered from others: 16 hexadecimal digits, the same wherever their
-    names and the names of their fields that travel are.
+    What tells the tuple types that are registered now from others: 16 hexadecimal digits, the same wherever
+    their names and the names of their fields that travel are.
     """
+    return _hashAfter(_Registrations.count)
+
+
+@lru_cache(maxsize=1)
+def _hashAfter(_registrations: int) -> str:
     types = sorted(
         [name, [field.name for field in fieldsOf(cls).values() if field.transport]]
         for name, cls in tupleTypes()
