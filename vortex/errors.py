@@ -257,13 +257,13 @@ class UnknownRecord(VortexError):
 
 
 class UnknownAction(VortexError):
-    """Nobody carries out actions of that type."""
+    """Nobody carries out actions of that type, or there is no action processor of that name."""
 
     code = "unknown-action"
 
 
 class UnknownObservable(VortexError):
-    """Nothing provides what was asked for."""
+    """Nothing provides what was asked for, or there is no observable of that name."""
 
     code = "unknown-observable"
 

@@ -40,12 +40,17 @@ class Ends:
         self.clock = clock
         self.done: list[Any] = []
         self.outcome: Any = None
-        self.processor = TupleActionProcessor("acts", server)
-        self.processor.setDelegate(Rename, self._rename)
+        self._server = server
+        self.serve()
         self.vortex = Vortex("client", reactor=clock)
         self.link = NativeMemoryLink(self.vortex, server)
         settle(clock)
         self.client = TupleActionClient("acts", "server", self.vortex)
+
+    def serve(self) -> None:
+        """The server has a processor, which knows nothing of one that was there before."""
+        self.processor = TupleActionProcessor("acts", self._server)
+        self.processor.setDelegate(Rename, self._rename)
 
     def _rename(self, action: Rename) -> Any:
         self.done.append(action.title)
@@ -121,6 +126,18 @@ class TestAnAction:
 
         assert resultOf(ends.push(action)) == ["dug"]
         assert ends.done == ["dig"]
+
+    def test_that_no_processor_takes_fails_and_takes_effect_when_it_is_pushed_anew(self, ends: Ends) -> None:
+        action = Rename(title="dig")
+        ends.processor.shutdown()
+        with pytest.raises(
+            RemoteError, match="nothing at 'server' offers an action processor named 'acts'"
+        ) as caught:
+            resultOf(ends.push(action))
+        assert (caught.value.code, ends.done) == ("unknown-action", [])
+        ends.serve()
+
+        assert (resultOf(ends.push(action)), ends.done) == ([], ["dig"])
 
     def test_to_nobody_fails(self, clock: Clock) -> None:
         alone = TupleActionClient("acts", "server", Vortex("alone", reactor=clock))

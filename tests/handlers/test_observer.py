@@ -359,11 +359,54 @@ class TestAnError:
 
     def test_of_a_server_that_does_not_answer_is_a_timeout(self, jobs: Jobs) -> None:
         jobs.handler.shutdown()
+        assert jobs.requests() == []  # and who notes them says nothing
         subscription = jobs.observer.subscribe(JOBS, jobs.told)
         jobs.harness.advance(31)
         assert isinstance(subscription.error, RequestTimeout)
         jobs.handler = jobs.handlerOf(jobs.server)
         jobs.harness.advance(60)
+
+        assert subscription.state == "current"
+
+
+class TestAnObservableThatIsNotThere:
+    def test_is_said_to_who_waits_for_its_rows(self, jobs: Jobs) -> None:
+        jobs.handler.shutdown()
+        synced = jobs.observer.subscribe(JOBS, jobs.told).synced
+
+        with pytest.raises(
+            RemoteError, match="nothing at 'server' offers an observable named 'jobs'"
+        ) as caught:
+            jobs.harness.resultOf(synced)
+        assert caught.value.code == "unknown-observable"
+
+    def test_is_said_to_who_polls(self, jobs: Jobs) -> None:
+        misspelt = TupleDataObserver("jbos", "server", jobs.client)
+
+        with pytest.raises(
+            RemoteError, match="nothing at 'server' offers an observable named 'jbos'"
+        ) as caught:
+            jobs.harness.resultOf(misspelt.poll(JOBS))
+        assert caught.value.code == "unknown-observable"
+
+    def test_is_shown_once_it_is(self, jobs: Jobs) -> None:
+        jobs.handler.shutdown()
+        subscription = jobs.observer.subscribe(JOBS, jobs.told)
+        jobs.harness.advance(5)
+        assert subscription.error is not None
+        assert (subscription.state, subscription.error.code) == ("loading", "unknown-observable")
+        jobs.handler = jobs.handlerOf(jobs.server)
+        jobs.harness.advance(60)
+
+        assert (subscription.state, subscription.error) == ("current", None)
+        assert [titles for titles, _ in jobs.told] == [["tea", "milk"]]
+
+    def test_is_shown_within_seconds_where_it_is_made_a_moment_later(self, jobs: Jobs) -> None:
+        jobs.handler.shutdown()
+        subscription = jobs.observer.subscribe(JOBS, jobs.told)
+        jobs.harness.settle()
+        jobs.handler = jobs.handlerOf(jobs.server)
+        jobs.harness.advance(2)
 
         assert subscription.state == "current"
 

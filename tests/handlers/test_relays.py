@@ -388,6 +388,51 @@ class TestARightThatIsLost:
         assert ada.told[1:] == [(["tea", "milk", "jam"], [("created", 3)])]
 
 
+class TestAServerWithoutHandlers:
+    def test_that_has_them_later_is_shown(self, hops: Chain) -> None:
+        hops.handler.shutdown()
+        hops.processor.shutdown()
+        ada = hops.watcher("ada")
+        assert ada.subscription.error is not None
+        assert (ada.subscription.error.code, ada.titles) == ("unknown-observable", [])
+        with pytest.raises(RemoteError, match="nothing at 'server' offers an action processor") as caught:
+            hops.harness.resultOf(ada.actions.pushAction(Rename(id=1, title="x")))
+        assert caught.value.code == "unknown-action"
+        hops.serve()
+        hops.harness.advance(120)
+
+        assert (ada.titles, ada.subscription.error) == (["tea", "milk"], None)
+
+    def test_carries_an_action_out_that_is_pushed_anew_when_it_has_them(self, hops: Chain) -> None:
+        hops.processor.shutdown()
+        ada = hops.watcher("ada")
+        action = Rename(id=1, title="coffee")
+        with pytest.raises(RemoteError, match="nothing at 'server' offers an action processor"):
+            hops.harness.resultOf(ada.actions.pushAction(action))
+        hops.handler.shutdown()
+        hops.serve()
+        pushed = ada.actions.pushAction(action)
+        hops.harness.settle()
+
+        assert [job.title for job in hops.harness.resultOf(pushed)] == ["coffee"]
+        assert hops.done == [(1, "coffee")]
+
+    def test_that_was_started_anew_goes_on_when_it_has_them(self, hops: Chain) -> None:
+        ada = hops.watcher("ada")
+        hops.links[0].close()
+        hops.handler.shutdown()
+        hops.processor.shutdown()
+        hops.connect(hops.relays[0], hops.server)
+        assert ada.subscription.error is not None
+        assert (ada.subscription.error.code, ada.titles) == ("unknown-observable", ["tea", "milk"])
+        hops.rows = {2: "cream"}
+        hops.serve()
+        hops.harness.advance(120)
+
+        assert ada.titles == ["cream"]
+        assert ada.told[1:] == [(["cream"], [("deleted", 1), ("updated", 2)])]
+
+
 class TestTheLossOfTheMiddleNode:
     def test_and_another_in_its_place_tell_what_has_changed(self, chain: Chain) -> None:
         ada = chain.watcher("ada")
@@ -539,6 +584,7 @@ class TestPoll:
 
     def test_is_not_waited_for_forever(self, chain: Chain) -> None:
         chain.handler.shutdown()
+        silent = PayloadEndpoint({"key": "tupleDataObservable"}, lambda _, delivery: None, chain.server)
         node = chain.harness.node("ada")
         chain.connect(node, chain.relays[0])
         asked = TupleDataObserver("jobs", "relay1", node).poll(JOBS, timeout=None)
@@ -546,7 +592,7 @@ class TestPoll:
 
         with pytest.raises(RemoteError) as caught:
             chain.harness.resultOf(asked)
-        assert caught.value.code == RequestTimeout.code
+        assert (caught.value.code, silent.isLive) == (RequestTimeout.code, True)
 
 
 class TestACircle:

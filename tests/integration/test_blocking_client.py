@@ -32,6 +32,7 @@ from vortex import (
     NotConnected,
     Payload,
     PayloadEndpoint,
+    RemoteError,
     RequestTimeout,
     SharedSecretAuthenticator,
     TlsOptions,
@@ -165,6 +166,26 @@ class TestEachCall:
             assert results == [[], ["dig was done"], ["dig"], [2], [28]]
             assert server.told == ["a" * 100_000, "b", *range(25), "c"]
             await goes(server)
+
+    @onReactor
+    @pytest.mark.parametrize("transport", ["http", "tcp"])
+    async def test_is_told_at_once_that_there_is_no_such_name(self, transport: str, tmp_path: Path) -> None:
+        def script(url: str) -> list[str]:
+            codes: list[str] = []
+            with BlockingVortexClient(url, timeout=3 * PATIENCE) as client:
+                for call in (
+                    lambda: client.poll(JOBS, observable="jbos"),
+                    lambda: client.pushAction(TupleGenericAction(key="dig"), name="atcs"),
+                ):
+                    with pytest.raises(RemoteError) as caught:
+                        call()
+                    codes.append(caught.value.code)
+            return codes
+
+        async with yard() as server:
+            url, _ = await reach(server, transport, tmp_path)
+
+            assert await blocking(script, url) == ["unknown-observable", "unknown-action"]
 
 
 async def goes(server: Yard) -> None:

@@ -127,10 +127,13 @@ class Action:
             self.stopAlarm()
             self.way.finished(self, None)
 
-    def answer(self, message: Message, priority: int) -> None:
+    def answer(self, message: Message, priority: int, *, isKept: bool = True) -> None:
         """
         Send *message* to the client. The first is the action's answer, which is kept for as long as the
         client may ask again; unless it says that the action has failed here, for which it may be run again.
+
+        Args:
+            isKept: False where nothing was done, so that it may be run again as well.
 
         Raises:
             EncodeError: If *message* cannot travel; nothing was sent.
@@ -142,9 +145,8 @@ class Action:
             self.isAnswered = True
             self.stopAlarm()
             result = message.payload.result
-            self.way.finished(
-                self, None if isinstance(result, str) and result.startswith(_CRASH) else encoded
-            )
+            isCrash = isinstance(result, str) and result.startswith(_CRASH)
+            self.way.finished(self, encoded if isKept and not isCrash else None)
         if not self.isCancelled:
             self.way.sendAnswer(message, priority)
 

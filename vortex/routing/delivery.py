@@ -175,6 +175,12 @@ class Delivery:
             raise TypeError(f"fail() takes an exception, as in Rejected('no such job'), got {error!r}")
         self.failedIn(None, error if isinstance(error, Failure) else Failure(error), priority)
 
+    def failUntaken(self, error: VortexError) -> None:
+        """For `PayloadIO`, which has found nobody to take it: as `fail`, but it may be run another time."""
+        text = errorText(error)
+        log.info("{delivery} is nobody's: {text}", delivery=str(self), text=text)
+        self._send(self._message(None, text), 100, isKept=False)
+
     def failedIn(self, endpoint: object, failure: Failure, priority: int = 100) -> None:
         """For who calls endpoints: as `fail`, and the log says which endpoint's failure it was."""
         where = "" if endpoint is None else f" in {endpoint!r}"
@@ -225,9 +231,9 @@ class Delivery:
         tuples = tuplesOrPayload.tuples if tuplesOrPayload.hasBody else None
         return Message(Payload(filt, tuples, result), isReply=True)
 
-    def _send(self, message: Message, priority: int) -> None:
+    def _send(self, message: Message, priority: int, *, isKept: bool = True) -> None:
         if self._action is not None:
-            self._action.answer(message, priority)
+            self._action.answer(message, priority, isKept=isKept)
         else:
             try:
                 self.peer.sendMessage(message, priority)

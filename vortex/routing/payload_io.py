@@ -33,6 +33,7 @@ from vortex.routing.delivery import Delivery
 from vortex.routing.endpoints import Endpoints
 from vortex.routing.filt import CLIENT_ECHO, MESSAGE_ID, SERVER_ECHO
 from vortex.routing.lines import Line, Lines, sizeOf
+from vortex.routing.live_filt import notOffered
 from vortex.routing.noticed import Noticed
 from vortex.routing.ports import Node, Peer, liveNodes
 
@@ -95,7 +96,9 @@ class PayloadIO(Endpoints):
 
         Returns:
             How many took it: endpoints that were called, and who waited for this answer.
-            A message that nobody takes is not answered, unless all that would were not allowed to.
+            A message that nobody takes is not answered, unless all that would were not allowed to, or its
+            peer, on the native wire, waits for an observable or an action processor: then it is told that
+            there is none.
         """
         node = self._node()
         if node is None:
@@ -291,8 +294,12 @@ class PayloadIO(Endpoints):
                 underWay.append(outcome.addBoth(unknown.countAfter, payload))
                 if action is not None:
                     action.runs(outcome)
-        if refusal is not None and not delivery.isReply:
+        if delivery.isReply:
+            return called
+        if refusal is not None:
             _refuseUnlessAnswered(refusal, delivery, underWay)
+        elif not called and envelope.expectsAnswer:
+            _sayNotOffered(node, delivery, envelope)
         return called
 
     def _call(self, endpoint: PayloadEndpoint, payload: Payload, delivery: Delivery) -> Deferred[Any] | None:
@@ -394,6 +401,13 @@ def _refuseUnlessAnswered(refusal: VortexError, delivery: Delivery, underWay: li
             delivery.fail(refusal)
 
     DeferredList(underWay).addCallback(refuse)
+
+
+def _sayNotOffered(node: Node, delivery: Delivery, envelope: Envelope) -> None:
+    error = notOffered(envelope.filt, node.name)
+    if error is not None:
+        with suppress(VortexError):  # what cannot be answered is not answered, as all that nobody takes
+            delivery.failUntaken(error)
 
 
 def _failed(endpoint: PayloadEndpoint, delivery: Delivery, failure: Failure) -> None:
