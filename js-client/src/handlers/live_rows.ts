@@ -71,7 +71,8 @@ const NOTHING = { change: null, isCurrent: false, isBehind: false, isMisread: fa
 const MAX_MISMATCHES = 3
 
 export class LiveRows<T extends Tuple> {
-  rows: readonly T[] = []
+  /** Pages have it too: who changes it by mistake is to hear of that at once. */
+  rows: readonly T[] = Object.freeze([])
   byKey: Rows<T> = new Map()
   /** The server's number of the watch; null while there is none. */
   watch: number | null = null
@@ -138,7 +139,7 @@ export class LiveRows<T extends Tuple> {
     const change = newChange<T>()
     for (const [id, row] of byKey) byKey.set(id, keptOf(before.byKey.get(id), row, change))
     for (const [id, row] of before.byKey) if (!byKey.has(id)) change.deleted.push(row)
-    const now = [...byKey.values()]
+    const now = Object.freeze([...byKey.values()])
     return { rows: now, byKey, change: sameItems(now, before.rows) ? null : change }
   }
 
@@ -262,7 +263,7 @@ export class LiveRows<T extends Tuple> {
     }
     for (const [id, row] of now) byKey.set(id, row)
     const isSame = sameItems(there, this.rows)
-    this.rows = there
+    this.rows = Object.freeze(there)
     return isSame ? null : change
   }
 

@@ -125,7 +125,7 @@ export class LiveView<T extends Tuple = AnyTuple, E extends ViewEvents<T> = View
   loads = 0
   /** Whether all that has changed since the rows were asked for the last time comes by itself. */
   #isFollowing = false
-  #shown: Shown<T> = { rows: [], byKey: new Map() }
+  #shown: Shown<T>
   /** Whether what is shown has something in it that is predicted. */
   #isAhead = false
   #state: ViewState = "loading"
@@ -154,6 +154,7 @@ export class LiveView<T extends Tuple = AnyTuple, E extends ViewEvents<T> = View
     this.filt = filt
     this.about = aboutView(filt)
     this.held = new LiveRows(fields)
+    this.#shown = { ...this.held }
     this.#options = options
     this.#endpoint = line.listen(listened, (payload) => {
       if (!errorOf(payload.result)) this.take(payload)
@@ -420,7 +421,7 @@ export class LiveView<T extends Tuple = AnyTuple, E extends ViewEvents<T> = View
       this.#isAhead = predictions.size > 0
       // What is shown already is kept, where it is what the server has.
       if (!this.#isAhead) Object.assign(held, shown)
-    } else this.#shown = { rows: held.rows, byKey: held.byKey }
+    } else this.#shown = { ...held }
     if (!change && !isFirst) return
     change ??= newChange()
     this.changed?.(change)

@@ -51,6 +51,8 @@ const IDLE: RowStatus = { busy: null, error: null }
 export class Loader<T extends Tuple = AnyTuple> extends LiveView<T, LoaderEvents<T>> {
   readonly #tuple: LoaderOptions<T>["tuple"]
   readonly #status = new Map<Key, RowStatus & { pending: number }>()
+  /** Rows that are shown as a save was answered: nothing else that came has changed them since. */
+  readonly #own = new WeakSet<Tuple>()
 
   /**
    * @param onRows - Called whenever the rows have changed; or, where that is not needed, the options.
@@ -140,11 +142,16 @@ export class Loader<T extends Tuple = AnyTuple> extends LiveView<T, LoaderEvents
   async #ask(tuples: readonly Tuple[], key?: Key, more: Filt = {}): Promise<Payload> {
     const before = this.#held(key)
     return this.ask(new Payload({ ...this.filt, ...more }, tuples), (answer) => {
-      // A server that knows of views tells what has come of it. That may have been changed again already.
+      // A server that knows of views tells what has come of it. That may have been changed again already, and not
+      // only by a save of ours that was answered before.
       if (this.held.watch === null || answer.result !== true) return
       const rows = answer.tuples.filter((row): row is T => row instanceof Tuple)
-      if (rows.every((row) => this.#held(this.keyOf(row)) === before))
-        this.show(this.held.replace(this.merged(rows)))
+      const isOurs = (row: T): boolean => {
+        const here = this.#held(this.keyOf(row))
+        this.#own.add(row)
+        return here === before || this.#own.has(here as T)
+      }
+      if (rows.every(isOurs)) this.show(this.held.replace(this.merged(rows)))
     })
   }
 

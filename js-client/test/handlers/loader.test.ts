@@ -487,6 +487,42 @@ suite("Saving", () => {
     assert.deepEqual([loader.status(1).busy, titles(loader.rows)], [null, ["second", "two"]])
   })
 
+  test("twice at once shows what was saved last, as soon as that is answered", async () => {
+    const loader = load()
+    const view = { w: 7, e: "e", k: { "x.Job": ["id"] } }
+    await line.last.answer([row(1, "one"), row(2, "two")], null, { ...view, s: 4 })
+    const one = firstOf(loader)
+    const first = loader.save(one, { title: "first" })
+    const answerFirst = line.last
+    const second = loader.save(one, { title: "second" })
+    const answerSecond = line.last
+    await answerFirst.answer([row(1, "first")], true)
+    await first
+    assert.deepEqual(titles(loader.rows), ["first", "two"])
+    await line.comes({ ...JOBS, view: { w: 7, f: 4, t: 5 } }, [row(1, "first")])
+    await answerSecond.answer([row(1, "second")], true)
+
+    assert.equal(await second, loader.rows[0])
+    assert.deepEqual(titles(loader.rows), ["second", "two"])
+  })
+
+  test("twice at once leaves what has come in between: that may be newer", async () => {
+    const loader = load()
+    const view = { w: 7, e: "e", k: { "x.Job": ["id"] } }
+    await line.last.answer([row(1, "one"), row(2, "two")], null, { ...view, s: 4 })
+    const one = firstOf(loader)
+    const first = loader.save(one, { title: "first" })
+    const answerFirst = line.last
+    const second = loader.save(one, { title: "second" })
+    const answerSecond = line.last
+    await answerFirst.answer([row(1, "first")], true)
+    await line.comes({ ...JOBS, view: { w: 7, f: 4, t: 5 } }, [row(1, "of somebody else")])
+    await answerSecond.answer([row(1, "second")], true)
+    await Promise.all([first, second])
+
+    assert.deepEqual(titles(loader.rows), ["of somebody else", "two"])
+  })
+
   test("a push that comes meanwhile is shown", async () => {
     const loader = await loaded()
     const saving = loader.save(firstOf(loader), { title: "mine" })

@@ -68,6 +68,27 @@ suite("Observing", () => {
     )
   })
 
+  test("gives rows that a page cannot sort, or add to, by mistake", async () => {
+    const view = observe()
+    const spoil = (): void => {
+      const rows = view.rows as AnyTuple[]
+      assert.throws(() => rows.push({} as AnyTuple), TypeError)
+      if (rows.length) assert.throws(() => rows.sort(() => -1), TypeError)
+    }
+    spoil()
+    await line.last.answer([row(1), row(2), row(3)], null, { w: 7, e: "e", k: K, s: 4 })
+    spoil()
+    await push({ f: 4, t: 5, x: [2] }, row(9))
+    spoil()
+    const prediction = view.withDeleted(3)
+    prediction.lay()
+    spoil()
+    prediction.lift()
+    spoil()
+
+    assert.deepEqual(titles(view.rows), ["1", "3", "9"])
+  })
+
   test("takes nothing that is of another watch", async () => {
     const view = await observed()
     await line.comes({ ...FILT, view: { w: 8, f: 4, t: 5 } }, [row(2, "other")])
