@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -17,6 +18,15 @@ class Part(Tuple):
     job: int = TupleField(key=True)
     number: int = TupleField(key=True)
     name: str = ""
+
+
+@addTupleType
+class Shift(Tuple):
+    __tupleType__ = "knowntest.Shift"
+    day: date = TupleField(key=True)
+
+
+DAY = date(2026, 1, 3)
 
 
 def created(*records: Any) -> list[TupleChange]:
@@ -63,3 +73,40 @@ class TestChanges:
 
         assert there == jobs(2)
         assert set(map(id, gone)) == {id(job)}
+
+    @pytest.mark.parametrize("op", ["created", "updated", "deleted"])
+    @pytest.mark.parametrize(
+        ("key", "record", "expected", "got"),
+        [
+            (2, Job(id=3), "3", "2"),
+            ("3", Job(id=3), "3", "'3'"),
+            ((3, 1), Job(id=3), "3", r"\(3, 1\)"),
+            ((2, 1), PART, r"\(1, 2\)", r"\(2, 1\)"),
+            (1, PART, r"\(1, 2\)", "1"),
+            (("livetest.Job", 1, 2), PART, r"\(1, 2\)", r"\('livetest.Job', 1, 2\)"),
+            (DAY + timedelta(1), Shift(day=DAY), r".*3.*", r".*4.*"),
+        ],
+    )
+    def test_that_have_a_record_and_the_key_of_another_are_none(
+        self, op: Any, key: Any, record: Any, expected: str, got: str
+    ) -> None:
+        change = TupleChange(op=op, key=key, record=record)
+
+        with pytest.raises(ValueError, match=f"that of its record, expected {expected}, got {got} in "):
+            netOf([*created(*jobs(7)), change])
+
+    @pytest.mark.parametrize(
+        ("key", "record"),
+        [
+            (3, Job(id=3)),
+            (("livetest.Job", 3), Job(id=3)),
+            ((1, 2), PART),
+            ([1, 2], PART),
+            (["knowntest.Part", 1, 2], PART),
+            (DAY, Shift(day=DAY)),
+            (7, Note(text="a")),
+            (None, Job(id=3)),
+        ],
+    )
+    def test_may_have_a_record_and_its_key(self, key: Any, record: Any) -> None:
+        assert netOf([TupleChange(op="updated", key=key, record=record)]) == ([record], [])

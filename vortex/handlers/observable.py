@@ -181,7 +181,7 @@ class TupleDataObservableHandler:
             A Deferred with how many watchers were told, or will be when they have read what waits for them.
 
         Raises:
-            ValueError: If one of *changes* has no record or key. EncodeError: if one cannot travel. Either
+            ValueError: If one of *changes* has no record or key, or a record and the key of another. EncodeError: if one cannot travel. Either
                 way nobody was told anything. RuntimeError: if this is not the reactor's thread.
         """
         checkThread(self._node, "TupleDataObservableHandler.notifyOfTupleUpdate")
