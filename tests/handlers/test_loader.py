@@ -474,6 +474,119 @@ class TestAServerThatKnowsNothingOfLiveData:
         assert plain.harness.resultOf(plain.loader.poll()) == [Job(id=1, title="tea")]
 
 
+class ByHand:
+    """
+    A server of two jobs that knows of live data, and says what a test has it say.
+
+    Attributes:
+        saves: What is asked for and not answered yet.
+    """
+
+    def __init__(self, harness: VortexHarness) -> None:
+        self.harness = harness
+        self.server, self.client = harness.node("server"), harness.node("client")
+        self.saves: list[Delivery] = []
+        self.told = Told()
+        self._endpoint = PayloadEndpoint(FILT, self._onPayload, self.server)
+        harness.connect(self.client, self.server, over="tcp", wire="native", random=AlwaysLongest())
+        self.loader = TupleLoader(FILT, "server", self.client)
+        self.subscription = self.loader.subscribe(self.told)
+        harness.settle()
+
+    def _onPayload(self, payload: Payload, delivery: Delivery) -> None:
+        if payload.tuples:
+            self.saves.append(delivery)
+        elif "end" not in delivery.filt["live"]:
+            view = {"w": 7, "e": "e", "k": {Job.tupleType(): ["id"]}, "s": 4}
+            delivery.reply([Job(id=1, title="tea"), Job(id=2, title="milk")], filt={"view": view})
+
+    def save(self, title: str) -> Deferred[Job]:
+        saving = self.loader.save(Job(id=1), {"title": title})
+        self.harness.settle()
+        return saving
+
+    def answer(self, title: str) -> None:
+        """The save that has waited longest is made."""
+        self.saves.pop(0).reply([Job(id=1, title=title)], True)
+        self.harness.settle()
+
+    def push(self, serial: int, title: str) -> None:
+        """This is what has become of the row at *serial*."""
+        filt = {**FILT, "view": {"w": 7, "f": serial - 1, "t": serial}}
+        for peer in self.server.peers:
+            peer.sendMessage(Message(Payload(filt, [Job(id=1, title=title)])))
+        self.harness.settle()
+
+    @property
+    def titles(self) -> list[str]:
+        return [job.title for job in self.subscription.tuples]
+
+
+@pytest.fixture
+def byHand(harness: VortexHarness) -> Iterator[ByHand]:
+    made = ByHand(harness)
+    yield made
+    made.subscription.close()
+    harness.settle()
+
+
+class TestASave:
+    def test_is_shown_when_it_is_answered(self, byHand: ByHand) -> None:
+        saving = byHand.save("coffee")
+        assert byHand.titles == ["tea", "milk"]
+        seen = saving.addCallback(lambda job: (job.title, byHand.titles))
+        byHand.answer("coffee!")
+
+        assert byHand.harness.resultOf(seen) == ("coffee!", ["coffee!", "milk"])
+        assert byHand.told[1:] == [(["coffee!", "milk"], [("updated", 1)])]
+
+    def test_is_not_told_twice(self, byHand: ByHand) -> None:
+        byHand.save("coffee")
+        byHand.answer("coffee")
+        byHand.push(5, "coffee")
+
+        assert (len(byHand.told), byHand.subscription.position) == (2, "e.5")
+
+    def test_beside_another_of_that_row_is_shown_as_it_is_answered(self, byHand: ByHand) -> None:
+        first, second = byHand.save("coffee"), byHand.save("cocoa")
+        byHand.answer("coffee")
+        assert byHand.titles == ["coffee", "milk"]
+        byHand.push(5, "coffee")
+        byHand.answer("cocoa")
+
+        assert [byHand.harness.resultOf(each).title for each in (first, second)] == ["coffee", "cocoa"]
+        assert byHand.titles == ["cocoa", "milk"]
+
+    def test_leaves_what_has_come_in_the_meantime(self, byHand: ByHand) -> None:
+        """It may be newer."""
+        byHand.save("coffee")
+        byHand.save("cocoa")
+        byHand.answer("coffee")
+        byHand.push(5, "of somebody else")
+        byHand.answer("cocoa")
+
+        assert byHand.titles == ["of somebody else", "milk"]
+
+    def test_that_is_refused_changes_nothing(self, byHand: ByHand) -> None:
+        refused, saving = byHand.save(""), byHand.save("coffee")
+        byHand.saves.pop(0).reply([], "no-title: it needs a title")
+        with pytest.raises(RemoteError, match="it needs a title"):
+            byHand.harness.resultOf(refused)
+        assert byHand.titles == ["tea", "milk"]
+        byHand.answer("coffee")
+
+        assert byHand.harness.resultOf(saving).title == "coffee"
+        assert byHand.titles == ["coffee", "milk"]
+
+    def test_that_is_answered_after_the_last_has_left_changes_nothing(self, byHand: ByHand) -> None:
+        saving = byHand.save("coffee")
+        byHand.subscription.close()
+        byHand.answer("coffee")
+
+        assert byHand.harness.resultOf(saving).title == "coffee"
+        assert byHand.titles == ["tea", "milk"]
+
+
 class TestARow:
     def test_is_known_by_its_key(self, scene: Scene) -> None:
         keyless: Any = {"id": None}

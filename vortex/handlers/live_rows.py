@@ -129,6 +129,10 @@ class LiveRows:
         """The rows with their keys; None is the key of each where they have none."""
         return self._rows.items()
 
+    def like(self, row: Any) -> Any:
+        """The row with the key of *row*; None if there is none."""
+        return self._rows.like(row)
+
     # ---- asking
 
     def asked(self) -> None:
@@ -183,6 +187,10 @@ class LiveRows:
         """Take a state of a server that sends no more than that: one of VortexPY."""
         self.epoch, self.serial, self._parts = None, 0, None
         return self._isCurrent(self._replace(tuples))
+
+    def put(self, row: Any) -> list[TupleChange]:
+        """A row that is held is *row*, says its server, and not since which serial; how that changes it."""
+        return self._rows.apply([row], [], []).changes
 
     def _takeWhole(self, whole: Whole, tuples: list[Any]) -> Taken:
         if whole.parts > 1:

@@ -9,7 +9,7 @@ them; and has rows created, changed and deleted there.
     def show(jobs, changes): ...
 
 It is to filts what `vortex.handlers.observer` is to selectors. What is shown is what the server has said:
-nothing is changed ahead of its answer.
+nothing is changed ahead of its answer, and what was saved here shows with it.
 
 A VortexPY server is understood too. It tells of few changes, so it is asked again after each that is made
 here.
@@ -172,7 +172,8 @@ class TupleLoader(ViewObserver):
             timeout: Seconds to wait; None: for ever.
 
         Returns:
-            A Deferred of the row as it is stored.
+            A Deferred of the row as it is stored. Who subscribes is shown it by then, unless what has come of
+            the row in the meantime may be newer.
 
         Raises:
             TypeError: If the row has no key, or no such field.
@@ -183,7 +184,7 @@ class TupleLoader(ViewObserver):
         checkThread(self.node, "TupleLoader.save")
         key = _keyOf(row)
         sent = row if changes is None else partOf(type(row), {**key, **changes})
-        return Deferred.fromCoroutine(self._stored(sent, timeout))
+        return Deferred.fromCoroutine(self._saved(sent, timeout))
 
     def delete(self, row: Tuple, timeout: float | None = 30) -> Deferred[None]:
         """
@@ -197,6 +198,16 @@ class TupleLoader(ViewObserver):
         """
         checkThread(self.node, "TupleLoader.delete")
         return Deferred.fromCoroutine(self._deleted(partOf(type(row), _keyOf(row)), timeout))
+
+    async def _saved(self, row: Tuple, timeout: float | None) -> Any:
+        saves = [(view, view.saving(row)) for view in self._views.values()]
+        stored = None
+        try:
+            stored = await self._stored(row, timeout)
+        finally:
+            for view, save in saves:
+                view.saved(save, stored)
+        return stored
 
     async def _stored(self, row: Tuple, timeout: float | None) -> Any:
         answer = await self._change(Payload(dict(self.filt), [row]), timeout)

@@ -100,6 +100,10 @@ class ViewRows:
             self._list = list(self._byKey.values())
         return self._list
 
+    def like(self, row: Any) -> Any:
+        """The row with the key of *row*; None if there is none."""
+        return self._byKey.get(self._reader.keyOf(row))
+
     def items(self) -> Iterator[tuple[Hashable, Any]]:
         """The rows with their keys; None is the key of each where they have none."""
         return iter([(None, row) for row in self] if self.keyFields is None else self._byKey.items())

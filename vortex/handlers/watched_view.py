@@ -23,6 +23,7 @@ from vortex.handlers.live_rows import Ask, LiveRows, Taken, ViewState
 from vortex.handlers.subscription import Callback, Subscription
 from vortex.handlers.view_message import watchNumber
 from vortex.handlers.view_rows import RowsView
+from vortex.handlers.view_saves import Save, ViewSaves
 from vortex.handlers.view_waiters import ViewWaiters
 from vortex.live.delivery_policy import DeliveryPolicy
 from vortex.protocol.backoff import Backoff
@@ -31,6 +32,7 @@ from vortex.protocol.payload import Payload
 from vortex.routing.filt import identity, shown
 from vortex.routing.payload_response import PayloadResponse
 from vortex.routing.ports import Node, Peer
+from vortex.tuples.change import TupleChange
 
 __all__ = ["Observer", "Question", "WatchedView"]
 
@@ -113,6 +115,7 @@ class WatchedView:
         self._backoff = Backoff(first=FIRST_WAIT, cap=LONGEST_WAIT)
         self._waiters = ViewWaiters(live)
         self._alike = _viewsLike(observer, self.key)
+        self._saves = ViewSaves(live)
 
     def __repr__(self) -> str:
         return f"<view of {shown(self.question.about)}>"
@@ -199,6 +202,15 @@ class WatchedView:
         if self._isPlain and not self._isOver:
             self.ask()
 
+    def saving(self, row: Any) -> Save:
+        """The peer is asked to save *row*, or a part of it."""
+        return self._saves.begin(row)
+
+    def saved(self, save: Save, row: Any) -> None:
+        """It is answered: as *row* is saved; None: nobody knows how."""
+        isShown = not (self._isPlain or self._isOver)
+        self._tell(self._saves.end(save, row if isShown else None))
+
     def lost(self, why: VortexError) -> None:
         """The peer is gone, or has forgotten everything."""
         self._stopRetry()
@@ -278,9 +290,7 @@ class WatchedView:
             self._backoff.reset()
         if taken.error is None:
             self._tellListeners(taken)
-        if taken.changes is not None:
-            for subscription in tuple(self._subscriptions):
-                subscription.tell(taken.changes)
+        self._tell(taken.changes)
         self._waiters.tell()
         if self._isOver:
             return
@@ -299,6 +309,11 @@ class WatchedView:
         self._stopRetry()
         if self._subscriptions:
             self._retry = self._observer.node.clock.callLater(self._backoff.next(), self.ask, what)
+
+    def _tell(self, changes: list[TupleChange] | None) -> None:
+        if changes is not None:
+            for subscription in tuple(self._subscriptions):
+                subscription.tell(changes)
 
     def _tellListeners(self, taken: Taken) -> None:
         for listener in tuple(self.listeners):
