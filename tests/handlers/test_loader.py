@@ -500,14 +500,14 @@ class ByHand:
             view = {"w": 7, "e": "e", "k": {Job.tupleType(): ["id"]}, "s": 4}
             delivery.reply([Job(id=1, title="tea"), Job(id=2, title="milk")], filt={"view": view})
 
-    def save(self, title: str) -> Deferred[Job]:
-        saving = self.loader.save(Job(id=1), {"title": title})
+    def save(self, title: str, key: int = 1) -> Deferred[Job]:
+        saving = self.loader.save(Job(id=key), {"title": title})
         self.harness.settle()
         return saving
 
-    def answer(self, title: str) -> None:
+    def answer(self, title: str, key: int = 1) -> None:
         """The save that has waited longest is made."""
-        self.saves.pop(0).reply([Job(id=1, title=title)], True)
+        self.saves.pop(0).reply([Job(id=key, title=title)], True)
         self.harness.settle()
 
     def push(self, serial: int, title: str) -> None:
@@ -556,6 +556,14 @@ class TestASave:
 
         assert [byHand.harness.resultOf(each).title for each in (first, second)] == ["coffee", "cocoa"]
         assert byHand.titles == ["cocoa", "milk"]
+
+    def test_beside_one_of_another_row_is_shown_too(self, byHand: ByHand) -> None:
+        byHand.save("coffee")
+        byHand.save("cream", 2)
+        byHand.answer("coffee")
+        byHand.answer("cream", 2)
+
+        assert byHand.titles == ["coffee", "cream"]
 
     def test_leaves_what_has_come_in_the_meantime(self, byHand: ByHand) -> None:
         """It may be newer."""
