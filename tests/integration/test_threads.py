@@ -19,7 +19,11 @@ from vortex import (
     ModelHandler,
     Payload,
     PayloadEndpoint,
+    TupleAction,
+    TupleActionProcessor,
+    TupleActionProxy,
     TupleDataObservableHandler,
+    TupleDataObservableProxy,
     TupleDataObserver,
     TupleSelector,
     Vortex,
@@ -45,10 +49,16 @@ class Scene:
         self.observable = TupleDataObservableHandler("jobs", self.jobs)
         self.model = Jobs("model", self.jobs)
         self.observer = TupleDataObserver("jobs", "jobs", self.pump)
+        self.proxy = TupleDataObservableProxy("jobs", "jobs", self.pump)
+        self.actions = TupleActionProcessor("acts", self.jobs)
+        self.actionProxy = TupleActionProxy("acts", "jobs", self.pump)
         self._echo = PayloadEndpoint({"key": "echo"}, self._answer, self.jobs)
 
     def _answer(self, payload: Payload, delivery: Delivery) -> None:
         delivery.reply(payload.tuples, True)
+
+    def endpoints(self) -> list[PayloadEndpoint]:
+        return [*self.jobs.payloadIO.endpoints, *self.pump.payloadIO.endpoints]
 
     async def open(self) -> None:
         port: Any = await self.jobs.listen("tcp:0:interface=127.0.0.1")
@@ -68,6 +78,17 @@ async def scene() -> AsyncIterator[Scene]:
     await made.close()
 
 
+def made(selector: TupleSelector, peer: Any) -> list[Any]:
+    return []
+
+
+def mapped(selector: TupleSelector) -> list[TupleSelector]:
+    return []
+
+
+def done(action: TupleAction) -> None: ...
+
+
 ALL = TupleSelector(name="demo.Job")
 ASK = Payload({"key": "echo"}, ["hello"])
 CALLS: dict[str, Callable[[Scene], object]] = {
@@ -81,6 +102,18 @@ CALLS: dict[str, Callable[[Scene], object]] = {
     "VortexConnection.request": lambda scene: scene.connection.request(ASK),
     "VortexConnection.close": lambda scene: scene.connection.close(),
     "TupleDataObservableHandler.notifyOfTupleUpdate": lambda scene: scene.observable.notifyOfTupleUpdate(ALL),
+    "TupleDataObservableHandler": lambda scene: TupleDataObservableHandler("more", scene.jobs),
+    "TupleDataObservableHandler.addTupleProvider": lambda scene: scene.observable.addTupleProvider("a", made),
+    "TupleDataObservableHandler.addUpdateMapper": lambda scene: scene.observable.addUpdateMapper("a", mapped),
+    "TupleDataObservableHandler.shutdown": lambda scene: scene.observable.shutdown(),
+    "TupleDataObservableProxy": lambda scene: TupleDataObservableProxy("more", "jobs", scene.pump),
+    "TupleDataObservableProxy.shutdown": lambda scene: scene.proxy.shutdown(),
+    "TupleActionProcessor": lambda scene: TupleActionProcessor("more", scene.jobs),
+    "TupleActionProcessor.setDelegate": lambda scene: scene.actions.setDelegate(TupleAction, done),
+    "TupleActionProcessor.setDefaultDelegate": lambda scene: scene.actions.setDefaultDelegate(done),
+    "TupleActionProcessor.shutdown": lambda scene: scene.actions.shutdown(),
+    "TupleActionProxy": lambda scene: TupleActionProxy("more", "jobs", scene.pump),
+    "TupleActionProxy.shutdown": lambda scene: scene.actionProxy.shutdown(),
     "Jobs.sendModelUpdate": lambda scene: scene.model.sendModelUpdate(),
     "TupleDataObserver.subscribe": lambda scene: scene.observer.subscribe(ALL),
 }
@@ -90,6 +123,7 @@ class TestAnotherThread:
     @onReactor
     @pytest.mark.parametrize("method", CALLS)
     async def test_is_told_the_way_in_and_nothing_is_done(self, scene: Scene, method: str) -> None:
+        before = scene.endpoints()
         with pytest.raises(RuntimeError) as refused:
             await deferToThread(CALLS[method], scene)
 
@@ -97,6 +131,7 @@ class TestAnotherThread:
         assert "reactor.callFromThread(...)" in str(refused.value)
         assert scene.connection.state == "open"
         assert len(scene.pump.connections) == 1
+        assert scene.endpoints() == before
 
     @onReactor
     async def test_gets_in_as_it_is_told(self, scene: Scene) -> None:

@@ -22,6 +22,7 @@ from twisted.internet.defer import Deferred, gatherResults
 from vortex.errors import AccessDenied, LimitExceeded, UnknownAction
 from vortex.handlers.handler_access import HandlerAccess
 from vortex.handlers.observable_proxy import proxiesOf
+from vortex.node.reactor_thread import checkThread
 from vortex.protocol.payload import Payload
 from vortex.routing.delivery import Delivery
 from vortex.routing.filt import MESSAGE_ID
@@ -46,6 +47,7 @@ class TupleActionProxy:
     Raises:
         NoVortex: If no node is given, and there is no live one, or more than one.
         TypeError: If *name* is no text, or *access* is none of these.
+        RuntimeError: If this is not the reactor's thread.
 
     The classes of the actions and of what is answered have to be registered here too. Keep the proxy: when
     nothing refers to it any more it is gone.
@@ -62,6 +64,7 @@ class TupleActionProxy:
         timeout: float | None = 30,
     ) -> None:
         self._node = node = theNode(vortex)
+        checkThread(node, "TupleActionProxy")
         self._toName = toName
         self._timeout = timeout
         mayAccept = getattr(access, "mayAccept", None)
@@ -73,7 +76,8 @@ class TupleActionProxy:
         self._endpoint.handlesReplies = False
 
     def shutdown(self) -> None:
-        """Pass nothing on any more. What is under way is answered."""
+        """Pass nothing on any more. What is under way is answered. In the reactor's thread only."""
+        checkThread(self._node, "TupleActionProxy.shutdown")
         self._endpoint.shutdown()
 
     def _onPayload(self, payload: Payload, delivery: Delivery) -> Deferred[None] | None:

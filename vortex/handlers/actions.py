@@ -33,6 +33,7 @@ from vortex.handlers.delegates import Delegate, Delegated
 from vortex.handlers.handler_access import HandlerAccess
 from vortex.handlers.turns import Turns
 from vortex.live.positions import positionsOf
+from vortex.node.reactor_thread import checkThread
 from vortex.protocol.payload import Payload
 from vortex.routing.callbacks import callAlone
 from vortex.routing.delivery import Delivery
@@ -63,6 +64,7 @@ class TupleActionProcessor:
     Raises:
         NoVortex: If no node is given, and there is no live one, or more than one.
         TypeError: If *name* is no text, or *access* is none of these.
+        RuntimeError: If this is not the reactor's thread.
     """
 
     def __init__(
@@ -75,6 +77,7 @@ class TupleActionProcessor:
     ) -> None:
         self.name = name
         self._node = node = theNode(vortex)
+        checkThread(node, "TupleActionProcessor")
         mayAccept = getattr(access, "mayAccept", None)
         if mayAccept is not None:
             access = lambda peer, _operation, filt: mayAccept(peer, name, filt)  # noqa: E731
@@ -132,7 +135,9 @@ class TupleActionProcessor:
             TypeError: If *delegate* is nothing to call, takes something else, or is a coroutine function and
                 to be called in a thread; or if *tupleName* is neither a text nor a tuple's class.
             ImportError: If *session* is given, and there is no SQLAlchemy.
+            RuntimeError: If this is not the reactor's thread.
         """
+        checkThread(self._node, "TupleActionProcessor.setDelegate")
         self._delegates[_typeName(tupleName)] = Delegate(
             delegate, inThread=inThread, session=session, then=then
         )
@@ -146,10 +151,12 @@ class TupleActionProcessor:
         then: Callable[..., object] | None = None,
     ) -> None:
         """Have *delegate* carry out the actions of all types that have none of their own; see above."""
+        checkThread(self._node, "TupleActionProcessor.setDefaultDelegate")
         self._default = Delegate(delegate, inThread=inThread, session=session, then=then)
 
     def shutdown(self) -> None:
-        """Take no more actions. Those that came are carried out."""
+        """Take no more actions. Those that came are carried out. In the reactor's thread only."""
+        checkThread(self._node, "TupleActionProcessor.shutdown")
         self._endpoint.shutdown()
 
     # ---- actions

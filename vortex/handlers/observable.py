@@ -88,6 +88,7 @@ class TupleDataObservableHandler:
     Raises:
         NoVortex: If none is given, and there is no live node, or more than one.
         TypeError: If *access* is none of these.
+        RuntimeError: If this is not the reactor's thread.
 
     A tuple whose class has key fields, ``TupleField(key=True)``, is told from the others by them, and what
     travels is what has changed. Lists of others travel whole.
@@ -103,6 +104,7 @@ class TupleDataObservableHandler:
         policy: DeliveryPolicy | None = None,
     ) -> None:
         self._node = node = theNode(vortex)
+        checkThread(node, "TupleDataObservableHandler")
         self._filt = {**(filt or {}), "key": KEY, "name": observableName}
         self._access = HandlerAccess(access, self)
         self._providers: dict[str, tuple[Provider, bool]] = {}
@@ -138,7 +140,9 @@ class TupleDataObservableHandler:
 
         Raises:
             DuplicateName: If there is one for that name.
+            RuntimeError: If this is not the reactor's thread.
         """
+        checkThread(self._node, "TupleDataObservableHandler.addTupleProvider")
         name = name if isinstance(name, str) else name.tupleType()
         if name in self._providers:
             raise DuplicateName(f"there is a provider of {name!r} already")
@@ -158,7 +162,11 @@ class TupleDataObservableHandler:
         Args:
             name: As `addTupleProvider` has it.
             mapper: Given a selector that was notified, more of them.
+
+        Raises:
+            RuntimeError: If this is not the reactor's thread.
         """
+        checkThread(self._node, "TupleDataObservableHandler.addUpdateMapper")
         name = name if isinstance(name, str) else name.tupleType()
         self._mappers.setdefault(name, []).append(mapper)
 
@@ -181,8 +189,9 @@ class TupleDataObservableHandler:
             A Deferred with how many watchers were told, or will be when they have read what waits for them.
 
         Raises:
-            ValueError: If one of *changes* has no record or key, or a record and the key of another. EncodeError: if one cannot travel. Either
-                way nobody was told anything. RuntimeError: if this is not the reactor's thread.
+            ValueError: If one of *changes* has no record or key, or a record and the key of another one.
+            EncodeError: If one of them cannot travel. Either way nobody was told anything.
+            RuntimeError: If this is not the reactor's thread.
         """
         checkThread(self._node, "TupleDataObservableHandler.notifyOfTupleUpdate")
         given = [selectors] if isinstance(selectors, TupleSelector) else list(selectors)
@@ -198,7 +207,8 @@ class TupleDataObservableHandler:
         return gatherResults(told, consumeErrors=True).addCallback(sum)
 
     def shutdown(self) -> None:
-        """Answer nothing and tell nobody from now on."""
+        """Answer nothing and tell nobody from now on. In the reactor's thread only."""
+        checkThread(self._node, "TupleDataObservableHandler.shutdown")
         self._endpoint.shutdown()
         self._watches.close()
 

@@ -33,6 +33,7 @@ from vortex.live.delivery_policy import DeliveryPolicy
 from vortex.live.watch import LiveWatch, Subject, heldWeakly
 from vortex.live.watcher import LiveWatcher
 from vortex.live.watches import LIVE, LiveWatches
+from vortex.node.reactor_thread import checkThread
 from vortex.protocol.payload import Payload
 from vortex.routing.delivery import Delivery
 from vortex.routing.live_filt import observableFilt
@@ -65,6 +66,7 @@ class TupleDataObservableProxy:
     Raises:
         NoVortex: If no node is given, and there is no live one, or more than one.
         TypeError: If *observableName* is no text, or *access* is none of these.
+        RuntimeError: If this is not the reactor's thread.
 
     The classes of the tuples have to be registered here too. Keep the proxy: when nothing refers to it any
     more it is gone.
@@ -81,6 +83,7 @@ class TupleDataObservableProxy:
         policy: DeliveryPolicy | None = None,
     ) -> None:
         self._node = node = theNode(vortex)
+        checkThread(node, "TupleDataObservableProxy")
         self._filt = observableFilt(observableName, filt)
         self.observer = TupleDataObserver(observableName, toName, node, filt=filt)
         self._access = HandlerAccess(access, self)
@@ -105,7 +108,8 @@ class TupleDataObservableProxy:
         return f"<proxy of {self._filt['name']!r} at {self.observer}>"
 
     def shutdown(self) -> None:
-        """Answer nothing and tell nobody from now on, and watch nothing."""
+        """Answer nothing and tell nobody from now on, and watch nothing. In the reactor's thread only."""
+        checkThread(self._node, "TupleDataObservableProxy.shutdown")
         self._endpoint.shutdown()
         self._watches.close()
         self._end()
