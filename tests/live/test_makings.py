@@ -11,6 +11,7 @@ from twisted.logger import capturedLogs
 
 from tests.handlers.live_scene import FILT, Client, Scene, View, jobs, scene
 from vortex import Payload, RemoteError, TupleSelector
+from vortex.errors import UnknownObservable
 from vortex.live.watch import LiveWatch, Subject
 from vortex.live.watches import LiveWatches
 from vortex.routing.delivery import Delivery
@@ -162,6 +163,30 @@ class TestWhatIsNotBegunYet:
         assert isinstance(live.harness.resultOf(refused), RemoteError)
 
 
+class TestWhatIsAskedForAgain:
+    def test_is_begun_once_where_its_turn_comes_in_the_same_moment(self, live: Scene) -> None:
+        """Who was answered with the last asks for it anew; and what has taken its place is over already."""
+        handler = OneAtATime(live)
+        ada, bob = live.client("ada"), live.client("bob")
+        ask(ada, "a")
+        ask(bob, "b")
+        again: list[int] = []
+        watch = handler.of("a")
+        watch.current().addCallback(lambda _: watch.fresh()).addCallback(again.append)
+        handler._next("a").callback(jobs(1))
+        assert handler.begun == ["a", "b"]
+        handler._next("b").callback(jobs(2))
+        assert handler.begun == ["a", "b", "a"]
+        live.harness.settle()
+
+        handler.gives("a", 3)
+
+        assert handler.begun == ["a", "b", "a"]
+        assert len(again) == 1
+        ask(ada, "c")
+        assert handler.begun == ["a", "b", "a", "c"]
+
+
 class TestAPlace:
     def test_is_given_back_by_what_is_closed_while_it_is_made(self, live: Scene) -> None:
         handler = OneAtATime(live)
@@ -177,6 +202,18 @@ class TestAPlace:
 
         handler.gives("b", 2)
         assert handler.begun == ["a", "b", "c"]
+
+    def test_is_not_for_what_is_closed(self, live: Scene) -> None:
+        handler = OneAtATime(live)
+        ada = live.client("ada")
+        ask(ada, "a")
+        watch = handler.of("a")
+        watch.close()
+
+        with pytest.raises(UnknownObservable, match="not offered any more"):
+            live.harness.resultOf(watch.fresh())
+
+        assert handler.begun == ["a"]
 
     def test_that_is_given_back_has_the_same_begun_again_and_who_waited_is_answered(
         self, live: Scene

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import gc
 import weakref
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.logger import capturedLogs
 
@@ -17,6 +18,7 @@ from vortex.handlers.model_handler import ModelHandler
 from vortex.limits import Limits
 from vortex.node.vortex import Vortex
 from vortex.routing.delivery import Delivery
+from vortex.routing.filt import MESSAGE_ID
 
 FILT = {"key": "jobs"}
 
@@ -215,6 +217,37 @@ class TestTheBound:
 
         assert [filt["id"] for filt in jobs.asked] == [0, 5, 6]
         assert server.counters["watchesRefused"] == 1
+
+
+class TestAnAnswer:
+    def test_is_not_overtaken_by_a_push_though_its_watch_was_forgotten(self, clock: Clock) -> None:
+        """It is asked for again meanwhile, and so there is another watch of it, which waits its turn."""
+
+        class Slow(Jobs):
+            building: ClassVar[list[Deferred[list[Job]]]] = []
+
+            def buildModel(self, filt: dict[str, Any], delivery: Delivery | None = None) -> Any:
+                if filt["id"] != 1 or delivery is None:
+                    return super().buildModel(filt, delivery)
+                self.building.append(Deferred())
+                return self.building[-1]
+
+        server = Vortex("server", reactor=clock, limits=Limits(maxWatchesPerPeer=2))
+        jobs, ada = Slow(server), Client(server, clock, "ada")
+        for number in (1, 2, 3, 1):
+            ada.request({**FILT, "id": number})
+        jobs.title = "newer"
+        ada.came.clear()
+        jobs.sendModelUpdate()
+        ada.settle()
+        assert 1 not in [each.filt["id"] for each in ada.came]
+        for title in ("older", "newest"):
+            jobs.building.pop(0).callback([Job(id=1, title=title)])
+            ada.settle()
+
+        ofOne = [each for each in ada.came if each.filt["id"] == 1]
+        assert [each.tuples[0].title for each in ofOne] == ["older", "newer", "newest"]
+        assert [MESSAGE_ID in each.filt for each in ofOne] == [True, False, True]
 
 
 class TestAPeerThatReadsBoth:

@@ -569,6 +569,23 @@ class TestWhatIsLeft:
 
         nothingIsLeft(live)
 
+    def test_is_there_for_as_long_as_somebody_asks_for_it(self, live: Scene) -> None:
+        client, once = live.client(), live.client("once")
+        client.watch()
+        client.close()
+        live.harness.advance(55)
+        slowly = Slowly(live)
+        first = once.request(subscribe=False)
+        second = once.request(subscribe=False)
+        live.harness.advance(10)
+
+        slowly.gives(jobs(7))
+        assert live.harness.resultOf(first).tuples == jobs(7)
+        slowly.gives(jobs(8))
+        assert live.harness.resultOf(second).tuples == jobs(8)
+        live.harness.advance(60)
+        nothingIsLeft(live)
+
     def test_is_there_for_good_when_somebody_has_come_back(self, live: Scene) -> None:
         first = live.client("first")
         view = first.watch()
@@ -620,6 +637,15 @@ class TestWhatIsLeft:
         gc.collect()
         assert gone() is None
         assert live.server._shutdownCallbacks == []
+
+    def test_goes_with_the_handler_though_something_waits_for_a_peer(self, live: Scene) -> None:
+        client = live.client()
+        client.watch()
+        client.link._pipe.server.pauseProducing()
+        live.observable.shutdown()
+        assert client.peer.queuedBytes > 0
+
+        nothingIsLeft(live)
 
     def test_goes_with_a_handler_that_nobody_keeps(self, live: Scene) -> None:
         live.client().watch()

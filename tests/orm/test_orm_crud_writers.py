@@ -12,6 +12,7 @@ from twisted.logger import capturedLogs
 from tests.handlers.nodes import Client, resultOf
 from tests.orm.rows import EVERYTHING, FILT, ROW_1, Job, Sessions, fill, inMemory, offTheWire, sessionsOf
 from tests.orm.slow_threads import Call, SlowVortex
+from vortex.errors import RemoteError
 from vortex.limits import Limits
 from vortex.node.vortex import Vortex
 from vortex.orm.orm_crud_handler import OrmCrudHandler
@@ -180,6 +181,63 @@ class TestAWriter:
         assert titles(ada)[:2] == ["OF ADA", "of ada"]
         assert set(titles(ada)) == {"OF ADA", "of ada"}
         assert [row.title for row in resultOf(asked).tuples] == ["of ada", "sow"]
+        scene.shutdown()
+
+    @pytest.mark.parametrize(
+        ("limits", "live"),
+        [({}, {"live": {"once": True}}), ({"maxWatchesPerPeer": 1}, {})],
+        ids=["once", "as much as it may"],
+    )
+    def test_that_watches_nothing_of_it_is_answered_with_what_is_now_too(
+        self, sessions: Sessions, clock: Clock, limits: dict[str, int], live: dict[str, Any]
+    ) -> None:
+        scene = Scene(sessions, clock, **limits)
+        ada = scene.ada
+        if limits:
+            scene.load(ada, {**ROW_1, "x": 1, **LIVE})
+        asked = ada.request({**EVERYTHING, **live})
+        loading = scene.call()
+        loading.works()
+        scene.save(ada, "of ada")
+        call = scene.call()
+        call.works()
+        call.isOver()
+        ada.settle()
+        loading.isOver()
+        scene.finish()
+
+        assert [row.title for row in resultOf(asked).tuples] == ["of ada", "sow"]
+        scene.shutdown()
+
+    def test_is_not_told_it_where_it_begins_to_watch_after_its_save(
+        self, sessions: Sessions, clock: Clock
+    ) -> None:
+        """Though what it asks for cannot be read, and all that comes is what others are told."""
+        scene = Scene(sessions, clock)
+        ada, bob = scene.ada, scene.bob
+        scene.load(bob, ROW_1)
+        scene.jobs.sendModelUpdate()
+        reading = scene.call()
+        reading.works()
+        scene.save(ada, "of ada")
+        call = scene.call()
+        call.works()
+        call.isOver()
+        ada.settle()
+        refused = ada.request(ROW_1)
+        reading.isOver()
+        call = scene.call()
+        call.fails()
+        with capturedLogs():
+            call.isOver()
+            ada.settle()
+            with pytest.raises(RemoteError):
+                resultOf(refused)
+        assert titles(ada) == ["OF ADA"]
+        clock.advance(1)
+        scene.finish()
+
+        assert titles(ada) == ["OF ADA", "of ada"]
         scene.shutdown()
 
     def test_is_sent_a_state_in_parts_anew(self, sessions: Sessions, clock: Clock) -> None:

@@ -72,9 +72,9 @@ class LiveAnswers:
     def writtenBy(self, peer: Peer, abouts: Iterable[object]) -> None:
         """
         *peer* was answered just now with what has become of all in what it watches about these: it gets
-        nothing that is older. They are to be notified.
+        nothing that is older, of what it asks for now neither. They are to be notified.
         """
-        moment = self._holds.moment()
+        moment = self._holds.knows(peer)
         for watcher in self._roster.of(peer):
             if watcher.watch.subject.about in abouts:
                 watcher.wasAnswered(moment)

@@ -109,6 +109,10 @@ class LiveRoster:
         """*peer* is gone, and watches nothing."""
         self._lines.pop(peer, None)
 
+    def clear(self) -> None:
+        """Nobody is told anything any more."""
+        self._lines.clear()
+
     def _inTheWay(self, peer: Peer, count: int, more: int, watcher: Watcher) -> list[Watcher]:
         """
         Which of *peer*'s have to go so that it may watch *count* things with *watcher*, which take *more*

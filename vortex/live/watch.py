@@ -12,7 +12,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakMethod
 
-from twisted.internet.defer import Deferred, maybeDeferred, succeed
+from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -39,6 +39,8 @@ LONGEST_WAIT = 60.0
 
 TRIES = 3
 """How often that is done for peers that are told of updates only, and never say that it is enough."""
+
+_CLOSED = "this is not offered any more"
 
 ADOPTED: Any = object()
 """What makes a state returns this when it has called `LiveWatch.adopt`."""
@@ -244,7 +246,7 @@ class LiveWatch:
         self._stopRetry()
         waiting, self._waiting = self._waiting, []
         for waiter in waiting:
-            waiter.errback(UnknownObservable("this is not offered any more"))
+            waiter.errback(UnknownObservable(_CLOSED))
         if self._deadline is not None:
             self._deadline.lift()
         self._owner.makings.forget(self)
@@ -273,7 +275,9 @@ class LiveWatch:
 
     def begin(self) -> None:
         """For `LiveMakings`: it is its turn to be made."""
-        self._again = None
+        if self._again is not None:
+            self._again.cancel()
+            self._again = None
         self._stopRetry()
         self._isRunning = self._hasPlace = True
         self._isDirty = False
@@ -283,6 +287,8 @@ class LiveWatch:
         Deferred.fromCoroutine(self._run())
 
     def _make(self, *, isAwaited: bool = False) -> Deferred[int]:
+        if self._isClosed:
+            return fail(UnknownObservable(_CLOSED))
         waiter = _waiterOf(self._waiting)
         if not self._isRunning and self._again is None:
             self._owner.makings.ask(self, isAwaited=isAwaited)
@@ -427,6 +433,6 @@ def heldWeakly(make: Callable[[LiveWatch], Any]) -> Callable[[LiveWatch], Any]:
         if there is not None:
             return there(watch)
         watch.close()
-        raise UnknownObservable("this is not offered any more")
+        raise UnknownObservable(_CLOSED)
 
     return call

@@ -248,6 +248,7 @@ class LiveWatches:
         for watcher in self._roster.of(peer):
             self._drop(watcher)
         self._roster.forget(peer)
+        self._holds.forget(peer)
 
     def endAll(self, watch: LiveWatch, error: Exception) -> None:
         """Tell those who watch *watch* that no more comes, and why; who gets whole states hears nothing."""
@@ -264,6 +265,7 @@ class LiveWatches:
         self.makings.clear()
         for watch in self.watches:
             self._forgetWatch(watch)
+        self._roster.clear()
 
     # ---- for watches
 
@@ -322,6 +324,7 @@ class LiveWatches:
         if watch is None:
             watch = self._watches[subject.key] = LiveWatch(self, self.positions.issue(), subject)
             self._byAbout.setdefault(subject.about, {})[watch] = None
+        self._lingering.wake(watch)  # until it is unwanted again
         return watch
 
     def _join(
@@ -333,7 +336,10 @@ class LiveWatches:
         kind: type[Watcher],
     ) -> Watcher:
         """*peer* watches *watch* from now on, if it does not yet."""
-        watcher = self._roster.find(peer, watch, kind) or self._newWatcher(peer, watch, kind)
+        watcher = self._roster.find(peer, watch, kind)
+        if watcher is None:
+            watcher = self._newWatcher(peer, watch, kind)
+            watcher.knows = self._holds.knownFrom(peer)
         if not peer.isOnline or not self._unsubscribe.alive:
             return watcher  # it will not be told
         try:
@@ -397,9 +403,8 @@ class LiveWatches:
     async def _answer(self, watcher: Watcher, delivery: Delivery, at: object) -> None:
         try:
             await (watcher.watch.fresh() if self._changesUntold else watcher.watch.current())
-            while (
-                watcher.isAhead
-            ):  # its peer was answered meanwhile elsewhere, where it waits if this is late
+            await self._caughtUp(watcher.watch, watcher.peer)
+            while watcher.isAhead:
                 await watcher.watch.since(watcher.knows)
             if not self._maySee(watcher.peer, watcher.filt or delivery.filt):
                 raise AccessDenied("you may not see this any more")
@@ -423,6 +428,7 @@ class LiveWatches:
         watch.answering += 1
         try:
             await watch.fresh()
+            await self._caughtUp(watch, delivery.peer)
             if not self._maySee(delivery.peer, delivery.filt):
                 raise AccessDenied("you may not see this any more")
             delivery.reply(self._seenBy(delivery.peer, watch.state.tuples))
@@ -430,6 +436,11 @@ class LiveWatches:
             watch.answering -= 1
             watch.letGo()
             self.unwanted(watch)
+
+    async def _caughtUp(self, watch: LiveWatch, peer: Peer) -> None:
+        """Wait for a state that has what *peer* was told meanwhile that it has written by another handler."""
+        while watch.madeFrom < self._holds.knownFrom(peer):
+            await watch.since(self._holds.knownFrom(peer))
 
     def _seenBy(self, peer: Peer, records: list[Any]) -> list[Any]:
         """Those of *records* that *peer* may see."""
