@@ -18,6 +18,7 @@ from vortex import (
     PayloadEndpoint,
     QueueOverflow,
     RequestTimeout,
+    SessionExpired,
     SessionReset,
     SessionResumed,
     Vortex,
@@ -160,7 +161,7 @@ class TestAReset:
         for each in waiting:
             each.reply(["late"], True)
 
-        assert events == [SessionReset("expired")]
+        assert events == [SessionExpired(), SessionReset("expired")]
         assert harness.resultOf(answer).tuples == ["late"]
         assert len(waiting) == 1, "it was asked again, and ran once"
         assert connection.peer is peer
@@ -176,7 +177,7 @@ class TestAReset:
         expire(harness, server)
         harness.advance(9)
 
-        assert told == [(SessionReset("expired"), "server")]
+        assert told == [(SessionExpired(), "server"), (SessionReset("expired"), "server")]
         assert client.counters["reset"] == 1
 
 

@@ -14,7 +14,7 @@ __all__ = [
     "SessionReset",
     "SessionResumed",
     "SessionSuspended",
-    "sessionEventOf",
+    "sessionEventsOf",
 ]
 
 
@@ -56,14 +56,18 @@ class SessionSuspended:
 
 @dataclass(frozen=True, slots=True)
 class SessionExpired:
-    """At the end that was connected to: nobody came back for the session within `Limits.sessionLinger`."""
+    """
+    Nobody came back for the session within `Limits.sessionLinger`. The end that was connected to is told when
+    that is over; the one that connects when it has come back too late, just before its `SessionReset`.
+    """
 
 
 SessionEvent = SessionResumed | SessionReset | SessionSuspended | SessionExpired
 
 
-def sessionEventOf(event: Resumed | Reset) -> SessionResumed | SessionReset:
-    """What an application is told of *event*."""
+def sessionEventsOf(event: Resumed | Reset) -> tuple[SessionEvent, ...]:
+    """What an application is told of *event*, in order."""
     if isinstance(event, Resumed):
-        return SessionResumed(event.replayed, event.after)
-    return SessionReset(event.reason)
+        return (SessionResumed(event.replayed, event.after),)
+    reset = SessionReset(event.reason)
+    return (SessionExpired(), reset) if event.reason == "expired" else (reset,)

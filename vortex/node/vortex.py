@@ -32,9 +32,8 @@ from vortex.node.refresh import Refresh
 from vortex.node.session_events import (
     SessionEvent,
     SessionExpired,
-    SessionReset,
-    SessionResumed,
     SessionSuspended,
+    sessionEventsOf,
 )
 from vortex.node.vortex_connection import VortexConnection
 from vortex.node.wire_choice import Wire
@@ -387,12 +386,12 @@ class Vortex:
         """For links: the session of *peer* was resumed, or begun anew."""
         if isinstance(event, Resumed):
             self.counters["resumed"] += 1
-            self._tellSession(SessionResumed(event.replayed, event.after), peer)
         else:
             self.counters["reset"] += 1
             if (event.uuid, event.name) != (peer.uuid, peer.name):
                 self.peerRenamed(peer, event.uuid, event.name)
-            self._tellSession(SessionReset(event.reason), peer)
+        for told in sessionEventsOf(event):
+            self._tellSession(told, peer)
 
     def _tellSession(self, event: SessionEvent, peer: VortexPeer) -> None:
         for callback in tuple(self._sessionCallbacks):

@@ -32,7 +32,7 @@ from vortex.node.dialler import Dialler
 from vortex.node.peer import VortexPeer
 from vortex.node.reactor_thread import checkThread
 from vortex.node.refresh import REFRESH
-from vortex.node.session_events import SessionEvent, sessionEventOf
+from vortex.node.session_events import SessionEvent, sessionEventsOf
 from vortex.node.wire_choice import WIRES, Wire, WireChoice
 from vortex.protocol.backoff import Backoff
 from vortex.protocol.events import Reset, Resumed
@@ -245,7 +245,8 @@ class VortexConnection(Service):
     def onSessionEvent(self, callback: SessionEventCallback) -> Callable[[], None]:
         """
         Call ``callback(event, connection)`` when its session, of the native wire, was resumed or reset:
-        `SessionResumed`, `SessionReset`. It may be a coroutine function.
+        `SessionResumed`, `SessionReset`, and before one for "expired" `SessionExpired`. It may be a coroutine
+        function.
 
         Returns:
             A function that ends it.
@@ -425,8 +426,9 @@ class VortexConnection(Service):
 
     def _sessionOn(self, event: Resumed | Reset) -> None:
         """For its line: the session goes on, or another has begun."""
-        for callback in tuple(self._sessionCallbacks):
-            callAlone(callback, sessionEventOf(event), self)
+        for told in sessionEventsOf(event):
+            for callback in tuple(self._sessionCallbacks):
+                callAlone(callback, told, self)
 
     def _sessionOver(self, _code: str, _reason: str) -> None:
         """For its line: the session is over; the next attempt begins another."""
