@@ -80,6 +80,7 @@ if TYPE_CHECKING:
     from vortex.handlers.observable_proxy import TupleDataObservableProxy
     from vortex.handlers.observer import TupleDataObserver
     from vortex.handlers.rpc import vortexRpc
+    from vortex.handlers.subscription import Subscription
     from vortex.live.delivery_policy import DeliveryPolicy
     from vortex.node.assets import VortexAssets
     from vortex.node.background_sender import BackgroundSender
@@ -99,6 +100,7 @@ if TYPE_CHECKING:
     from vortex.orm.orm_crud_handler import OrmCrudHandler
     from vortex.protocol.payload import Payload
     from vortex.routing.delivery import Delivery
+    from vortex.routing.marks import AlreadyRecorded
     from vortex.routing.payload_endpoint import PayloadEndpoint
     from vortex.routing.payload_io import PayloadIO
     from vortex.routing.payload_response import PayloadResponse
@@ -111,6 +113,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AccessDenied",
     "AddressInUse",
+    "AlreadyRecorded",
     "Authenticator",
     "BackgroundSender",
     "BlockingVortexClient",
@@ -156,6 +159,7 @@ __all__ = [
     "SessionSuspended",
     "SharedSecretAuthenticator",
     "StaleRecord",
+    "Subscription",
     "TlsOptions",
     "Tuple",
     "TupleAccess",
@@ -202,6 +206,7 @@ __all__ = [
 __version__ = "0.1.0"
 
 _ON_USE = {
+    "AlreadyRecorded": "vortex.routing.marks",
     "ConnectionState": "vortex.node.vortex_connection",
     "Authenticator": "vortex.access.principal",
     "BackgroundSender": "vortex.node.background_sender",
@@ -228,6 +233,7 @@ _ON_USE = {
     "SessionResumed": "vortex.node.session_events",
     "SessionSuspended": "vortex.node.session_events",
     "SharedSecretAuthenticator": "vortex.access.shared_secret",
+    "Subscription": "vortex.handlers.subscription",
     "TupleAccess": "vortex.access.tuple_access",
     "TupleDataObservableHandler": "vortex.handlers.observable",
     "TupleDataObservableProxy": "vortex.handlers.observable_proxy",
