@@ -86,6 +86,10 @@ def mapped(selector: TupleSelector) -> list[TupleSelector]:
     return []
 
 
+def never(*arguments: object) -> None:
+    """What was not given to a node is never called."""
+
+
 def done(action: TupleAction) -> None: ...
 
 
@@ -96,6 +100,10 @@ CALLS: dict[str, Callable[[Scene], object]] = {
     "Vortex.connect": lambda scene: scene.pump.connect(scene.connection.url),
     "Vortex.send": lambda scene: scene.pump.send(ASK),
     "Vortex.request": lambda scene: scene.pump.request(ASK),
+    "Vortex.onPeerChange": lambda scene: scene.pump.onPeerChange(never),
+    "Vortex.onSessionEvent": lambda scene: scene.pump.onSessionEvent(never),
+    "Vortex.onShutdown": lambda scene: scene.pump.onShutdown(never),
+    "PayloadEndpoint": lambda scene: PayloadEndpoint({"key": "more"}, never, scene.pump),
     "VortexPeer.send": lambda scene: scene.pump.peers[0].send(ASK),
     "VortexPeer.request": lambda scene: scene.pump.peers[0].request(ASK),
     "VortexConnection.send": lambda scene: scene.connection.send(ASK),

@@ -131,7 +131,7 @@ class Vortex:
         self._messageNumbers = count(1)
         self._inThreads: dict[Deferred[Any], None] = {}
         self._shutdown: Deferred[None] | None = None
-        self.payloadIO = PayloadIO(self)
+        self.payloadIO = PayloadIO(self, checkThread)
         self._refresh = None if authenticator is None else Refresh(self)
         liveNodes.add(self)
 
@@ -216,7 +216,11 @@ class Vortex:
 
         Returns:
             A function that ends it.
+
+        Raises:
+            RuntimeError: If this is not the reactor's thread.
         """
+        checkThread(self, "Vortex.onPeerChange")
         self._peerCallbacks.append(callback)
 
         def stop() -> None:
@@ -233,7 +237,11 @@ class Vortex:
 
         Returns:
             A function that ends it.
+
+        Raises:
+            RuntimeError: If this is not the reactor's thread.
         """
+        checkThread(self, "Vortex.onSessionEvent")
         self._sessionCallbacks.append(callback)
 
         def stop() -> None:
@@ -249,7 +257,11 @@ class Vortex:
 
         Returns:
             A function that ends it.
+
+        Raises:
+            RuntimeError: If this is not the reactor's thread.
         """
+        checkThread(self, "Vortex.onShutdown")
         self._shutdownCallbacks.append(callback)
 
         def stop() -> None:

@@ -74,6 +74,7 @@ class PayloadEndpoint:
             object that takes no weak references, *access* is neither a set nor a function, or
             *acceptOnlyFrom* or *ignoreFrom* is neither a text nor a set of texts.
         NoVortex: If no node is given, and there is no live one, or more than one.
+        RuntimeError: If this is not the reactor's thread.
     """
 
     handlesReplies = True
@@ -105,6 +106,7 @@ class PayloadEndpoint:
         self._name = _nameOf(callable_)
         self._wasUsed = False
         self._io = theNode(vortex).payloadIO
+        self._io.checkThread("PayloadEndpoint")
         if isinstance(callable_, MethodType):
             owner = callable_.__self__
             self._owner: weakref.ref[Any] | None = self._weakly(owner)

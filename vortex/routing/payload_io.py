@@ -57,11 +57,14 @@ class PayloadIO(Endpoints):
 
     Args:
         node: Whose they are; held weakly.
+        checkThread: Called with the node and the name of what was called, raises where that thread may not;
+            None: any may.
     """
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, checkThread: Callable[[Node, str], None] | None = None) -> None:
         super().__init__()
         self._node = weakref.ref(node)
+        self._checkThread = checkThread
         self._waiting: dict[str, PayloadResponse] = {}
         self._waitingFor: dict[Peer, dict[str, PayloadResponse]] = {}
         self._watchesPeers = False
@@ -81,6 +84,17 @@ class PayloadIO(Endpoints):
         """Whether the node is there, and not shut down."""
         node = self._node()
         return node is not None and node in liveNodes
+
+    def checkThread(self, what: str) -> None:
+        """
+        For endpoints: *what* was called.
+
+        Raises:
+            RuntimeError: If that may not be done in this thread.
+        """
+        node = self._node()
+        if node is not None and self._checkThread is not None:
+            self._checkThread(node, what)
 
     # ---- messages
 
