@@ -194,7 +194,7 @@ class TestAWriter:
         scene = Scene(sessions, clock, **limits)
         ada = scene.ada
         if limits:
-            scene.load(ada, {**ROW_1, "x": 1, **LIVE})
+            scene.load(ada, {**EVERYTHING, "x": 1, **LIVE})
         asked = ada.request({**EVERYTHING, **live})
         loading = scene.call()
         loading.works()
@@ -328,6 +328,17 @@ class TestAWriter:
         pushed = [row.title for each in ada.came if MESSAGE_ID not in each.filt for row in each.tuples]
         assert pushed == ["reap"]
         scene.finish()
+        scene.shutdown()
+
+    def test_that_has_gone_leaves_nothing(self, sessions: Sessions, clock: Clock) -> None:
+        scene = Scene(sessions, clock)
+        scene.load(scene.bob, ROW_1)
+        scene.save(scene.ada, "of ada")
+        scene.finish()
+        assert scene.jobs._live._holds._knownFrom
+        scene.ada.link.cut()
+
+        assert scene.jobs._live._holds._knownFrom == {}
         scene.shutdown()
 
 
