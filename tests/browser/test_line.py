@@ -8,10 +8,11 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.board_page import TRANSPORTS, BoardPage, Transport
-from tests.browser.chromium import BROKEN
+from tests.browser.chromium import BROKEN, PHONE
 from tests.browser.conftest import Visits
 from tests.browser.cutting_proxy import CuttingProxy
 from tests.browser.demo_server import DemoServer
+from tests.browser.looks import cutOff
 
 SWITCHES = """async () => {
   const { VortexConnection } = await import("./static/vortex.mjs")
@@ -38,6 +39,16 @@ SWITCHES = """async () => {
   connection.close()
   return { titles, resumes, resets, errors }
 }"""
+
+RESETS = """
+const listen = EventTarget.prototype.addEventListener
+EventTarget.prototype.addEventListener = function (name, ...rest) {
+  const say = (reason) => this.dispatchEvent(new CustomEvent("reset", { detail: { reason } }))
+  if ("resumes" in this) window.reset = say
+  return listen.call(this, name, ...rest)
+}
+"""
+"""Has `reset(reason)` tell of one as the page's connection does: most would take minutes to come about."""
 
 
 class TestServerKilled:
@@ -66,7 +77,7 @@ class TestServerKilled:
             assert board.titles() == demo.titles()[::-1]
             expect(board.figure("Transport")).to_have_text(transport)
             expect(board.figure("Reconnects")).to_have_text(str(count + 1))
-            expect(board.figure("Reset")).to_have_text("1")
+            expect(board.figure("Reset")).to_have_text("1 (epoch)")
 
         # and it is live again, both ways
         boards[0].edit(3, "Title", "Order more screws")
@@ -91,6 +102,26 @@ class TestServerKilled:
             board.shows(1, title=f"Killed {time} times")
             board.waitUntilOpen()
             expect(board.figure("Reconnects")).to_have_text(str(before + time))
+
+
+class TestResets:
+    def test_are_counted_by_why_they_were_the_last_one_last(self, demo: DemoServer, visit: Visits) -> None:
+        visitor = visit.visitor(size=PHONE)
+        visitor.context.add_init_script(RESETS)
+        board = BoardPage.opened(visitor, demo.url, "WebSocket")
+        expect(board.figure("Reset")).to_have_text("0")
+
+        for reason, shown in (
+            ("expired", "1 (expired)"),
+            ("epoch", "1 (expired), 1 (epoch)"),
+            ("expired", "1 (epoch), 2 (expired)"),
+            ("superseded", "1 (epoch), 2 (expired), 1 (superseded)"),
+            ("overflow", "1 (epoch), 2 (expired), 1 (superseded), 1 (overflow)"),
+        ):
+            board.page.evaluate("reason => window.reset(reason)", reason)
+            expect(board.figure("Reset")).to_have_text(shown)
+
+        assert cutOff(board.page) == []
 
 
 class TestCutButton:

@@ -151,7 +151,7 @@ class TestServerKilledInTheMiddle:
         board.waitUntilOpen()
         demo.waitForRow(id=1, title="Water the palms")
         board.shows(1, title="Water the palms")
-        expect(board.figure("Reset")).to_have_text("1")
+        expect(board.figure("Reset")).to_have_text("1 (epoch)")
 
 
 class TestRefusedSave:

@@ -15,6 +15,7 @@ const people = connection.load({ key: "demo.people" }, { key: "uuid" })
 // ---- the line: what it is doing, cutting it, and choosing the transport
 const TRANSPORTS = { websocket: "WebSocket", post: "held POST", sse: "events", poll: "polls" }
 const isCalm = matchMedia("(prefers-reduced-motion: reduce)")
+const resets = new Map() // why another session had to begin, "expired" or whatever it was: how often
 const ping = () => connection.ping().catch(() => {}) // a lost line is told of as its state
 
 function drawLine() {
@@ -25,7 +26,8 @@ function drawLine() {
   write("state", { connecting: "Connecting", open: "Open", waiting, closed: "Closed" }[state])
   write("transport", TRANSPORTS[transport] ?? "–")
   write("round-trip", roundTripMs === null ? "–" : `${roundTripMs.toFixed(1)} ms`)
-  for (const each of ["reconnect", "resume", "reset"]) write(each, String(connection[`${each}s`]))
+  for (const each of ["reconnect", "resume"]) write(each, String(connection[`${each}s`]))
+  write("reset", [...resets].map(([reason, count]) => `${count} (${reason})`).join(", ") || "0")
   write("server", peer?.name ?? "server")
   write("cut", state === "open" ? "Cut the line" : "Mend the line")
 }
@@ -33,6 +35,11 @@ function drawLine() {
 connection.addEventListener("state", ({ detail: { state, previous, transport } }) => {
   if (state === "open" || previous === "open") say(`The line is ${state}`) // and not at each try
   for (const input of $("switch").querySelectorAll("input")) input.checked = input.value === transport
+})
+connection.addEventListener("reset", ({ detail: { reason } }) => {
+  const before = resets.get(reason) ?? 0
+  resets.delete(reason) // and the last one is last
+  resets.set(reason, before + 1)
 })
 for (const act of [drawLine, ping]) connection.onStateChange(act)
 setInterval(ping, 3000)
