@@ -3,6 +3,7 @@
 export {
   type ConnectionEvents,
   type ConnectionOptions,
+  type ResetReason,
   type SessionReset,
   type SessionResumed,
   type RequestOptions,

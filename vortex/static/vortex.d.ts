@@ -621,10 +621,19 @@ interface SessionResumed {
     /** How long nothing carried it, in milliseconds; 0 where it has moved from one connection to another. */
     readonly afterMs: number;
 }
+/**
+ * Why another session has begun: what the server says of the one that there was; or what had ended that before, such
+ * as the word with which the server has closed the connection for good, or "closed" of a page that was left and has
+ * come back.
+ */
+type ResetReason = "expired" | "unknown" | "overflow" | "epoch" | "auth" | "rights" | "schema" | "superseded" | "closed" | (string & {});
 /** What a "reset" event tells in its `detail`. */
 interface SessionReset {
-    /** Why: "expired", "unknown", "overflow", "epoch", "auth", "schema", "superseded", or what has ended it before. */
-    readonly reason: string;
+    /**
+     * "expired": nobody came back in time. "epoch": the server was started anew. "auth": who comes back is somebody
+     * else. "rights": who comes back may do less.
+     */
+    readonly reason: ResetReason;
 }
 /** What a connection tells. */
 interface ConnectionEvents {
@@ -802,6 +811,6 @@ declare class DateTime extends Date {
 }
 
 export { ConnectionLost, DateTime, DecodeError, EncodeError, LimitExceeded, LiveView, Loader, MESSAGE_ID, NotConnected, Observation, Payload, PayloadEndpoint, PayloadIO, Prediction, RemoteError, RequestTimeout, Tuple, TypedEventTarget, VortexConnection, VortexError, aboutOf, addTupleType, defaultLimits, errorOf, isSubset, tupleClassOf, tupleTypeOf };
-export type { ActOptions, AnyTuple, Clock, ConnectionEvents, ConnectionOptions, Delivery, EndpointCallback, Envelope, Filt, Key, Limits, Line, LoaderEvents, LoaderOptions, ObserveOptions, PeerIdentity, Policy, RequestOptions, RowStatus, RowsCallback, RowsChange, Selector, SessionReset, SessionResumed, SocketConstructor, SocketLike, State, StateChange, TransportKind, TupleClass, TypedEventTargetConstructor, ViewEvents, ViewOptions, ViewState, Waiting };
+export type { ActOptions, AnyTuple, Clock, ConnectionEvents, ConnectionOptions, Delivery, EndpointCallback, Envelope, Filt, Key, Limits, Line, LoaderEvents, LoaderOptions, ObserveOptions, PeerIdentity, Policy, RequestOptions, ResetReason, RowStatus, RowsCallback, RowsChange, Selector, SessionReset, SessionResumed, SocketConstructor, SocketLike, State, StateChange, TransportKind, TupleClass, TypedEventTargetConstructor, ViewEvents, ViewOptions, ViewState, Waiting };
 
 export as namespace Vortex

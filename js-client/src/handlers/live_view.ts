@@ -153,8 +153,8 @@ export class LiveView<T extends Tuple = AnyTuple, E extends ViewEvents<T> = View
     this.line = line
     this.filt = filt
     this.about = aboutView(filt)
-    this.held = new LiveRows(fields)
-    this.#shown = { ...this.held }
+    const held: Shown<T> = (this.held = new LiveRows(fields))
+    this.#shown = { ...held }
     this.#options = options
     this.#endpoint = line.listen(listened, (payload) => {
       if (!errorOf(payload.result)) this.take(payload)
@@ -421,7 +421,7 @@ export class LiveView<T extends Tuple = AnyTuple, E extends ViewEvents<T> = View
       this.#isAhead = predictions.size > 0
       // What is shown already is kept, where it is what the server has.
       if (!this.#isAhead) Object.assign(held, shown)
-    } else this.#shown = { ...held }
+    } else this.#shown = { ...(held as Shown<T>) }
     if (!change && !isFirst) return
     change ??= newChange()
     this.changed?.(change)

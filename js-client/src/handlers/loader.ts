@@ -41,7 +41,7 @@ export interface LoaderEvents<T> extends ViewEvents<T> {
   status: CustomEvent<RowStatus & { readonly key: Key }>
 }
 
-const IDLE: RowStatus = { busy: null, error: null }
+const IDLE: RowStatus & { pending: number } = { busy: null, error: null, pending: 0 }
 
 /**
  * Rows under one filt. `connection.load(filt)` makes one.
@@ -142,16 +142,15 @@ export class Loader<T extends Tuple = AnyTuple> extends LiveView<T, LoaderEvents
   async #ask(tuples: readonly Tuple[], key?: Key, more: Filt = {}): Promise<Payload> {
     const before = this.#held(key)
     return this.ask(new Payload({ ...this.filt, ...more }, tuples), (answer) => {
-      // A server that knows of views tells what has come of it. That may have been changed again already, and not
-      // only by a save of ours that was answered before.
-      if (this.held.watch === null || answer.result !== true) return
+      // It tells what has come of it. That may have been changed again already, and not only by a save of ours that
+      // was answered before.
       const rows = answer.tuples.filter((row): row is T => row instanceof Tuple)
-      const isOurs = (row: T): boolean => {
+      const isOurs = (row: T): boolean | undefined => {
         const here = this.#held(this.keyOf(row))
         this.#own.add(row)
-        return here === before || this.#own.has(here as T)
+        return here === before || (here && this.#own.has(here))
       }
-      if (rows.every(isOurs)) this.show(this.held.replace(this.merged(rows)))
+      if (answer.result === true && rows.every(isOurs)) this.show(this.held.replace(this.merged(rows)))
     })
   }
 
@@ -177,7 +176,7 @@ export class Loader<T extends Tuple = AnyTuple> extends LiveView<T, LoaderEvents
 
   #setStatus(key: Key, more: number, changes: Partial<RowStatus>): void {
     const id = idOf(key)
-    const before = this.#status.get(id) ?? { ...IDLE, pending: 0 }
+    const before = this.#status.get(id) ?? IDLE
     const pending = before.pending + more
     const { busy, error } = { ...before, ...changes }
     const status = { busy: pending ? busy : null, error }

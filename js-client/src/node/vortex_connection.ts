@@ -107,10 +107,30 @@ export interface SessionResumed {
   readonly afterMs: number
 }
 
+/**
+ * Why another session has begun: what the server says of the one that there was; or what had ended that before, such
+ * as the word with which the server has closed the connection for good, or "closed" of a page that was left and has
+ * come back.
+ */
+export type ResetReason =
+  | "expired"
+  | "unknown"
+  | "overflow"
+  | "epoch"
+  | "auth"
+  | "rights"
+  | "schema"
+  | "superseded"
+  | "closed"
+  | (string & {})
+
 /** What a "reset" event tells in its `detail`. */
 export interface SessionReset {
-  /** Why: "expired", "unknown", "overflow", "epoch", "auth", "schema", "superseded", or what has ended it before. */
-  readonly reason: string
+  /**
+   * "expired": nobody came back in time. "epoch": the server was started anew. "auth": who comes back is somebody
+   * else. "rights": who comes back may do less.
+   */
+  readonly reason: ResetReason
 }
 
 /** What a connection tells. */

@@ -72,7 +72,7 @@ suite("Observing", () => {
     const view = observe()
     const spoil = (): void => {
       const rows = view.rows as AnyTuple[]
-      assert.throws(() => rows.push({} as AnyTuple), TypeError)
+      assert.throws(() => rows.push(new Tuple("x.Job", { id: 9 }) as AnyTuple), TypeError)
       if (rows.length) assert.throws(() => rows.sort(() => -1), TypeError)
     }
     spoil()
