@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from enum import Enum
 from typing import Any
 
 import pytest
@@ -24,6 +25,24 @@ class Part(Tuple):
 class Shift(Tuple):
     __tupleType__ = "knowntest.Shift"
     day: date = TupleField(key=True)
+
+
+class Colour(Enum):
+    RED = "red"
+    BLUE = "blue"
+
+
+@addTupleType
+class Flower(Tuple):
+    __tupleType__ = "knowntest.Flower"
+    colour: Colour = TupleField(key=True)
+    number: int = TupleField(key=True)
+
+
+@addTupleType
+class Bed(Tuple):
+    __tupleType__ = "knowntest.Bed"
+    colour: Colour = TupleField(key=True)
 
 
 DAY = date(2026, 1, 3)
@@ -84,6 +103,7 @@ class TestChanges:
             ((2, 1), PART, r"\(1, 2\)", r"\(2, 1\)"),
             (1, PART, r"\(1, 2\)", "1"),
             (("livetest.Job", 1, 2), PART, r"\(1, 2\)", r"\('livetest.Job', 1, 2\)"),
+            (Colour.BLUE, Bed(colour=Colour.RED), "'red'", "<Colour.BLUE: 'blue'>"),
             (DAY + timedelta(1), Shift(day=DAY), r".*3.*", r".*4.*"),
         ],
     )
@@ -104,6 +124,10 @@ class TestChanges:
             ([1, 2], PART),
             (["knowntest.Part", 1, 2], PART),
             (DAY, Shift(day=DAY)),
+            (Colour.RED, Bed(colour=Colour.RED)),
+            ("red", Bed(colour=Colour.RED)),
+            ((Colour.RED, 1), Flower(colour=Colour.RED, number=1)),
+            (["red", 1], Flower(colour=Colour.RED, number=1)),
             (7, Note(text="a")),
             (None, Job(id=3)),
         ],

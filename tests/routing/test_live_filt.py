@@ -12,7 +12,14 @@ from twisted.python.failure import Failure
 from tests.handlers.nodes import Client, settle
 from tests.native_link import NativeLink
 from tests.routing.peers import ERAS, FakePeer
-from vortex.errors import RemoteError, RequestTimeout
+from vortex.errors import (
+    EncodeError,
+    NotConnected,
+    QueueOverflow,
+    RemoteError,
+    RequestTimeout,
+    VortexError,
+)
 from vortex.node.vortex import Vortex
 from vortex.protocol.envelope import Envelope, Form, Message
 from vortex.protocol.payload import Payload
@@ -195,13 +202,22 @@ class TestARequestForWhatIsNotOffered:
         assert [answer.result for answer in got] == [True]
         assert len(pair.came) == 1
 
-    def test_costs_nothing_if_it_cannot_be_answered(self, clock: Clock) -> None:
+    @pytest.mark.parametrize("error", [NotConnected("gone"), QueueOverflow("full"), EncodeError("strange")])
+    def test_costs_nothing_if_it_cannot_be_answered(
+        self, clock: Clock, monkeypatch: pytest.MonkeyPatch, error: VortexError
+    ) -> None:
         node = Vortex("server", reactor=clock)
         ada = FakePeer()
-        ada.isOnline = False
+        tried: list[Any] = []
+
+        def fails(message: Message, priority: int) -> None:
+            tried.append(message.payload.result)
+            raise error
+
+        monkeypatch.setattr(ada, "sendMessage", fails)
 
         assert node.payloadIO.route(Envelope(dict(OBSERVABLE), expectsAnswer=True), ada) == 0
-        assert ada.sent == []
+        assert len(tried) == 1
 
 
 class TestNotOffered:
