@@ -238,16 +238,18 @@ class TestWhileAStateIsMade:
             live.harness.advance(60)
             nothingIsLeft(live)
 
-    def test_one_handler_that_is_shut_down_answers_nobody(self, live: Scene) -> None:
+    def test_one_handler_that_is_shut_down_answers_that_it_is(self, live: Scene) -> None:
         slowly = Slowly(live)
         client = live.client()
-        asked = client.ask()
+        asked = [client.ask(), client.request(subscribe=False), client.request(OTHER, subscribe=False)]
         live.observable.shutdown()
-        slowly.gives(jobs(1))
 
-        with pytest.raises(RemoteError, match="is over"):
-            live.harness.resultOf(asked)
+        for each in asked:
+            with pytest.raises(RemoteError, match="this is not offered any more"):
+                live.harness.resultOf(each)
         nothingIsLeft(live)
+        slowly.gives(jobs(1))
+        assert client.views == {}
 
 
 class TestAStateThatCannotBeMade:

@@ -244,7 +244,7 @@ class LiveWatch:
         self._isClosed = True
         self.watchers.clear()
         self._stopRetry()
-        waiting, self._waiting = self._waiting, []
+        waiting, self._running, self._waiting = [*self._running, *self._waiting], [], []
         for waiter in waiting:
             waiter.errback(UnknownObservable(_CLOSED))
         if self._deadline is not None:
