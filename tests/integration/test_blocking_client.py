@@ -147,7 +147,7 @@ class TestEachCall:
     async def test_does_what_it_says(self, transport: str, tmp_path: Path) -> None:
         def script(url: str, tls: ssl.SSLContext | None) -> list[Any]:
             with BlockingVortexClient(url, tls=tls, timeout=PATIENCE) as client:
-                results: list[Any] = [client.poll(JOBS, observable="jobs")]
+                results: list[Any] = [client.poll(JOBS, observable="jobs", timeout=None)]
                 results.append(client.pushAction(TupleGenericAction(key="dig"), name="acts"))
                 results.append(client.poll(JOBS, observable="jobs"))
                 client.send(Payload({"key": "tell"}, ["a" * 100_000]))

@@ -45,7 +45,7 @@ class StreamWay:
         self._beginning = b""
         session.via = None
         session.attached(self._clock())
-        self._write(PREAMBLE + b"".join(session.helloToSend()), seconds)
+        self._write(PREAMBLE + b"".join(session.helloToSend()), min(seconds, self._limits.writeStall))
 
     def _connected(self, seconds: float) -> socket.socket:
         url = self._url
@@ -75,7 +75,7 @@ class StreamWay:
         else:
             now = self._clock()
             due = session.nextDeadline()
-            self._read(session, min(seconds, seconds if due is None else due - now))
+            self._read(session, min(seconds, self._limits.linkIdle if due is None else due - now))
         session.tick(self._clock())
 
     def _write(self, data: bytes, seconds: float) -> None:
