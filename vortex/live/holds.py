@@ -30,7 +30,7 @@ class LiveHolds:
         self._knownFrom: dict[Peer, int] = {}
 
     def __len__(self) -> int:
-        return len(self._held) + len(self._knownFrom)
+        return len(self._held)
 
     def moment(self) -> int:
         """This moment; each time a later one."""
