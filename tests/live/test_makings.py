@@ -162,6 +162,15 @@ class TestWhatIsNotBegunYet:
         assert len(handler.watches.makings) == 0
         assert isinstance(live.harness.resultOf(refused), RemoteError)
 
+    def test_is_not_begun_by_who_asks_what_is_shut_down(self, live: Scene) -> None:
+        handler = OneAtATime(live)
+        handler.watches.close()
+        refused = live.harness.resultOf(ask(live.client("ada"), "a"))
+
+        assert str(refused) == "this is not offered any more"
+        assert handler.begun == []
+        assert (handler.watches.watches, handler.watches._byAbout) == ((), {})
+
 
 class TestWhatIsAskedForAgain:
     def test_is_begun_once_where_its_turn_comes_in_the_same_moment(self, live: Scene) -> None:

@@ -29,7 +29,7 @@ from vortex.tuples.tuple import Tuple
 if TYPE_CHECKING:
     from vortex.live.watches import LiveWatches
 
-__all__ = ["ADOPTED", "LiveWatch", "Subject", "heldWeakly"]
+__all__ = ["ADOPTED", "CLOSED", "LiveWatch", "Subject", "heldWeakly"]
 
 log = Logger()
 
@@ -40,7 +40,8 @@ LONGEST_WAIT = 60.0
 TRIES = 3
 """How often that is done for peers that are told of updates only, and never say that it is enough."""
 
-_CLOSED = "this is not offered any more"
+CLOSED = "this is not offered any more"
+"""What is answered by a handler that is shut down."""
 
 ADOPTED: Any = object()
 """What makes a state returns this when it has called `LiveWatch.adopt`."""
@@ -246,7 +247,7 @@ class LiveWatch:
         self._stopRetry()
         waiting, self._running, self._waiting = [*self._running, *self._waiting], [], []
         for waiter in waiting:
-            waiter.errback(UnknownObservable(_CLOSED))
+            waiter.errback(UnknownObservable(CLOSED))
         if self._deadline is not None:
             self._deadline.lift()
         self._owner.makings.forget(self)
@@ -288,7 +289,7 @@ class LiveWatch:
 
     def _make(self, *, isAwaited: bool = False) -> Deferred[int]:
         if self._isClosed:
-            return fail(UnknownObservable(_CLOSED))
+            return fail(UnknownObservable(CLOSED))
         waiter = _waiterOf(self._waiting)
         if not self._isRunning and self._again is None:
             self._owner.makings.ask(self, isAwaited=isAwaited)
@@ -433,6 +434,6 @@ def heldWeakly(make: Callable[[LiveWatch], Any]) -> Callable[[LiveWatch], Any]:
         if there is not None:
             return there(watch)
         watch.close()
-        raise UnknownObservable(_CLOSED)
+        raise UnknownObservable(CLOSED)
 
     return call

@@ -42,7 +42,7 @@ from vortex.live.roster import LiveRoster
 from vortex.live.sieve import LiveSieve, maySend
 from vortex.live.state import LiveState
 from vortex.live.waiting_requests import WaitingRequests
-from vortex.live.watch import LiveWatch, Subject
+from vortex.live.watch import CLOSED, LiveWatch, Subject
 from vortex.live.watcher import LiveWatcher, NotifiedWatcher, PlainWatcher, Watcher
 from vortex.routing.delivery import Delivery
 from vortex.routing.ports import Node, Peer
@@ -259,7 +259,7 @@ class LiveWatches:
     def close(self) -> None:
         """Forget everybody, who is told so, and answer nobody from now on."""
         self._unsubscribe()
-        error = UnknownObservable("this is not offered any more")
+        error = UnknownObservable(CLOSED)
         for watcher in self._roster:
             self._end(watcher, error)
         self.makings.clear()
@@ -320,6 +320,8 @@ class LiveWatches:
     # ---- watchers
 
     def _watchFor(self, subject: Subject) -> LiveWatch:
+        if not self._unsubscribe.alive:
+            raise UnknownObservable(CLOSED)
         watch = self._watches.get(subject.key)
         if watch is None:
             watch = self._watches[subject.key] = LiveWatch(self, self.positions.issue(), subject)
