@@ -557,13 +557,13 @@ class TestAnActionThatTakesLong:
         client = TupleActionClient("acts", "relay", ada)
         waiting = [client.pushAction(Rename(id=number)) for number in range(2)]
 
-        with pytest.raises(RemoteError, match="2 actions of this peer wait already"):
+        with pytest.raises(RemoteError, match="2 requests of this peer wait for an answer already"):
             harness.resultOf(client.pushAction(Rename(id=3)))
         for each in waiting:
             each.addErrback(lambda _: None)
             each.cancel()
         harness.settle()
-        assert (proxy._waiting, silent.isLive) == ({}, True)
+        assert (len(proxy._waiting), silent.isLive) == (0, True)
 
 
 class TestPoll:

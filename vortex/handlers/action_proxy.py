@@ -13,15 +13,15 @@ here. They are carried out there one after another, as those of any one peer.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
 from twisted.internet.defer import Deferred, gatherResults
 
-from vortex.errors import AccessDenied, LimitExceeded, UnknownAction
+from vortex.errors import AccessDenied, UnknownAction
 from vortex.handlers.handler_access import HandlerAccess
 from vortex.handlers.observable_proxy import proxiesOf
+from vortex.live.waiting_requests import WaitingRequests
 from vortex.node.reactor_thread import checkThread
 from vortex.protocol.payload import Payload
 from vortex.routing.delivery import Delivery
@@ -71,7 +71,7 @@ class TupleActionProxy:
         if mayAccept is not None:
             access = lambda peer, _operation, filt: mayAccept(peer, name, filt)  # noqa: E731
         self._access = HandlerAccess(access, self)
-        self._waiting: Counter[Peer] = Counter()
+        self._waiting = WaitingRequests(node.limits)
         self._endpoint = PayloadEndpoint(actionFilt(name, filt), self._onPayload, node)
         self._endpoint.handlesReplies = False
 
@@ -88,18 +88,7 @@ class TupleActionProxy:
             raise AccessDenied("you may not do this")
         if peer.name == self._toName:
             raise UnknownAction("what is asked for here is passed on to you")
-        most = self._node.limits.maxWaitingRequests
-        if self._waiting[peer] >= most:
-            raise LimitExceeded("maxWaitingRequests", f"{most} actions of this peer wait already")
-        self._waiting[peer] += 1
-
-        def over(outcome: Any) -> Any:
-            self._waiting[peer] -= 1
-            if not self._waiting[peer]:
-                del self._waiting[peer]
-            return outcome
-
-        return Deferred.fromCoroutine(self._passOn(payload, delivery)).addBoth(over)
+        return self._waiting.run(peer, lambda: self._passOn(payload, delivery))
 
     async def _passOn(self, payload: Payload, delivery: Delivery) -> None:
         filt = {key: value for key, value in delivery.filt.items() if key != MESSAGE_ID}
