@@ -27,6 +27,8 @@ exclude_patterns = ["_build", "changes", "examples", "reference/javascript/index
 html_theme = "furo"
 html_title = f"Vortex {release}"
 html_theme_options = {"navigation_with_keys": True}
+html_static_path = ["_static"]
+html_css_files = ["pages.css"]
 html_copy_source = False
 
 myst_enable_extensions = ["deflist", "fieldlist"]
